@@ -1,4 +1,4 @@
-"""Pin the dependencies anew: requirements.txt and requirements-dev.txt, hashes for all platforms, no addresses.
+"""Pin the dependencies anew: requirements.txt and requirements-dev.txt, hashes for all platforms.
 
 Run by `make lock`. Settings of this machine (a mirror, extra folders of wheels) are kept out on purpose.
 """

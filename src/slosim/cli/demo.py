@@ -1,0 +1,29 @@
+"""`slosim demo`: the orders example from the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slosim.cli import exits, outputs
+from slosim.cli.simulate import exit_code, simulate_file
+
+ORDERS = Path(__file__).parent.parent / "examples" / "orders.yaml"
+
+
+def demo(
+    scenario: Annotated[
+        bool, typer.Option("--scenario", help="Print the scenario instead of running it.")
+    ] = False,
+) -> None:
+    """Run the orders example: four services in a row, and an outage of the payment provider."""
+    if scenario:
+        outputs.print_out(ORDERS.read_text(encoding="utf-8").rstrip("\n"))
+        return
+    report = simulate_file(ORDERS)
+    exits.complain(
+        "\nThe scenario behind this report: slosim demo --scenario > orders.yaml; slosim run orders.yaml"
+    )
+    raise typer.Exit(exit_code(report))

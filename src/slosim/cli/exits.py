@@ -1,0 +1,90 @@
+"""Exit codes, and the one place where an exception becomes a message and a code."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import typer
+
+OK = 0
+OUR_FAULT = 1
+WRONG_INPUT = 2  # the scenario, the command line, or a place to write to; also what typer uses for its own
+MEMORY_LIMIT = 3
+NOT_MET = 99  # `check` only: an objective is missed or undecided
+INTERRUPTED = 130
+
+DEBUG_VARIABLE = "SLOSIM_DEBUG"
+
+
+class UserError(Exception):
+    """A mistake on the command line, or a place that cannot be written to; the message says which and why."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what goes wrong inside into one message on stderr and an exit code.
+
+    With `slosim --debug` or SLOSIM_DEBUG=1 our own faults show their traceback instead.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except (typer.Exit, typer.Abort):
+        raise
+    except KeyboardInterrupt:
+        complain("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+    except UserError as error:
+        complain(str(error))
+        raise typer.Exit(WRONG_INPUT) from None
+    except MemoryError:
+        complain("out of memory: give a smaller --memory-limit to get a partial report, or simulate less")
+        raise typer.Exit(MEMORY_LIMIT) from None
+    except BrokenPipeError:
+        forget_stdout()
+        raise typer.Exit(OK) from None
+    except OSError as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        complain(f"cannot read or write {error.filename or 'the output'}: {error.strerror or error}")
+        forget_stdout()
+        raise typer.Exit(WRONG_INPUT) from None
+    except Exception as error:
+        code = _explain(error)
+        raise typer.Exit(code) from None
+
+
+def complain(message: str) -> None:
+    """One message on stderr; nothing if nobody reads it."""
+    with suppress(OSError):
+        print(message, file=sys.stderr, flush=True)
+
+
+def forget_stdout() -> None:
+    """Nobody reads stdout any more: let what is left to print, now and at exit, go nowhere."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+
+
+def _explain(error: Exception) -> int:
+    from slosim.errors import EngineError, ScenarioError
+
+    if isinstance(error, ScenarioError):
+        complain(str(error))
+        return WRONG_INPUT
+    if type(error).__module__.startswith(("typer.", "click.")):
+        raise error  # a mistake in the options, which typer prints with the usage of the command
+    if os.environ.get(DEBUG_VARIABLE):
+        raise error
+    if isinstance(error, EngineError):
+        complain(str(error))
+        return OUR_FAULT
+    again = shlex.join(["slosim", "--debug", *sys.argv[1:]])
+    what = str(error).splitlines()[0] if str(error) else "no message"
+    complain(f"{type(error).__name__}: {what}. This is a bug in slosim, please report it with: {again}")
+    return OUR_FAULT

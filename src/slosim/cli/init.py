@@ -1,0 +1,30 @@
+"""`slosim init`: a commented file to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slosim.cli import outputs
+from slosim.cli.exits import UserError
+
+
+def init(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path(
+        "scenario.yaml"
+    ),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+) -> None:
+    """Write a small commented scenario to start from."""
+    if target.exists() and not force:
+        raise UserError(f"{target} exists; --force overwrites it")
+    outputs.require_writable(target)
+    outputs.write_whole(target, starter())
+    outputs.print_out(f"wrote {target}; next: slosim run {target}")
+
+
+def starter() -> str:
+    """The text of the starter file."""
+    return (Path(__file__).parent / "starter.yaml").read_text(encoding="utf-8")

@@ -1,0 +1,216 @@
+"""Writing what a run found: to the terminal, to a file, to a folder. Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slosim.cli import exits
+
+if TYPE_CHECKING:
+    from slosim.report import Report
+
+WORDS_WITH_A_MEANING = (
+    "null",
+    "true",
+    "false",
+    "yes",
+    "no",
+    "on",
+    "off",
+)  # to one version of YAML or another
+WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
+
+
+def print_out(text: str) -> None:
+    """Print to stdout. A reader who leaves early (`| head`) changes neither the outcome nor the exit code."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        exits.forget_stdout()
+
+
+def print_report(report: Report) -> None:
+    """The text report, as wide and as colourful as the terminal allows."""
+    if sys.stdout.isatty():
+        width = min(shutil.get_terminal_size().columns, WIDTH_MAX)
+        print_out(report.to_text(width=width, colour=wants_colour()))
+    else:
+        print_out(report.to_text(colour=bool(os.environ.get("FORCE_COLOR"))))
+
+
+def wants_colour() -> bool:
+    """Whether a terminal shows colour: not with NO_COLOR, not where it is dumb."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def require_writable(path: Path) -> None:
+    """Fail now rather than after the run: the folder of `path` must exist and take a new file."""
+    folder = path.parent
+    if path.is_dir():
+        raise exits.UserError(f"cannot write {path}: it is a folder")
+    if not folder.is_dir():
+        raise exits.UserError(f"cannot write {path}: there is no folder {folder}")
+    if _is_special(path):
+        return
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise exits.UserError(f"cannot write {path}: the folder {folder} is not writable")
+
+
+def require_folder(folder: Path) -> None:
+    """Make a folder for outputs, or fail now rather than after the run."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise exits.UserError(f"cannot make the folder {folder}: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise exits.UserError(f"the folder {folder} is not writable")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file by renaming a finished one over it; devices and pipes are written to as they are."""
+    try:
+        if _is_special(path):
+            path.write_text(text, encoding="utf-8")
+        else:
+            _write_and_rename(path, text)
+    except OSError as error:
+        raise exits.UserError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def save_all(report: Report, folder: Path) -> None:
+    """Every output of a run: report.json, report.txt, scenario.yaml, series.csv and histograms.csv."""
+    write_whole(folder / "report.json", report.to_json() + "\n")
+    write_whole(folder / "report.txt", report.to_text(colour=False) + "\n")
+    write_whole(folder / "scenario.yaml", to_yaml(report.data["scenario"]["resolved"]))
+    write_whole(folder / "series.csv", series_csv(report.data))
+    write_whole(folder / "histograms.csv", histograms_csv(report.data))
+
+
+def to_yaml(resolved: dict[str, Any]) -> str:
+    """A resolved scenario as YAML that loads again to the same scenario."""
+    return "\n".join(_yaml_lines(resolved, "")) + "\n"
+
+
+def series_csv(data: dict[str, Any]) -> str:
+    """All series of a report as one table: a row per time, a column per series, named by its place."""
+    columns: dict[str, dict[float, Any]] = {}
+    for name, series in _places(data, "series"):
+        for column, values in series.items():
+            if column != "t_s":
+                columns[f"{name}.{column}"] = dict(zip(series["t_s"], values, strict=True))
+    times = sorted({t for values in columns.values() for t in values})
+    rows = ([t, *(values.get(t) for values in columns.values())] for t in times)
+    return _csv(["t_s", *columns], rows)
+
+
+def histograms_csv(data: dict[str, Any]) -> str:
+    """All histograms of a report as rows of (name, upper edge of the bucket, count)."""
+    rows = (
+        [name, upper, count]
+        for name, histogram in _places(data, "histogram")
+        for upper, count in zip(histogram["upper"], histogram["count"], strict=True)
+    )
+    return _csv(["name", "upper", "count"], rows)
+
+
+def _places(data: Any, key: str, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every value called `key` in a report, with the path of what holds it; list items go by name."""
+    if isinstance(data, dict):
+        if isinstance(data.get(key), dict):
+            yield name, data[key]
+        for inner, value in data.items():
+            if inner != key and inner != "resolved":
+                yield from _places(value, key, f"{name}.{inner}" if name else inner)
+    elif isinstance(data, list):
+        for position, value in enumerate(data):
+            label = value.get("name", position) if isinstance(value, dict) else position
+            yield from _places(value, key, f"{name}[{label}]")
+
+
+def _csv(header: list[str], rows: Iterator[list[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _yaml_lines(value: Any, indent: str) -> Iterator[str]:
+    """Block style for what is nested, one line for what is flat; JSON's quoting is YAML's."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, dict | list) and inner and not _is_flat(inner):
+                yield f"{indent}{_yaml_scalar(key)}:"
+                yield from _yaml_lines(inner, indent + "  ")
+            else:
+                yield f"{indent}{_yaml_scalar(key)}: {_yaml_flow(inner)}"
+    else:
+        for item in value:
+            yield f"{indent}- {_yaml_flow(item)}"
+
+
+def _is_flat(value: Any, room: int = 90) -> bool:
+    """Whether a value reads well on one line: no mapping of mappings, not too long."""
+    nested = isinstance(value, dict) and any(isinstance(inner, dict | list) for inner in value.values())
+    many = isinstance(value, list) and any(isinstance(item, dict) for item in value)
+    return not nested and not many and len(_yaml_flow(value)) <= room
+
+
+def _yaml_flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return (
+            "{" + ", ".join(f"{_yaml_scalar(key)}: {_yaml_flow(inner)}" for key, inner in value.items()) + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ", ".join(_yaml_flow(item) for item in value) + "]"
+    return _yaml_scalar(value)
+
+
+def _yaml_scalar(value: Any) -> str:
+    """A number, true or false as it is, a plain word as it is, any other text in JSON's quotes."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    is_plain = (
+        value != ""
+        and (value[0].isalnum() or value[0] in "./")
+        and all(letter.isalnum() or letter in "_-./% " for letter in value)
+        and value == value.strip()
+        and value.lower() not in WORDS_WITH_A_MEANING
+    )
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+def _write_and_rename(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, _permissions(path))
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _permissions(path: Path) -> int:
+    """Those of the file that is replaced, else what a new file gets here."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,89 @@
+"""The progress of a run on stderr, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slosim.engine.run import Progress
+
+SHOWN_AFTER_S = 1.0
+
+
+class ProgressBar:
+    """A bar on a terminal once a run has taken a second: simulated time, messages per second, time left.
+
+    It is called by `slosim.run` about ten times a second; there a first Ctrl-C takes effect, so that what has
+    been simulated is whole and can be reported. A second Ctrl-C ends the process at once.
+    """
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown and sys.stderr.isatty()
+        self.started = time.monotonic()
+        self.reported = False
+        self.interrupted = False
+        self._bar: Any = None
+        self._task: Any = None
+        self._handler_before: Any = None
+
+    def __enter__(self) -> ProgressBar:
+        if threading.current_thread() is threading.main_thread():
+            self._handler_before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        if self._handler_before is not None:
+            signal.signal(signal.SIGINT, self._handler_before)
+
+    def __call__(self, progress: Progress) -> None:
+        self.reported = True
+        if self.interrupted:
+            raise KeyboardInterrupt
+        if self.shown and time.monotonic() - self.started > SHOWN_AFTER_S:
+            self._show(progress)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.interrupted = True
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if not self.reported:  # nothing has been simulated: nothing to keep whole
+            raise KeyboardInterrupt
+        sys.stderr.write("\ninterrupted: reporting what is finished (again: stop at once)\n")
+
+    def _show(self, progress: Progress) -> None:
+        if self._bar is None:
+            self._open()
+        whole = progress.duration_s * progress.replications
+        done = progress.duration_s * progress.replication + progress.simulated_s
+        seconds = time.monotonic() - self.started
+        self._bar.update(
+            self._task,
+            completed=min(done / whole, 1.0),
+            rate=f"{progress.messages / seconds:,.0f} messages/s",
+            simulated=f"{done:,.0f} of {whole:,.0f} s simulated",
+        )
+
+    def _open(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            BarColumn(bar_width=30),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[simulated]}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task("run", total=1.0, rate="", simulated="")

@@ -1,0 +1,31 @@
+"""`slosim schema`: the language for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slosim.cli import outputs
+
+
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it here instead of stdout.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of the scenario language, for completion and checks in an editor.
+
+    Name it in the first line of a scenario: # yaml-language-server: $schema=scenario.schema.json
+    """
+    import json
+
+    from slosim.model import json_schema
+
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=False)
+    if out is None:
+        outputs.print_out(text)
+    else:
+        outputs.require_writable(out)
+        outputs.write_whole(out, text + "\n")

@@ -1,0 +1,110 @@
+"""What `run`, `check` and `demo` share: load, simulate, save, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slosim.cli import exits, outputs
+from slosim.cli.options import load_scenario, parse_size
+from slosim.cli.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from slosim.report import Report
+
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Write the report as JSON; - is stdout.", show_default=False),
+]
+OutFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FOLDER",
+        help="Save every output here: reports, resolved scenario, series, histograms.",
+    ),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Instead of the scenario's run.seed.", min=0)]
+Replications = Annotated[
+    int | None, typer.Option("--replications", help="Instead of the scenario's run.replications.", min=1)
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print no report and no progress; errors still show.")
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit", metavar="SIZE", help="Stop with a partial report beyond this, e.g. 2GB (exit 3)."
+    ),
+]
+
+
+def simulate_file(
+    scenario_file: Path,
+    *,
+    json_file: Path | None = None,
+    out: Path | None = None,
+    seed: int | None = None,
+    replications: int | None = None,
+    sets: list[str] | None = None,
+    quiet: bool = False,
+    memory_limit: str | None = None,
+) -> Report:
+    """Load, simulate, print and save, with the options of the command line.
+
+    Ctrl-C and the memory limit end in a partial report. What can be refused is refused before time is spent.
+    """
+    memory_limit_bytes = parse_size(memory_limit)
+    scenario = load_scenario(scenario_file, sets)
+    require_places(json_file, out)
+    announce_compilation(quiet)
+    import slosim
+
+    with ProgressBar(shown=not quiet) as progress:
+        report = slosim.run(
+            scenario,
+            seed=seed,
+            replications=replications,
+            progress=progress,
+            memory_limit_bytes=memory_limit_bytes,
+        )
+    deliver(report, json_file=json_file, out=out, quiet=quiet)
+    return report
+
+
+def announce_compilation(quiet: bool) -> None:
+    """The first run on a machine compiles the engine: say so before the silence."""
+    from slosim.engine import is_compiled
+
+    if not quiet and not is_compiled():
+        exits.complain("Compiling the engine for this machine, once; this takes about 20 seconds ...")
+
+
+def require_places(json_file: Path | None, out: Path | None) -> None:
+    """Refuse places that cannot be written to before the time is spent."""
+    if json_file is not None and str(json_file) != "-":
+        outputs.require_writable(json_file)
+    if out is not None:
+        outputs.require_folder(out)
+
+
+def deliver(report: Report, *, json_file: Path | None, out: Path | None, quiet: bool) -> None:
+    """Print and save a report. It is printed even when it cannot be saved."""
+    to_stdout = json_file is not None and str(json_file) == "-"
+    if to_stdout:
+        outputs.print_out(report.to_json())
+    elif not quiet:
+        outputs.print_report(report)
+    if json_file is not None and not to_stdout:
+        outputs.write_whole(json_file, report.to_json() + "\n")
+    if out is not None:
+        outputs.save_all(report, out)
+
+
+def exit_code(report: Report) -> int:
+    """0 for a complete report whatever its verdict, else why it is partial."""
+    if report.complete:
+        return exits.OK
+    return exits.INTERRUPTED if report.stopped == "interrupted" else exits.MEMORY_LIMIT

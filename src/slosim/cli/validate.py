@@ -1,0 +1,43 @@
+"""`slosim validate`: is the file right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slosim.cli import exits
+from slosim.cli.options import Sets, load_scenario
+from slosim.cli.outputs import print_out
+
+
+def validate(
+    scenarios: Annotated[
+        list[Path], typer.Argument(metavar="SCENARIO...", help="Scenarios, YAML files.", show_default=False)
+    ],
+    sets: Sets = None,
+) -> None:
+    """Check scenarios without running them; every mistake is listed, each with its line.
+
+    Exit codes: 0 all are valid, 2 one is not.
+    """
+    from slosim.errors import ScenarioError
+
+    code = exits.OK
+    for path in scenarios:
+        try:
+            scenario = load_scenario(path, sets)
+        except ScenarioError as error:
+            exits.complain(str(error))
+            code = exits.WRONG_INPUT
+            continue
+        parts = {
+            "topic": scenario.topics, "producer": scenario.producers, "service": scenario.services,
+            "fault": scenario.faults, "objective": scenario.objectives,
+        }  # fmt: skip
+        counted = ", ".join(
+            f"{len(part)} {word}{'' if len(part) == 1 else 's'}" for word, part in parts.items()
+        )
+        print_out(f"{path}: valid ({counted})")
+    raise typer.Exit(code)

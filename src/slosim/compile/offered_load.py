@@ -1,0 +1,341 @@
+"""How much work a scenario brings to each service, from its numbers alone: the traffic equations.
+
+    messages into a topic = what producers publish + Σ services: messages × share that succeeds × emits
+    messages into a service = Σ over the topics it consumes
+    attempts per message = (1 - pⁿ) / (1 - p)        p: an attempt fails, n: maximum attempts
+    offered load = messages per second × attempts per message × mean time an attempt holds a slot
+    utilisation = offered load ÷ slots
+
+This is what a calculation on paper says before anything queues: faults, keys, capacity and message expiry
+are not considered, and nothing is limited by what comes before it. `slosim explain` prints it, findings
+quote it.
+
+Source of the traffic equations: J. R. Jackson, "Jobshop-like queueing systems", Management Science 10 (1963);
+the attempts are the mean of a truncated geometric distribution.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from slosim.model import Producer, Scenario, Service
+
+At = Literal["mean", "peak"]
+
+ROUNDS_MAX = 20_000  # a loop of emits that returns 99.9% of its messages settles within these
+SETTLED = 1e-12  # relative change of all rates between two rounds
+QUANTILE_STEPS = 4_096  # for the mean of a service time cut off by a timeout
+BISECTIONS = 60
+INSTANCES_MAX = 1_000_000
+
+
+@dataclass(frozen=True)
+class ServiceLoad:
+    """What one service is offered; rates are per second of simulated time.
+
+    arrival_rate_per_s     messages that reach it; infinite where a cycle of emits only ever grows
+    failure_probability    of one attempt, timeouts included
+    attempts_per_message   mean; infinite for unlimited retries of a certain failure
+    service_time_mean_s    mean time one attempt holds a slot, cut off by the timeout
+    slots                  messages served at once by all instances, one per partition; None: unlimited
+    offered_load           mean number of slots that the attempts would keep busy (erlangs)
+    utilisation_ratio      offered load over slots; None without a limit
+    instances_needed       fewest instances with a utilisation below 1; None: no number would do, or no limit
+    rate_limit_per_s       attempts per second that the rate limit admits; None: no rate limit
+    """
+
+    arrival_rate_per_s: float
+    failure_probability: float
+    attempts_per_message: float
+    service_time_mean_s: float
+    slots: int | None
+    offered_load: float
+    utilisation_ratio: float | None
+    instances_needed: int | None
+    rate_limit_per_s: float | None
+
+    @property
+    def attempt_rate_per_s(self) -> float:
+        return _product(self.arrival_rate_per_s, self.attempts_per_message)
+
+
+def offered_loads(scenario: Scenario, at: At = "mean") -> dict[str, ServiceLoad]:
+    """The load of every service, by name, with the producers' mean or peak rates.
+
+    The mean is over the whole duration. The peak takes every producer at its own highest rate, whether or not
+    these coincide.
+    """
+    into_topics = topic_rates_per_s(scenario, at)
+    return {
+        name: _service_load(scenario, service, sum(into_topics[topic] for topic in service.consumes))
+        for name, service in scenario.services.items()
+    }
+
+
+def topic_rates_per_s(scenario: Scenario, at: At = "mean") -> dict[str, float]:
+    """Messages per second published to every topic, by name: the solution of the traffic equations."""
+    published = dict.fromkeys(scenario.topics, 0.0)
+    for producer in scenario.producers.values():
+        published[producer.topic] += producer.copies * producer_rate_per_s(
+            producer, scenario.run.duration, at
+        )
+    shares = {name: _emitted(service) for name, service in scenario.services.items()}
+    rates = dict(published)
+    for _ in range(ROUNDS_MAX):
+        before, rates = rates, dict(published)
+        for name, service in scenario.services.items():
+            taken = sum(before[topic] for topic in service.consumes)
+            for topic, copies in shares[name]:
+                rates[topic] += taken * copies
+        if all(abs(rates[topic] - before[topic]) <= SETTLED * rates[topic] for topic in rates):
+            return rates
+    return {
+        topic: rate if abs(rate - before[topic]) <= SETTLED * rate else math.inf
+        for topic, rate in rates.items()
+    }
+
+
+def producer_rate_per_s(producer: Producer, duration_s: float, at: At = "mean") -> float:
+    """Publishes per second of one producer (before `copies`): mean over [0, duration), or the highest."""
+    arrivals = producer.arrivals
+    if arrivals.kind == "bernoulli":
+        return arrivals.probability / arrivals.every
+    if arrivals.kind == "bursts":
+        if at == "peak":
+            return max(arrivals.rate, arrivals.idle_rate)
+        on, off = arrivals.on.mean(), arrivals.off.mean()
+        return (arrivals.rate * on + arrivals.idle_rate * off) / (on + off)
+    if arrivals.kind == "trace":
+        return _trace_rate_per_s(arrivals.times, duration_s, at)
+    if arrivals.kind == "counts":
+        return _counts_rate_per_s(arrivals, duration_s, at)
+    if arrivals.kind == "poisson":
+        rate = arrivals.rate
+    elif arrivals.kind == "every":
+        rate = 1.0 / arrivals.interval
+    else:
+        rate = 1.0 / arrivals.gap.mean() if arrivals.gap.mean() > 0.0 else math.inf
+    points = [(point.at, point.factor) for point in arrivals.profile]
+    return rate * profile_factor(points, arrivals.repeat, duration_s, at)
+
+
+def profile_factor(
+    points: list[tuple[float, float]], repeat_s: float | None, duration_s: float, at: At = "mean"
+) -> float:
+    """Mean or highest factor over [0, duration) of a profile of (time in s, factor); 1.0 without points.
+
+    Straight lines between points, the first and the last hold; `repeat_s` later it starts again.
+    """
+    if not points:
+        return 1.0
+    period = min(repeat_s or duration_s, duration_s)
+    if at == "peak":
+        return max(_factor_at(points, t) for t in _corners(points, period))
+    whole = math.floor(duration_s / period)
+    rest = duration_s - whole * period
+    return (whole * _factor_integral(points, period) + _factor_integral(points, rest)) / duration_s
+
+
+def mean_attempts(failure_probability: float, maximum_attempts: int | None) -> float:
+    """Mean attempts of a message that is tried until it succeeds, at most so often (None: no limit)."""
+    if maximum_attempts is None:
+        return math.inf if failure_probability >= 1.0 else 1.0 / (1.0 - failure_probability)
+    if failure_probability >= 1.0:
+        return float(maximum_attempts)
+    return (1.0 - failure_probability**maximum_attempts) / (1.0 - failure_probability)
+
+
+def slots_of(service: Service, partitions: int | None, instances: int | None = None) -> int | None:
+    """Messages that a service can have in work at once with its own or another number of instances.
+
+    On a log, partitions are shared out in ranges and each has at most one message in work. None: unlimited.
+    """
+    instances = service.instances if instances is None else instances
+    if partitions is None:
+        return None if service.concurrency is None else instances * service.concurrency
+    smaller, with_one_more = divmod(partitions, instances)
+    per_instance = math.inf if service.concurrency is None else service.concurrency
+    return int(
+        with_one_more * min(per_instance, smaller + 1)
+        + (instances - with_one_more) * min(per_instance, smaller)
+    )
+
+
+def arithmetic(load: ServiceLoad) -> str:
+    """The sum in words and numbers that a reader can check by hand."""
+    factors = f"{_short(load.arrival_rate_per_s)} messages/s"
+    if load.attempts_per_message != 1.0:
+        factors += f" × {_short(load.attempts_per_message)} attempts"
+    factors += f" × {_short_time(load.service_time_mean_s)}"
+    if load.slots is None or load.utilisation_ratio is None:
+        return f"{factors} = {_short(load.offered_load)} busy slots, no limit"
+    noun = "slot" if load.slots == 1 else "slots"
+    return f"{factors} ÷ {load.slots} {noun} = utilisation {_short(load.utilisation_ratio)}"
+
+
+# ---- one service -----------------------------------------------------------------------------------------
+
+
+def _service_load(scenario: Scenario, service: Service, arrival_rate_per_s: float) -> ServiceLoad:
+    failure = _failure_probability(service)
+    attempts = mean_attempts(failure, _maximum_attempts(service))
+    service_time = _slot_time_mean_s(service)
+    offered = _product(arrival_rate_per_s, attempts, service_time)
+    partitions = scenario.topics[service.consumes[0]].partitions
+    slots = slots_of(service, partitions)
+    return ServiceLoad(
+        arrival_rate_per_s=arrival_rate_per_s,
+        failure_probability=failure,
+        attempts_per_message=attempts,
+        service_time_mean_s=service_time,
+        slots=slots,
+        offered_load=offered,
+        utilisation_ratio=None if slots is None else offered / slots,
+        instances_needed=_instances_needed(service, partitions, offered),
+        rate_limit_per_s=None if service.rate_limit is None else service.rate_limit.rate,
+    )
+
+
+def _maximum_attempts(service: Service) -> int | None:
+    return 1 if service.retry is None else service.retry.maximum_attempts
+
+
+def _success_share(service: Service) -> float:
+    """Share of the messages that succeed in the end."""
+    maximum = _maximum_attempts(service)
+    failure = _failure_probability(service)
+    if maximum is None:
+        return 1.0 if failure < 1.0 else 0.0
+    return 1.0 - failure**maximum
+
+
+def _failure_probability(service: Service) -> float:
+    return 1.0 - (1.0 - service.failures.probability) * (1.0 - _timeout_probability(service))
+
+
+def _timeout_probability(service: Service) -> float:
+    """Probability that the service time exceeds the timeout; equal is success."""
+    if service.timeout is None or service.service_time.maximum() <= service.timeout:
+        return 0.0
+    if service.service_time.minimum() > service.timeout:
+        return 1.0
+    low, high = 0.0, 1.0  # bisection on the quantile function, which does not fall
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        if _quantile(service, middle) <= service.timeout:
+            low = middle
+        else:
+            high = middle
+    return 1.0 - 0.5 * (low + high)
+
+
+def _slot_time_mean_s(service: Service) -> float:
+    """Mean time one attempt holds its slot: 0 for a failure at start; cut by the timeout, unless abandoned."""
+    starts = 1.0 - service.failures.probability if service.failures.at == "start" else 1.0
+    if service.on_timeout == "abandon" or _timeout_probability(service) == 0.0:
+        return starts * service.service_time.mean()
+    assert service.timeout is not None
+    steps = range(QUANTILE_STEPS)
+    cut = (min(_quantile(service, (step + 0.5) / QUANTILE_STEPS), service.timeout) for step in steps)
+    return starts * sum(cut) / QUANTILE_STEPS
+
+
+def _quantile(service: Service, p: float) -> float:
+    return float(service.service_time.quantile(p, 1.0 - p))
+
+
+def _instances_needed(service: Service, partitions: int | None, offered_load: float) -> int | None:
+    """Fewest instances with more slots than the offered load; slots never fall with instances."""
+    most = partitions if partitions is not None else INSTANCES_MAX
+    slots = slots_of(service, partitions, most)
+    if slots is None or offered_load >= slots:
+        return None
+    low, high = 1, most
+    while low < high:
+        middle = (low + high) // 2
+        slots = slots_of(service, partitions, middle)
+        low, high = (low, middle) if slots is None or slots > offered_load else (middle + 1, high)
+    return low
+
+
+def _emitted(service: Service) -> list[tuple[str, float]]:
+    """(topic, messages published to it per message that reaches the service), dead letters included."""
+    success = _success_share(service)
+    emitted = [(emit.topic, success * emit.probability * emit.copies) for emit in service.emits]
+    emitted += [(choice.topic, success * choice.share) for choice in service.choose]
+    if service.dead_letter is not None:
+        emitted.append((service.dead_letter, 1.0 - success))
+    return emitted
+
+
+# ---- producers -------------------------------------------------------------------------------------------
+
+
+def _trace_rate_per_s(times, duration_s: float, at: At) -> float:
+    """Mean rate of a trace, or its highest over one minute (over the duration, if that is shorter)."""
+    inside = [t for t in times if t < duration_s]
+    if at == "mean":
+        return len(inside) / duration_s
+    window = min(60.0, duration_s)
+    counts: dict[int, int] = {}
+    for t in inside:
+        counts[int(t // window)] = counts.get(int(t // window), 0) + 1
+    return max(counts.values(), default=0) / window
+
+
+def _counts_rate_per_s(arrivals, duration_s: float, at: At) -> float:
+    """Mean rate of counted intervals cut to the duration, or the highest rate of one of them."""
+    total, highest = 0.0, 0.0
+    for start, count, end in zip(arrivals.starts, arrivals.counts, arrivals.ends, strict=True):
+        if start < duration_s:
+            rate = count / (end - start)
+            total += rate * (min(end, duration_s) - start)
+            highest = max(highest, rate)
+    return highest if at == "peak" else total / duration_s
+
+
+def _corners(points: list[tuple[float, float]], until: float) -> list[float]:
+    """0, the times of the points inside (0, until), and until."""
+    return [0.0, *(at for at, _ in points if 0.0 < at < until), until]
+
+
+def _factor_at(points: list[tuple[float, float]], t: float) -> float:
+    if t <= points[0][0]:
+        return points[0][1]
+    for (start, first), (end, last) in pairwise(points):
+        if t <= end:
+            return first + (last - first) * (t - start) / (end - start)
+    return points[-1][1]
+
+
+def _factor_integral(points: list[tuple[float, float]], until: float) -> float:
+    """Integral of the factor over [0, until): exact, it is straight between corners."""
+    corners = _corners(points, until)
+    return sum(0.5 * (_factor_at(points, a) + _factor_at(points, b)) * (b - a) for a, b in pairwise(corners))
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------
+
+
+def _product(*factors: float) -> float:
+    """Product in which nothing, however often, is nothing: 0 × ∞ = 0."""
+    return 0.0 if 0.0 in factors else math.prod(factors)
+
+
+def _short(value: float) -> str:
+    """Three significant digits, without an exponent where that is readable."""
+    if not math.isfinite(value):
+        return "∞"
+    if value >= 1000.0:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _short_time(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "∞ s"
+    return f"{seconds * 1000.0:.3g} ms" if 0.0 < seconds < 0.9995 else f"{_short(seconds)} s"

@@ -1,0 +1,221 @@
+"""The report as data, exactly as it is written to JSON: the one place where measurements become reported numbers.
+
+Text, Markdown and HTML show what is here and nothing else. Undefined numbers are None; there is no NaN, no
+infinity, no wall time and no machine, so the same inputs give the same bytes. `docs/report.md` explains every key.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from slosim.measure import intervals
+from slosim.measure.measurements import FlowMeasurements, LineMeasurements, Measurements, ServiceMeasurements
+from slosim.report import statistics
+from slosim.report.faults import fault_entries
+from slosim.report.objectives import objective_entry, verdict_of_all
+
+FORMAT = "slosim-report/1"
+SLOWEST = 0.01
+"""The share of slowest instances whose time is broken down beside that of all."""
+BUCKETS_PER_COARSE_BUCKET = 8
+
+
+def content_of(scenario: Any, measurements: Sequence[Measurements], version: str, stopped: str | None = None) -> dict:
+    """Everything the report says but its findings.
+
+    measurements: one of each replication, the first one first; at least one.
+    stopped: why the run ended before its time, or None. Only then `run` has `ended_s` and `stopped`.
+    """
+    if not measurements:
+        raise ValueError("a report needs the measurements of at least one replication")
+    objectives = [objective_entry(objective, measurements) for objective in scenario.objectives]
+    return {
+        "format": FORMAT,
+        "scenario": {"name": scenario.name, "digest": scenario.digest(), "resolved": scenario.resolved()},
+        "run": _run(scenario, measurements, version, stopped),
+        "verdict": verdict_of_all([entry["verdict"] for entry in objectives]),
+        "objectives": objectives,
+        "flows": {name: _flow([one.flows[name] for one in measurements]) for name in measurements[0].flows},
+        "services": {name: _service(name, scenario, measurements) for name in measurements[0].services},
+        "topics": {name: _topic(name, measurements) for name in measurements[0].topics},
+        "dependencies": {},
+        "faults": fault_entries(scenario, measurements),
+    }
+
+
+def _run(scenario: Any, measurements: Sequence[Measurements], version: str, stopped: str | None) -> dict:
+    entry = {
+        "version": version,
+        "seed": scenario.run.seed,
+        "replications": len(measurements),
+        "duration_s": scenario.run.duration,
+        "warmup_s": scenario.run.warmup,
+    }
+    if stopped is not None:
+        entry |= {"ended_s": min(one.ended_s for one in measurements), "stopped": stopped}
+    return entry
+
+
+def _means(records: Sequence[Any], names: Sequence[str]) -> dict[str, dict]:
+    """EST of each of these counts: the mean per replication."""
+    return {name: intervals.of_mean([float(getattr(one, name)) for one in records]).as_dict() for name in names}
+
+
+def _ratio(
+    records: Sequence[Any], above: Callable[[Any], float], below: Callable[[Any], float], most: float = math.inf
+) -> dict:
+    return intervals.of_ratio([above(one) for one in records], [below(one) for one in records], 0.0, most).as_dict()
+
+
+# Flows
+
+
+def _flow(flows: Sequence[FlowMeasurements]) -> dict:
+    counts = ("started", "completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
+    return {
+        **_means(flows, counts),
+        "latency_s": statistics.stat([flow.latency for flow in flows]),
+        "where_time_goes_s": {"mean": _mean_parts(flows), "slowest_1%": _slowest_parts(flows)},
+    }
+
+
+def _mean_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
+    """Mean time that a completed instance spends in each part, s; the parts add up to the mean latency."""
+    finished = [float(flow.finished_by_bucket.sum()) for flow in flows]
+    totals = np.array([flow.parts_by_bucket.sum(axis=0) for flow in flows])
+    return {
+        part: intervals.of_ratio(totals[:, column].tolist(), finished).as_dict()
+        for column, part in enumerate(flows[0].parts)
+    }
+
+
+def _slowest_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
+    """The same of the slowest 1%; of the latency bucket where that share begins, its instances' mean counts."""
+    parts = np.array([flow.parts_by_bucket for flow in flows])
+    finished = np.array([flow.finished_by_bucket for flow in flows], dtype=np.float64)
+    used = finished.any(axis=0)
+    parts, finished = parts[:, used], finished[:, used]
+    pooled = _mean_of_slowest(parts.sum(axis=0), finished.sum(axis=0))
+    left_out = [
+        _mean_of_slowest(parts.sum(axis=0) - parts[index], finished.sum(axis=0) - finished[index])
+        for index in range(len(flows))
+    ]
+    return {
+        part: intervals.jackknife(
+            pooled[column], [None if len(flows) == 1 else one[column] for one in left_out]
+        ).as_dict()
+        for column, part in enumerate(flows[0].parts)
+    }
+
+
+def _mean_of_slowest(parts: np.ndarray, finished: np.ndarray) -> list[float | None]:
+    """Mean parts of the slowest instances: float64[buckets, parts] and float64[buckets], slowest last, to parts."""
+    wanted = SLOWEST * finished.sum()
+    if wanted == 0:
+        return [None] * parts.shape[1]
+    slower = np.cumsum(finished[::-1])[::-1] - finished
+    taken = np.clip(wanted - slower, 0.0, finished)
+    shares = np.divide(taken, finished, out=np.zeros_like(taken), where=finished > 0)
+    return (shares @ parts / wanted).tolist()
+
+
+# Services
+
+
+def _service(name: str, scenario: Any, measurements: Sequence[Measurements]) -> dict:
+    services = [one.services[name] for one in measurements]
+    seconds = statistics.measured_seconds(measurements)
+    busy = [service.busy.integral for service in services]
+    hours = intervals.of_mean([service.instance_seconds / 3600 for service in services])
+    price = scenario.services[name].cost_per_instance_hour
+    counts = (
+        "attempts", "succeeded", "failed", "timed_out", "lost", "retried", "dead_lettered", "duplicates",
+    )  # fmt: skip
+    return {
+        **_means(services, counts),
+        "attempts_per_message": _ratio(services, lambda one: one.attempts, lambda one: one.first_attempts),
+        "utilisation_ratio": _utilisation(services),
+        "busy_slots": intervals.of_ratio(busy, seconds).as_dict(),
+        "throughput_per_s": intervals.of_ratio([one.first_successes for one in services], seconds).as_dict(),
+        "instance_hours": hours.as_dict(),
+        "cost": (intervals.UNDEFINED if price is None else hours.affine(price)).as_dict(),
+        "wait_s": statistics.stat([one.wait for one in services]),
+        "service_s": statistics.stat([one.service for one in services]),
+        "sojourn_s": statistics.stat([one.sojourn for one in services]),
+        "series": {
+            "t_s": statistics.longest_times(measurements),
+            "busy": statistics.mean_series([one.busy.samples for one in services]),
+            "instances": statistics.mean_series([one.instances_samples for one in services]),
+        },
+    }
+
+
+def _utilisation(services: Sequence[ServiceMeasurements]) -> dict:
+    """Busy slot seconds over available slot seconds; undefined for unlimited concurrency."""
+    return _ratio(services, lambda one: one.busy.integral, lambda one: one.slot_seconds, most=1.0)
+
+
+# Topics and their lines
+
+
+def _topic(name: str, measurements: Sequence[Measurements]) -> dict:
+    topics = [one.topics[name] for one in measurements]
+    consumers = [service for topic, service in measurements[0].lines if topic == name]
+    return {
+        **_means(topics, ("published", "resting")),
+        "consumers": {
+            service: _line([one.lines[name, service] for one in measurements], measurements) for service in consumers
+        },
+    }
+
+
+def _line(lines: Sequence[LineMeasurements], measurements: Sequence[Measurements]) -> dict:
+    measured = [statistics.measured_samples(one) for one in measurements]
+    ages = [line.age_samples[inside] for line, inside in zip(lines, measured, strict=True)]
+    return {
+        **_means(lines, ("rejected", "finished", "dead_lettered", "expired", "dropped", "shed")),
+        "at_end": {
+            place: intervals.of_mean([float(getattr(line, f"{place}_at_end")) for line in lines]).as_dict()
+            for place in ("delayed", "waiting", "backing_off", "in_work")
+        },
+        "lag": statistics.stat_over_time([line.lag for line in lines], measurements),
+        "waiting": statistics.stat_over_time([line.waiting for line in lines], measurements),
+        "age_s": statistics.stat_of_samples(ages),
+        "event_lag_s": statistics.stat([line.event_lag for line in lines]),
+        "partition_lag_max": _partition_lag_max(lines, measured),
+        "series": {
+            "t_s": statistics.longest_times(measurements),
+            "lag": statistics.mean_series([line.lag.samples for line in lines]),
+            "waiting": statistics.mean_series([line.waiting.samples for line in lines]),
+            "age_s": statistics.mean_series([line.age_samples for line in lines]),
+        },
+    }
+
+
+def _partition_lag_max(lines: Sequence[LineMeasurements], measured: Sequence[np.ndarray]) -> dict | None:
+    """STAT of the largest lag of any partition, sampled; undefined for a queue."""
+    samples = [line.partition_lag_max_samples for line in lines]
+    if any(one is None for one in samples):
+        return None
+    return statistics.stat_of_samples(
+        [one[inside] for one, inside in zip(samples, measured, strict=True) if one is not None], whole=True
+    )
+
+
+def plain(value: Any) -> Any:
+    """The value with NumPy scalars and tuples made plain, and every NaN and infinity made None."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        if all(type(item) in (int, float) and math.isfinite(item) for item in value):
+            return list(value)
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

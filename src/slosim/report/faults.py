@@ -1,0 +1,133 @@
+"""Faults: how high the lag rose, how long it took to come back, and what it cost; one entry per occurrence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from slosim.measure import intervals
+from slosim.measure.measurements import Measurements
+from slosim.report.objectives import outcomes_of
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One time that a fault is active, [start, end); `lines` are the (topic, service) that feed its target."""
+
+    name: str
+    target: str
+    start_s: float
+    end_s: float
+    lines: tuple[tuple[str, str], ...]
+
+
+def occurrences_of(scenario: Any) -> list[Occurrence]:
+    """All occurrences of all faults by start, end and place in the file."""
+    found = [
+        Occurrence(fault.name, fault.target, start, end, lines_feeding(fault.target, scenario))
+        for fault in scenario.faults
+        for start, end in fault.occurrences(scenario.run.duration)
+    ]
+    return sorted(found, key=lambda one: (one.start_s, one.end_s))
+
+
+def lines_feeding(target: str, scenario: Any) -> tuple[tuple[str, str], ...]:
+    """The lines (topic, service) where a fault of the target is felt.
+
+    A service: its own lines; a topic: its consumers' lines; a producer: the lines of its topic's consumers.
+    """
+    kind, name = target.split(".", 1)
+    consumed = [(topic, service) for service, its in scenario.services.items() for topic in its.consumes]
+    if kind == "services":
+        return tuple(line for line in consumed if line[1] == name)
+    topic = scenario.producers[name].topic if kind == "producers" else name
+    return tuple(line for line in consumed if line[0] == topic)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What one replication did after one occurrence; recovered_after_s None: it never did."""
+
+    peak_lag: float
+    recovered_after_s: float | None
+    bad: float
+
+
+def fault_entries(scenario: Any, measurements: Sequence[Measurements]) -> list[dict]:
+    """The report's entries of all occurrences that begin before the end of the run."""
+    occurrences = occurrences_of(scenario)
+    counted = [one for one in scenario.objectives if one.kind in ("latency", "success")]
+    bad = [_bad_of_all(counted, one) for one in measurements] if counted else []
+    return [
+        _entry(occurrence, baseline_window(occurrence, occurrences), measurements, bad)
+        for occurrence in occurrences
+        if all(occurrence.start_s < one.ended_s for one in measurements)
+    ]
+
+
+def _bad_of_all(objectives: Sequence[Any], one: Measurements) -> np.ndarray:
+    """Bad of all latency and success objectives per sample, what came after the last sample in the last."""
+    outcomes = [outcomes_of(objective, [one])[0] for objective in objectives]
+    total = np.sum([its.bad for its in outcomes], axis=0)
+    total[-1] += sum(its.bad_after for its in outcomes)
+    return total
+
+
+def baseline_window(occurrence: Occurrence, occurrences: Sequence[Occurrence]) -> tuple[float, float]:
+    """(from, to) in s of the lag that counts as normal for an occurrence.
+
+    From the end of the fault before it (-inf without one: then the warm-up decides) to its start;
+    or to the start of an earlier fault that is still active then, directly or through others.
+    """
+    start = occurrence.start_s
+    overlapping = True
+    while overlapping:
+        earlier = [one.start_s for one in occurrences if one.start_s < start < one.end_s]
+        overlapping = bool(earlier)
+        start = min(earlier, default=start)
+    return max((one.end_s for one in occurrences if one.end_s <= start), default=-np.inf), start
+
+
+def _entry(
+    occurrence: Occurrence, baseline: tuple[float, float], measurements: Sequence[Measurements], bad: Sequence[np.ndarray]
+) -> dict:
+    courses = [
+        course_of(occurrence, baseline, one, bad[index] if bad else None) for index, one in enumerate(measurements)
+    ]
+    recovered = [course.recovered_after_s for course in courses if course.recovered_after_s is not None]
+    return {
+        "name": occurrence.name,
+        "start_s": occurrence.start_s,
+        "end_s": occurrence.end_s,
+        "peak_lag": intervals.of_mean([course.peak_lag for course in courses]).as_dict(),
+        "recovered_after_s": intervals.of_mean(recovered).as_dict(),
+        "recovered_ratio": len(recovered) / len(courses),
+        "bad": (intervals.of_mean([course.bad for course in courses]) if bad else intervals.UNDEFINED).as_dict(),
+    }
+
+
+def course_of(
+    occurrence: Occurrence, baseline: tuple[float, float], one: Measurements, bad: np.ndarray | None
+) -> Course:
+    """Peak, recovery and bad of one replication, from the start to the recovery or else the end of the run."""
+    times = one.sample_times_s
+    lag = np.sum([one.lines[line].lag.samples for line in occurrence.lines], axis=0) + np.zeros(len(times))
+    normal = _normal_lag(times, lag, baseline, one.warmup_s)
+    back = np.flatnonzero((times > occurrence.end_s) & (lag <= normal))
+    recovered_after_s = float(times[back[0]]) - occurrence.end_s if len(back) else None
+    last = back[0] if len(back) else len(times) - 1
+    during = (times >= occurrence.start_s) & (np.arange(len(times)) <= last)
+    peak = float(lag[during].max(initial=0.0))
+    return Course(peak, recovered_after_s, float(bad[during].sum()) if bad is not None else 0.0)
+
+
+def _normal_lag(times: np.ndarray, lag: np.ndarray, baseline: tuple[float, float], warmup_s: float) -> float:
+    """Largest lag in the baseline window after the warm-up; before it if need be, and 0 for a fault at 0."""
+    for earliest in (max(baseline[0], warmup_s), baseline[0]):
+        inside = (times >= earliest) & (times < baseline[1])
+        if inside.any():
+            return float(lag[inside].max())
+    return 0.0

@@ -1,0 +1,64 @@
+"""What a rule may look at: the scenario, the reported numbers and, for a few things that are not in them, the measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from slosim.measure.measurements import Measurements
+from slosim.report import statistics
+
+
+@dataclass(frozen=True)
+class Finding:
+    """subject is a path of the scenario such as `services.payment`, text a sentence or two with numbers."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """content: the report as data, without findings; stopped: why the run ended early, or None."""
+
+    scenario: Any
+    measurements: Sequence[Measurements]
+    content: dict
+    stopped: str | None = None
+
+    @property
+    def replications(self) -> int:
+        return len(self.measurements)
+
+    @cached_property
+    def seconds(self) -> float:
+        """Mean length of the measured window, s."""
+        seconds = statistics.measured_seconds(self.measurements)
+        return sum(seconds) / len(seconds)
+
+    def service(self, name: str) -> dict:
+        """The reported numbers of a service."""
+        return self.content["services"][name]
+
+    def line(self, topic: str, service: str) -> dict:
+        """The reported numbers of a consumer's line."""
+        return self.content["topics"][topic]["consumers"][service]
+
+    def lines_of(self, service: str) -> list[tuple[str, dict]]:
+        """(topic, numbers) of each line of a service."""
+        return [(topic, self.line(topic, service)) for topic in self.scenario.services[service].consumes]
+
+    def lag_at_end(self, topic: str, service: str) -> float:
+        """Mean lag at the end of the run, messages."""
+        return sum(place["value"] for place in self.line(topic, service)["at_end"].values())
+
+    def accepted_per_s(self, service: str) -> float | None:
+        """Messages that enter a service's lines per second: published to them and not rejected."""
+        if self.seconds == 0:
+            return None
+        return sum(
+            self.content["topics"][topic]["published"]["value"] - line["rejected"]["value"]
+            for topic, line in self.lines_of(service)
+        ) / self.seconds  # fmt: skip

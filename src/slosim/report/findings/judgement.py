@@ -1,0 +1,136 @@
+"""Rules about objectives and their alerts: what the verdict does not say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from slosim.measure.intervals import RULE_OF_THREE
+from slosim.report.findings.evidence import Evidence, Finding
+from slosim.report.objectives import MISSED, UNDECIDED
+from slosim.report.units import clock, count, duration, plural, share, share_decimals, three_digits
+
+MOST_REPLICATIONS = 10_000
+"""Beyond this the honest advice is that the value is too close to the target to tell."""
+
+
+def nothing_counted(evidence: Evidence) -> Iterator[Finding]:
+    for objective in evidence.content["objectives"]:
+        if objective["sli_ratio"]["value"] is None:
+            what = "sample" if objective["kind"] in ("lag", "age") else "finished instance"
+            yield Finding(
+                _subject(objective),
+                f"'{objective['name']}' is undecided because nothing was counted: 0 good and 0 bad {what}s in the"
+                f" {duration(evidence.seconds)} after the warm-up.",
+            )
+
+
+def undecided(evidence: Evidence) -> Iterator[Finding]:
+    for objective in evidence.content["objectives"]:
+        sli = objective["sli_ratio"]
+        if objective["verdict"] == UNDECIDED and sli["value"] is not None:
+            yield Finding(_subject(objective), _undecided_text(evidence, objective))
+
+
+def _undecided_text(evidence: Evidence, objective: dict) -> str:
+    sli, target = objective["sli_ratio"], objective["target_ratio"]
+    decimals = max(share_decimals(value) for value in (sli["value"], sli["low"], target))
+    interval = f"{share(sli['low'], decimals)} to {share(sli['high'], decimals)}"
+    text = f"'{objective['name']}' is undecided: {share(sli['value'], decimals)} ({interval}) against {share(target)}."
+    per_replication = objective["good"]["value"] + objective["bad"]["value"]
+    if objective["bad"]["value"] == 0:
+        n = per_replication * evidence.replications
+        text += f" {count(n)} without a single bad one show at best 1 - 3/{count(n)} = {share(sli['low'], decimals)};"
+        if target == 1:
+            return f"{text} no finite run shows 100%."
+        needed = math.ceil(RULE_OF_THREE / (1 - target) / per_replication)
+        return f"{text} {plural(needed, 'replication')} like these would decide it."
+    distance = abs(sli["value"] - target)
+    half_width = (sli["high"] - sli["low"]) / 2
+    more = needed_replications(evidence.replications, half_width, distance) - evidence.replications
+    if more > MOST_REPLICATIONS:
+        return f"{text} It lies too close to the target to be decided by {count(MOST_REPLICATIONS)} more replications."
+    return (
+        f"{text} If the value stays where it is, about {plural(more, 'more replication')} decide it (the interval"
+        f" shrinks with the square root of their number: ±{three_digits(100 * half_width)} points now,"
+        f" {three_digits(100 * distance)} needed)."
+    )
+
+
+def needed_replications(replications: int, half_width: float, wanted: float) -> int:
+    """Replications for an interval of half width `wanted` by the square-root law; at least one more than now."""
+    if wanted <= 0 or half_width / wanted > 1e6:
+        return 2**62
+    return max(replications + 1, math.ceil(replications * (half_width / wanted) ** 2))
+
+
+def silent(evidence: Evidence) -> Iterator[Finding]:
+    for objective in evidence.content["objectives"]:
+        pages = [alert for alert in objective["alerts"] if alert["severity"] == "page" and alert["evaluable"]]
+        burn_rate = objective["error_budget"]["burn_rate"]["value"]
+        if objective["verdict"] != MISSED or not pages or any(alert["fired_ratio"] for alert in pages):
+            continue
+        if burn_rate is not None:
+            yield Finding(
+                _subject(objective),
+                f"'{objective['name']}' is missed at a burn rate of {three_digits(burn_rate)}, and no page alert fires in"
+                f" any replication: the slowest one needs {three_digits(pages[-1]['burn_rate'])} over"
+                f" {clock(pages[-1]['long_s'])}.",
+            )
+
+
+def alert_fired(evidence: Evidence) -> Iterator[Finding]:
+    for objective in evidence.content["objectives"]:
+        fired = [alert for alert in objective["alerts"] if alert["fired_ratio"]]
+        if fired:
+            sentences = "; ".join(_fired_text(evidence, alert) for alert in fired)
+            yield Finding(_subject(objective), f"'{objective['name']}' alerts: {sentences}.")
+
+
+def _fired_text(evidence: Evidence, alert: dict) -> str:
+    text = f"{alert_label(alert)} fires in {share(alert['fired_ratio'], 0)} of the replications"
+    if not alert["fired_at_s"]:
+        return text
+    at = alert["fired_at_s"][0]
+    text += f", in the first at {clock(at)}"
+    begun = [fault for fault in evidence.content["faults"] if fault["start_s"] <= at]
+    if begun:
+        text += f", {duration(at - begun[-1]['start_s'])} after '{begun[-1]['name']}' began"
+    return text
+
+
+def alert_label(alert: dict) -> str:
+    """`page (14.4x over 1h and 5m)`."""
+    windows = f"{clock(alert['long_s'])} and {clock(alert['short_s'])}"
+    return f"{alert['severity']} ({alert['burn_rate']:g}x over {windows})"
+
+
+def alert_never_fires(evidence: Evidence) -> Iterator[Finding]:
+    for objective in evidence.content["objectives"]:
+        never = [alert for alert in objective["alerts"] if not alert["evaluable"]]
+        if never:
+            target = objective["target_ratio"]
+            factors = ", ".join(f"{alert['burn_rate']:g}x" for alert in never)
+            yield Finding(
+                _subject(objective),
+                f"{len(never)} of {len(objective['alerts'])} alerts of '{objective['name']}' can never fire ({factors}):"
+                f" with a target of {share(target)} everything being bad is a burn rate of 1 / (1 - {target:g}) ="
+                f" {three_digits(1 / objective['error_budget']['budget_ratio'])}.",
+            )
+
+
+def coarse_samples(evidence: Evidence) -> Iterator[Finding]:
+    step = evidence.scenario.run.sample_every
+    for objective in evidence.content["objectives"]:
+        short = [alert for alert in objective["alerts"] if alert["short_s"] < step]
+        if short:
+            yield Finding(
+                _subject(objective),
+                f"alerts of '{objective['name']}' look at windows down to {clock(short[0]['short_s'])}, shorter than the"
+                f" {clock(step)} between two samples: they are evaluated on counts spread evenly in between."
+                f" `sample_every: {clock(short[0]['short_s'])}` would be exact.",
+            )
+
+
+def _subject(objective: dict) -> str:
+    return f"objectives.{objective['name']}"

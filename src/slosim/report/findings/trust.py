@@ -1,0 +1,93 @@
+"""Rules about how far the numbers can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from slosim.measure.histogram import Histogram
+from slosim.report.findings.evidence import Evidence, Finding
+from slosim.report.findings.judgement import needed_replications
+from slosim.report.units import clock, count, duration, plural, share, short
+
+MANY_IN_FLIGHT = 0.01
+"""From this share on, those in flight could move the 99th percentile."""
+WIDE = 0.25
+WANTED_WIDTH = 0.1
+
+
+def stopped(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.stopped is None:
+        return
+    ended = min(one.ended_s for one in evidence.measurements)
+    run = evidence.scenario.run
+    yield Finding(
+        "run",
+        f"the run was stopped early ({evidence.stopped}): {plural(evidence.replications, 'replication')} of"
+        f" {run.replications}, the shortest up to {clock(ended)} of {clock(run.duration)}. The numbers are those of what was"
+        " simulated until then.",
+    )
+
+
+def survivors_only(evidence: Evidence) -> Iterator[Finding]:
+    for name, flow in evidence.content["flows"].items():
+        in_flight, started = flow["in_flight"]["value"], flow["started"]["value"]
+        if not started or in_flight < MANY_IN_FLIGHT * started:
+            continue
+        ages = Histogram.empty()
+        for one in evidence.measurements:
+            ages = ages + one.flows[name].in_flight_ages
+        text = f"{share(in_flight / started)} of {name} ({count(in_flight)} of {count(started)} per run) is in flight at the end"
+        median = ages.quantiles([0.5])[0]
+        if median is not None:
+            text += f", half of it older than {duration(median)}, the oldest {duration(ages.maximum)}"
+        p99 = flow["latency_s"]["p99"]["value"]
+        reported = "" if p99 is None else f" (p99 {duration(p99)})"
+        yield Finding(f"flows.{name}", f"{text}. Latency is that of the instances that made it{reported}: too low.")
+
+
+def no_warmup(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.scenario.run.warmup > 0 or evidence.content["faults"]:
+        return
+    series = [
+        line["series"]["lag"] for topic in evidence.content["topics"].values() for line in topic["consumers"].values()
+    ]
+    if not series or len(series[0]) < 50:
+        return
+    lag = np.sum(series, axis=0)
+    tenth = len(lag) // 10
+    early, rest = float(lag[:tenth].mean()), float(lag[tenth:].mean())
+    if rest < 1 or early > 0.7 * rest:
+        return
+    times = series and evidence.measurements[0].sample_times_s
+    yield Finding(
+        "run.warmup",
+        f"the run starts empty and has no warm-up: the mean lag of all lines is {short(early)} messages in its first tenth"
+        f" (to {clock(float(times[tenth]))}) and {short(rest)} later, so means come out too low.",
+    )
+
+
+def no_interval(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.replications == 1:
+        yield Finding(
+            "run.replications",
+            "1 replication has no interval: verdicts rest on the value alone, and chance could turn them."
+            " `--replications 10` gives intervals.",
+        )
+
+
+def wide_interval(evidence: Evidence) -> Iterator[Finding]:
+    for name, flow in evidence.content["flows"].items():
+        p99 = flow["latency_s"]["p99"]
+        if not p99["value"] or p99["low"] is None:
+            continue
+        relative = (p99["high"] - p99["low"]) / 2 / p99["value"]
+        if relative >= WIDE:
+            needed = needed_replications(evidence.replications, relative, WANTED_WIDTH)
+            yield Finding(
+                f"flows.{name}",
+                f"the p99 of {name}'s latency is {duration(p99['value'])} ({duration(p99['low'])} to"
+                f" {duration(p99['high'])}), uncertain by {share(relative, 0)}: about {plural(needed, 'replication')} would"
+                f" bring that to {share(WANTED_WIDTH, 0)}.",
+            )

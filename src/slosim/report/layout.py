@@ -1,0 +1,104 @@
+"""Plain-text building blocks: painted text, aligned tables, wrapped paragraphs, all aware of display width."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_ANSI = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2", "cyan": "36"}
+_BEGIN, _END = "\ue000", "\ue001"  # private use: paint(), until finish() turns it into ANSI or nothing
+_PAINT = re.compile(f"{_BEGIN}([a-z]+);|{_END}")
+
+
+def paint(text: str, style: str) -> str:
+    """Text that finish() shows in a style: red, green, yellow, cyan, bold or dim."""
+    return f"{_BEGIN}{style};{text}{_END}" if text else text
+
+
+def finish(lines: Sequence[str], colour: bool) -> str:
+    """The lines as one text ending with a newline: no trailing spaces, paint as ANSI colours or removed."""
+
+    def ansi(match: re.Match) -> str:
+        if not colour:
+            return ""
+        return f"\x1b[{_ANSI[match[1]]}m" if match[1] else "\x1b[0m"
+
+    return "\n".join(_PAINT.sub(ansi, line).rstrip() for line in lines) + "\n"
+
+
+def clean(text: str) -> str:
+    """Text of a user on one line, without control characters that a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in " ".join(str(text).split()))
+
+
+def width_of(text: str) -> int:
+    """Columns that a terminal needs for the text; paint needs none."""
+    bare = _PAINT.sub("", text)
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in bare
+    )
+
+
+def pad(text: str, width: int, align: str = "<") -> str:
+    """The text in exactly `width` columns, cut with an ellipsis if it is longer."""
+    missing = width - width_of(text)
+    if missing < 0:
+        return cut(text, width)
+    return " " * missing + text if align == ">" else text + " " * missing
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most `width` columns; paint is lost when it has to be cut."""
+    if width_of(text) <= width:
+        return text
+    bare = _PAINT.sub("", text)
+    while bare and width_of(bare) > width - 1:
+        bare = bare[:-1]
+    return bare + "…" if width > 0 else ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; of those with keep > 0 the largest goes first when the table is too wide."""
+
+    title: str
+    cells: list[str]
+    align: str = ">"
+    keep: int = 0
+
+
+def table(columns: Sequence[Column], width: int, gap: int = 2) -> list[str]:
+    """Header and rows, columns as narrow as their content; the first one is cut if nothing else helps."""
+    kept = [column for column in columns if any(cell for cell in column.cells) or not column.keep]
+    while _total(kept, gap) > width and any(column.keep for column in kept):
+        kept.remove(max(kept, key=lambda column: column.keep))
+    widths = [_width_of_column(column) for column in kept]
+    widths[0] = max(8, widths[0] - max(0, _total(kept, gap) - width))
+    between = " " * gap
+    header = between.join(
+        pad(paint(column.title, "dim"), size, column.align) for column, size in zip(kept, widths, strict=True)
+    )
+    rows = [
+        between.join(pad(cell, size, column.align) for column, size, cell in zip(kept, widths, row, strict=True))
+        for row in zip(*(column.cells for column in kept), strict=True)
+    ]
+    return [header, *rows]
+
+
+def _width_of_column(column: Column) -> int:
+    return max(width_of(text) for text in (column.title, *column.cells))
+
+
+def _total(columns: Sequence[Column], gap: int) -> int:
+    return sum(_width_of_column(column) for column in columns) + gap * (len(columns) - 1)
+
+
+def paragraph(text: str, width: int, first: str = "", rest: str | None = None) -> list[str]:
+    """Text wrapped to the width, `first` before its first line and `rest` (default: as many spaces) before the others."""
+    rest = " " * width_of(first) if rest is None else rest
+    wrapped = textwrap.wrap(text, width - width_of(rest), break_on_hyphens=False) or [""]
+    return [(first if index == 0 else rest) + line for index, line in enumerate(wrapped)]

@@ -1,0 +1,96 @@
+"""Small plots for a terminal, made of block characters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from slosim.report.units import clock, short
+
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+GUTTER = 8
+"""Columns left of a plot: the label of the axis and the axis itself."""
+
+
+def column_maxima(times_s: Sequence[float], values: Sequence[float], end_s: float, columns: int) -> list[float]:
+    """The largest value in each of `columns` equal parts of [0, end); a part without a sample repeats the one before."""
+    maxima: list[float | None] = [None] * columns
+    for time, value in zip(times_s, values, strict=True):
+        column = min(int(time / end_s * columns), columns - 1)
+        before = maxima[column]
+        maxima[column] = value if before is None else max(before, value)
+    filled, last = [], 0.0
+    for value in maxima:
+        last = last if value is None else value
+        filled.append(last)
+    return filled
+
+
+def area(whole: Sequence[float], part: Sequence[float], height: int) -> list[str]:
+    """A filled plot of `whole` (shaded) and, in front of it, `part` (solid), with the largest value as its label."""
+    top = max(max(whole, default=0.0), max(part, default=0.0))
+    scale = height * 8 / top if top > 0 else 0.0
+    rows = []
+    for row in range(height - 1, -1, -1):
+        cells = "".join(_cell(w * scale - 8 * row, p * scale - 8 * row) for w, p in zip(whole, part, strict=True))
+        label = short(top) if row == height - 1 else ""
+        rows.append(f"{label:>{GUTTER - 2}} {'┤' if label else '│'}{cells}")
+    return rows
+
+
+def _cell(whole: float, part: float) -> str:
+    """One character of a plot; heights of both series above the lower edge of the cell, in eighths."""
+    if part >= 0.5:
+        return EIGHTHS[min(8, max(1, round(part)))]
+    return "░" if whole >= 0.5 else " "
+
+
+def time_axis(end_s: float, warmup_s: float, columns: int) -> list[str]:
+    """Two lines: the axis, dotted during the warm-up, and its labels."""
+    warm = round(warmup_s / end_s * columns)
+    line = list("┄" * warm + "─" * (columns - warm))
+    labels = [" "] * (columns + GUTTER)
+    for time in _ticks(end_s, columns // 12):
+        column = round(time / end_s * columns)
+        if column < columns:
+            line[column] = "┬" if time else "─"
+        text = clock(time)
+        at = GUTTER + min(column, columns - len(text))
+        labels[at : at + len(text)] = text
+    return [f"{'0':>{GUTTER - 2}} ┼{''.join(line)}", "".join(labels)]
+
+
+def _ticks(end_s: float, most: int) -> list[float]:
+    """Round times from 0 on, at most `most` and one."""
+    steps = [base * 10.0**power for power in range(-6, 1) for base in (1, 2, 5)]
+    steps += [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400]
+    steps += [86400 * base * 10.0**power for power in range(6) for base in (1, 2, 5)]
+    step = next((step for step in steps if end_s / step <= max(most, 1)), end_s)
+    return [index * step for index in range(int(end_s / step * (1 + 1e-9)) + 1)]
+
+
+def span_marks(start_s: float, end_s: float, run_s: float, columns: int, label: str) -> str:
+    """A line under the axis that marks a span of time and names it."""
+    first = min(int(start_s / run_s * columns), columns - 1)
+    length = max(1, math.ceil(min(end_s, run_s) / run_s * columns) - first)
+    marks = "▲" * length
+    room = columns - first - length - 1
+    if room >= len(label):
+        return f"{'':{GUTTER + first}}{marks} {label}"
+    return f"{label[: GUTTER + first - 1]:>{GUTTER + first - 1}} {marks}"
+
+
+def density(positions: Sequence[float], counts: Sequence[float], columns: int) -> str:
+    """One line of bars: how many lie in each of `columns` equal parts of [0, 1), the fullest one being full height."""
+    bins = [0.0] * columns
+    for position, count in zip(positions, counts, strict=True):
+        bins[min(max(int(position * columns), 0), columns - 1)] += count
+    top = max(bins, default=0.0)
+    return "".join(EIGHTHS[max(1, math.ceil(8 * one / top)) if one and top else 0] for one in bins)
+
+
+def bar(ratio: float, columns: int) -> str:
+    """A bar of `columns` at ratio 1, in eighths of a column."""
+    eighths = round(min(max(ratio, 0.0), 1.0) * columns * 8)
+    full, rest = divmod(eighths, 8)
+    return "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")

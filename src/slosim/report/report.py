@@ -1,0 +1,187 @@
+"""The report object: reported numbers by attribute, and its forms JSON and text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from slosim.measure.measurements import Measurements
+from slosim.report.content import FORMAT, content_of, plain
+from slosim.report.findings import findings_of
+from slosim.report.findings.evidence import Evidence
+
+
+class Value(NamedTuple):
+    """An estimate and its 95% interval; `float(report.verdict...)` gives the value. None where undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    def __float__(self) -> float:
+        if self.value is None:
+            raise ValueError("this number is undefined: nothing was counted")
+        return float(self.value)
+
+
+class View:
+    """A part of the report: keys as attributes (`.latency_s.p99.value`) or as items (`["p99.9"]`)."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._data = data
+
+    def __getattr__(self, key: str) -> Any:
+        try:
+            return view(self._data[key])
+        except KeyError:
+            raise AttributeError(f"no '{key}' here; there is {', '.join(self._data)}") from None
+
+    def __getitem__(self, key: str) -> Any:
+        return view(self._data[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._data
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._data]
+
+    def __repr__(self) -> str:
+        return f"View({', '.join(self._data)})"
+
+    def keys(self) -> Sequence[str]:
+        return list(self._data)
+
+    def items(self) -> list[tuple[str, Any]]:
+        return [(key, view(value)) for key, value in self._data.items()]
+
+
+class Entries(Sequence):
+    """Entries of the report in order, by number or by name: `report.objectives["orders ship in time"]`."""
+
+    def __init__(self, entries: list[dict[str, Any]]) -> None:
+        self._entries = entries
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            for entry in self._entries:
+                if entry.get("name", entry.get("subject")) == key:
+                    return view(entry)
+            raise KeyError(key)
+        return view(self._entries[key])
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return f"Entries({[entry.get('name', entry.get('rule')) for entry in self._entries]})"
+
+
+def view(value: Any) -> Any:
+    """Report data with attributes: an EST as Value, other dicts as View, lists of dicts as Entries."""
+    if isinstance(value, dict):
+        if value.keys() == {"value", "low", "high"}:
+            return Value(value["value"], value["low"], value["high"])
+        return View(value)
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return Entries(value)
+    return value
+
+
+class Report(View):
+    """What a run has shown: `.verdict`, `.objectives`, `.flows`, `.services`, `.topics`, `.faults`, `.findings`.
+
+    data      the report as data, as in JSON; everything else here is a way to look at it
+    complete  False when the run was stopped before its time; `stopped` says why
+    """
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        if data.get("format") != FORMAT:
+            raise ValueError(f"not a report of this version: format is {data.get('format')!r}, expected {FORMAT!r}")
+        super().__init__(data)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return self._data
+
+    @property
+    def objectives(self) -> Entries:
+        return Entries(self._data["objectives"])
+
+    @property
+    def faults(self) -> Entries:
+        return Entries(self._data["faults"])
+
+    @property
+    def findings(self) -> Entries:
+        return Entries(self._data["findings"])
+
+    @property
+    def stopped(self) -> str | None:
+        return self._data["run"].get("stopped")
+
+    @property
+    def complete(self) -> bool:
+        return self.stopped is None
+
+    def to_json(self) -> str:
+        """The report as JSON, one line per innermost object or list; ends with a newline."""
+        return _written(self._data, 0) + "\n"
+
+    def to_text(self, width: int = 100, colour: bool = False) -> str:
+        """The report for people, at most `width` (at least 60) columns wide, with ANSI colours if wanted."""
+        from slosim.report.text import text_of
+
+        return text_of(self._data, width, colour)
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """The report that to_json wrote. ValueError: it is not JSON or not a report."""
+        data = json.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError("not a report: expected a JSON object")
+        return cls(data)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return f"Report({self._data['scenario']['name']!r}, verdict={self._data['verdict']!r})"
+
+
+def build_report(
+    scenario: Any, measurements: Sequence[Measurements], stopped: str | None = None, version: str | None = None
+) -> Report:
+    """Judge the measurements of a scenario.
+
+    measurements: one of each replication in order, at least one; `stopped`: why the run ended early, or None.
+    """
+    if version is None:
+        from slosim.version import __version__ as version
+    content = plain(content_of(scenario, measurements, version, stopped))
+    content["findings"] = findings_of(Evidence(scenario, measurements, content, stopped))
+    return Report(content)
+
+
+def _written(value: Any, depth: int) -> str:
+    """JSON with a line per innermost object or list, and an object of numbers such as an EST on one line."""
+    if isinstance(value, dict) and any(isinstance(item, dict | list) for item in value.values()):
+        opening, closing = "{", "}"
+        items = [f"{_encoded(key)}: {_written(item, depth + 1)}" for key, item in value.items()]
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        opening, closing = "[", "]"
+        items = [_written(item, depth + 1) for item in value]
+    else:
+        return _encoded(value)
+    inner = ",\n".join(" " * (depth + 1) + item for item in items)
+    return f"{opening}\n{inner}\n{' ' * depth}{closing}"
+
+
+def _encoded(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,515 @@
+"""The report for people, in plain text: verdict first, then why, then the numbers, then how far to trust them.
+
+It is made from the report's data alone (the JSON), so it can be printed again from a saved report, and it cannot
+disagree with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from slosim.report import plots
+from slosim.report.layout import Column, clean, cut, finish, pad, paint, paragraph, table, width_of
+from slosim.report.objectives import MET, MISSED, NO_OBJECTIVES, UNDECIDED
+from slosim.report.units import NOTHING, clock, count, duration, plural, share, share_decimals, short, three_digits
+
+NARROWEST = 60
+STYLES = {MET: "green", MISSED: "red", UNDECIDED: "yellow", NO_OBJECTIVES: "bold"}
+SIGNS = {MET: "✓", MISSED: "✗", UNDECIDED: "?"}
+SEVERE = {
+    "stopped", "deadlock", "saturated", "uneven_partitions", "overloaded", "not_recovered",
+    "retry_amplification", "dead_lettered", "dropped", "back_pressure",
+}  # fmt: skip
+"""Findings about the system; the others are about the report."""
+
+
+def text_of(data: dict[str, Any], width: int = 100, colour: bool = False, source: str | None = None) -> str:
+    """The whole report; `source` is the scenario file named in the command that reproduces it."""
+    width = max(width, NARROWEST)
+    sections = [
+        _headline(data, width),
+        _objectives(data, width),
+        _alerts(data, width),
+        _findings(data, width),
+        *(_flow(name, flow, data, width) for name, flow in data["flows"].items()),
+        _services(data, width),
+        _failures(data, width),
+        _lines(data, width),
+        _backlog(data, width),
+        _event_lag(data, width),
+        _faults(data, width),
+        _footer(data, width, source),
+    ]
+    lines: list[str] = []
+    for section in sections:
+        if section:
+            lines += [*([""] if lines else []), *section]
+    return finish(lines, colour)
+
+
+def _title(text: str, note: str = "", width: int = 100) -> str:
+    """A heading, with a note in the same line as far as there is room."""
+    return f"{paint(text, 'bold')}  {paint(cut(note, width - width_of(text) - 2), 'dim')}" if note else paint(text, "bold")
+
+
+# Verdict, objectives, alerts, findings
+
+
+def _headline(data: dict, width: int) -> list[str]:
+    run, scenario = data["run"], data["scenario"]
+    sentence = f"{clean(scenario['name'])}: {_verdict_sentence(data)}"
+    wrapped = paragraph(sentence, width)
+    style = STYLES[data["verdict"]]
+    lines = [paint(line, style) for line in wrapped]
+    if "stopped" in run:
+        lines += paragraph(f"Stopped early, at {clock(run['ended_s'])}: {clean(run['stopped'])}. Partial numbers follow.", width)
+    description = clean(scenario["resolved"].get("description") or "")
+    if description:
+        lines += paragraph(description, width)
+    warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
+    lines.append(f"{plural(run['replications'], 'replication')} of {clock(run['duration_s'])}{warmup}, seed {run['seed']}")
+    return lines
+
+
+def _verdict_sentence(data: dict) -> str:
+    objectives, verdict = data["objectives"], data["verdict"]
+    if verdict == NO_OBJECTIVES:
+        return "NO OBJECTIVES. Nothing is promised, so nothing is judged."
+    if verdict == MET:
+        return f"MET. {'The objective is' if len(objectives) == 1 else f'All {len(objectives)} objectives are'} met."
+    decisive = [one for one in objectives if one["verdict"] == verdict]
+    named = "; ".join(
+        f"{clean(one['name'])} ({share(one['sli_ratio']['value'])} of {share(one['target_ratio'])})" for one in decisive
+    )
+    return f"{verdict.upper()}. {len(decisive)} of {plural(len(objectives), 'objective')} {verdict}: {named}."
+
+
+def _objectives(data: dict, width: int) -> list[str]:
+    objectives = data["objectives"]
+    if not objectives:
+        return []
+    columns = [
+        Column("", [paint(SIGNS[one["verdict"]], STYLES[one["verdict"]]) for one in objectives], "<"),
+        Column("objective", [clean(one["name"]) for one in objectives], "<"),
+        Column("promise", [_promise(one, data) for one in objectives], "<", keep=3),
+        Column("target", [share(one["target_ratio"]) for one in objectives]),
+        Column("measured", [share(one["sli_ratio"]["value"], _decimals(one)) for one in objectives]),
+        Column("95% interval", [_interval(one) for one in objectives], keep=2),
+        Column("burn rate", [_burn_rate(one) for one in objectives]),
+        Column("bad", [short(one["bad"]["value"]) for one in objectives], keep=1),
+        Column("of", [_counted(one) for one in objectives], "<", keep=1),
+    ]
+    budgets = [
+        f"{clean(one['name'])} {share(value)} of {clock(_window_s(one))}"
+        for one in objectives
+        if (value := one["error_budget"]["consumed_of_window_ratio"]["value"])
+    ]
+    lines = [_title("OBJECTIVES"), *table(columns, width)]
+    if budgets:
+        lines += paragraph(f"Error budget spent by this run: {'; '.join(budgets)}.", width)
+    return lines
+
+
+def _promise(objective: dict, data: dict) -> str:
+    declared = next(
+        (one for one in data["scenario"]["resolved"].get("objectives", []) if one["name"] == objective["name"]), {}
+    )
+    subject = clean(declared.get("flow") or declared.get("topic") or "")
+    match objective["kind"]:
+        case "latency":
+            return f"{subject} ≤ {clock(objective['threshold'])}"
+        case "lag":
+            return f"lag of {subject} < {count(objective['threshold'])}"
+        case "age":
+            return f"age of {subject} < {clock(objective['threshold'])}"
+    return f"{subject} completes"
+
+
+def _decimals(objective: dict) -> int:
+    """Decimals of the percentages of an objective: enough for value, bounds and target."""
+    values = [objective["target_ratio"], *(value for value in objective["sli_ratio"].values() if value is not None)]
+    return min(5, max(share_decimals(value) for value in values))
+
+
+def _interval(objective: dict) -> str:
+    sli, decimals = objective["sli_ratio"], _decimals(objective)
+    return "" if sli["low"] is None else f"{share(sli['low'], decimals)} to {share(sli['high'], decimals)}"
+
+
+def _burn_rate(objective: dict) -> str:
+    value = objective["error_budget"]["burn_rate"]["value"]
+    return NOTHING if value is None else f"{three_digits(value)}x"
+
+
+def _counted(objective: dict) -> str:
+    what = "samples" if objective["kind"] in ("lag", "age") else ""
+    return f"{short(objective['good']['value'] + objective['bad']['value'])} {what}".strip()
+
+
+def _window_s(objective: dict) -> float:
+    """Window of the objective, from that of its first alert (an hour per 30 days)."""
+    return round(objective["alerts"][0]["long_s"] * 720, 6)
+
+
+def _alerts(data: dict, width: int) -> list[str]:
+    pairs = [(objective, alert) for objective in data["objectives"] for alert in objective["alerts"]]
+    fired = [(objective, alert) for objective, alert in pairs if alert["fired_ratio"]]
+    never = sum(not alert["evaluable"] for _, alert in pairs)
+    if not pairs:
+        return []
+    silent = len(pairs) - len(fired) - never
+    rest = f"{silent} stay silent" + (f", {never} can never fire" if never else "")
+    if not fired:
+        return [f"{paint('ALERTS', 'bold')}  none of {plural(len(pairs), 'burn-rate alert')} fires ({rest})"]
+    columns = [
+        Column("alert", [paint(alert["severity"], "red" if alert["severity"] == "page" else "yellow") for _, alert in fired], "<"),
+        Column("objective", [clean(objective["name"]) for objective, _ in fired], "<"),
+        Column("burn rate over", [f"{alert['burn_rate']:g}x" for _, alert in fired]),
+        Column("windows", [f"{clock(alert['long_s'])} and {clock(alert['short_s'])}" for _, alert in fired], "<"),
+        Column("fires in", [share(alert["fired_ratio"], 0) for _, alert in fired]),
+        Column("first at", [clock(alert["fired_at_s"][0]) if alert["fired_at_s"] else NOTHING for _, alert in fired]),
+        Column("which is", [_after_fault(alert, data) for _, alert in fired], "<", keep=1),
+    ]
+    return [_title("ALERTS", f"multi-window burn rate; {rest}", width), *table(columns, width)]
+
+
+def _after_fault(alert: dict, data: dict) -> str:
+    begun = [fault for fault in data["faults"] if alert["fired_at_s"] and fault["start_s"] <= alert["fired_at_s"][0]]
+    if not begun:
+        return ""
+    return f"{duration(alert['fired_at_s'][0] - begun[-1]['start_s'])} after {clean(begun[-1]['name'])}"
+
+
+def _findings(data: dict, width: int) -> list[str]:
+    lines = [_title("FINDINGS")] if data["findings"] else []
+    for finding in data["findings"]:
+        mark = paint("!", "red") if finding["rule"] in SEVERE else paint("·", "dim")
+        lines += paragraph(clean(finding["text"]), width, f"{mark} ", "  ")
+    return lines
+
+
+# Flows
+
+
+def _flow(name: str, flow: dict, data: dict, width: int) -> list[str]:
+    declared = data["scenario"]["resolved"].get("flows", {}).get(name, {})
+    to = declared.get("to", "")
+    route = f"{declared.get('from', '')} → {to if isinstance(to, str) else ', '.join(to)}" if declared else ""
+    started = flow["started"]["value"]
+    lines = [_title(f"FLOW {clean(name)}", f"{clean(route)}, {count(started)} started per run", width)]
+    if not started:
+        return lines
+    fates = [
+        f"{share(flow[fate]['value'] / started)} {fate.replace('_', ' ')}"
+        for fate in ("completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
+        if flow[fate]["value"] or fate == "completed"
+    ]
+    lines.append(f"  {', '.join(fates)}")
+    if flow["latency_s"]["count"]:
+        lines += _indented(_distributions("latency", [("end to end", flow["latency_s"])], width - 2))
+        lines += _indented(_where_time_goes(flow["where_time_goes_s"], width - 2))
+    return lines
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
+
+
+def _distributions(title: str, rows: Sequence[tuple[str, dict]], width: int) -> list[str]:
+    """Mean and percentiles of durations with the half width of their intervals beneath."""
+    with_interval = any(stat["mean"]["low"] is not None for _, stat in rows)
+    labels, cells = [], {key: [] for key in ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")}
+    for label, stat in rows:
+        labels += [label, "±"] if with_interval else [label]
+        for key, column in cells.items():
+            number = stat[key]
+            column.append(duration(number if key == "max" else number["value"]))
+            if with_interval:
+                column.append("" if key == "max" else _half_width(number))
+    columns = [Column(title, labels, "<")]
+    columns += [Column(key, column, keep=1 if key in ("p90", "p99.9") else 0) for key, column in cells.items()]
+    return table(columns, width, gap=3)
+
+
+def _half_width(number: dict) -> str:
+    return "" if number["low"] is None else duration((number["high"] - number["low"]) / 2)
+
+
+def _where_time_goes(parts: dict, width: int) -> list[str]:
+    mean, slowest = parts["mean"], parts["slowest_1%"]
+    total_mean = sum(one["value"] or 0.0 for one in mean.values())
+    total_slowest = sum(one["value"] or 0.0 for one in slowest.values())
+    if not total_mean:
+        return []
+    shown = [
+        part
+        for part in mean
+        if (mean[part]["value"] or 0) >= 0.005 * total_mean or (slowest[part]["value"] or 0) >= 0.005 * total_slowest
+    ]
+    room = max(6, (width - max(map(width_of, shown)) - 2 * 20) // 2)
+    columns = [Column("where the time goes", [clean(part) for part in shown], "<")]
+    for title, its, total in (("mean", mean, total_mean), ("slowest 1%", slowest, total_slowest)):
+        values = [its[part]["value"] or 0.0 for part in shown]
+        shares = [value / total if total else 0.0 for value in values]
+        columns += [
+            Column(title, [duration(value) for value in values]),
+            Column("", [f"{share(ratio, 0)}" for ratio in shares]),
+            Column("", [pad(paint(plots.bar(ratio, room), "cyan"), room) for ratio in shares], "<"),
+        ]
+    return table(columns, width)
+
+
+# Services and topics
+
+
+def _services(data: dict, width: int) -> list[str]:
+    services = data["services"]
+    if not services:
+        return []
+    declared = data["scenario"]["resolved"]["services"]
+    numbers = list(services.values())
+    columns = [
+        Column("service", [clean(name) for name in services], "<"),
+        Column("slots", [_slots(declared[name]) for name in services]),
+        Column("busy", [_busy(one) for one in numbers]),
+        Column("done/s", [short(one["throughput_per_s"]["value"]) for one in numbers]),
+        Column("wait mean", [duration(one["wait_s"]["mean"]["value"]) for one in numbers]),
+        Column("p99", [duration(one["wait_s"]["p99"]["value"]) for one in numbers]),
+        Column("service mean", [duration(one["service_s"]["mean"]["value"]) for one in numbers]),
+        Column("p99", [duration(one["service_s"]["p99"]["value"]) for one in numbers]),
+        Column("sojourn p50", [duration(one["sojourn_s"]["p50"]["value"]) for one in numbers], keep=1),
+        Column("p99", [duration(one["sojourn_s"]["p99"]["value"]) for one in numbers], keep=1),
+        Column("cost", ["" if one["cost"]["value"] is None else f"{one['cost']['value']:.2f}" for one in numbers], keep=2),
+    ]
+    return [_title("SERVICES", "wait: per attempt; sojourn: first visible to settled", width), *table(columns, width)]
+
+
+def _slots(service: dict) -> str:
+    instances, concurrency = service.get("instances", 1), service.get("concurrency", 1)
+    return f"{instances}×{'∞' if concurrency == 'unlimited' else concurrency}"
+
+
+def _busy(numbers: dict) -> str:
+    """Utilisation, or the number of busy slots where there is no limit to them."""
+    ratio = numbers["utilisation_ratio"]["value"]
+    return short(numbers["busy_slots"]["value"]) if ratio is None else share(ratio, 1 if ratio < 0.1 else 0)
+
+
+def _failures(data: dict, width: int) -> list[str]:
+    rows = {
+        name: one
+        for name, one in data["services"].items()
+        if any(one[what]["value"] for what in ("failed", "lost", "dead_lettered", "duplicates"))
+    }
+    if not rows:
+        return []
+    columns = [
+        Column("service", [clean(name) for name in rows], "<"),
+        Column("attempts", [short(one["attempts"]["value"]) for one in rows.values()]),
+        Column("per message", [_per_message(one) for one in rows.values()]),
+        Column("failed", [share(one["failed"]["value"] / one["attempts"]["value"]) for one in rows.values()]),
+    ]
+    for key in ("timed_out", "lost", "retried", "dead_lettered", "duplicates"):
+        values = [one[key]["value"] for one in rows.values()]
+        columns.append(Column(key.replace("_", " "), [short(value) if any(values) else "" for value in values], keep=1))
+    return [_title("FAILURES AND RETRIES", "per run", width), *table(columns, width)]
+
+
+def _per_message(numbers: dict) -> str:
+    value = numbers["attempts_per_message"]["value"]
+    return NOTHING if value is None else f"{value:.3f}"
+
+
+def _line_rows(data: dict) -> Iterator[tuple[str, dict, dict]]:
+    """(label, topic, line) of every consumer's line."""
+    for topic, entry in data["topics"].items():
+        for service, line in entry["consumers"].items():
+            yield f"{clean(topic)} → {clean(service)}", entry, line
+
+
+def _lines(data: dict, width: int) -> list[str]:
+    rows = list(_line_rows(data))
+    lines = []
+    if rows:
+        columns = [
+            Column("topic → consumer", [label for label, _, _ in rows], "<"),
+            Column("published", [short(topic["published"]["value"]) for _, topic, _ in rows]),
+            *_lost_columns(rows),
+            Column("lag mean", [short(line["lag"]["mean"]["value"]) for _, _, line in rows]),
+            Column("p99", [short(line["lag"]["p99"]["value"]) for _, _, line in rows]),
+            Column("max", [short(line["lag"]["max"]) for _, _, line in rows]),
+            Column("end", [short(sum(one["value"] for one in line["at_end"].values())) for _, _, line in rows], keep=1),
+            Column("waiting mean", [short(line["waiting"]["mean"]["value"]) for _, _, line in rows], keep=1),
+            Column("max", [short(line["waiting"]["max"]) for _, _, line in rows], keep=1),
+            Column("age p99", [duration(line["age_s"]["p99"]["value"]) for _, _, line in rows], keep=2),
+            Column("worst partition p99", [_partition_lag(line) for _, _, line in rows], keep=3),
+        ]
+        note = "messages per run; lag: published and not settled, waiting: visible and not taken"
+        lines = [_title("TOPICS", note, width), *table(columns, width)]
+    resting = [
+        f"{clean(name)} {count(entry['resting']['value'])} (of {count(entry['published']['value'])} published)"
+        for name, entry in data["topics"].items()
+        if not entry["consumers"]
+    ]
+    if resting:
+        lines += paragraph(f"Resting in topics that nobody consumes: {'; '.join(resting)}.", width)
+    return lines
+
+
+def _lost_columns(rows: Sequence[tuple[str, dict, dict]]) -> list[Column]:
+    """Columns of the ways to leave a line unserved that occur."""
+    return [
+        Column(how.replace("_", " "), [short(line[how]["value"]) for _, _, line in rows])
+        for how in ("dead_lettered", "rejected", "expired", "dropped", "shed")
+        if any(line[how]["value"] for _, _, line in rows)
+    ]
+
+
+def _partition_lag(line: dict) -> str:
+    return "" if line["partition_lag_max"] is None else short(line["partition_lag_max"]["p99"]["value"])
+
+
+# Plots
+
+
+def _backlog(data: dict, width: int) -> list[str]:
+    rows = list(_line_rows(data))
+    if not rows:
+        return []
+    run = data["run"]
+    end, columns = run["duration_s"], width - plots.GUTTER
+    height = 4 if len(rows) <= 6 else 2
+    lines = [_title("LAG OVER TIME", "░ published and not settled, █ of these waiting; mean over replications, peaks kept", width)]
+    for label, _, line in rows:
+        series = line["series"]
+        lag = plots.column_maxima(series["t_s"], series["lag"], end, columns)
+        waiting = plots.column_maxima(series["t_s"], series["waiting"], end, columns)
+        lines.append(f"{'':{plots.GUTTER}}{paint(label, 'bold')}")
+        lines += plots.area(lag, waiting, height)
+    lines += plots.time_axis(end, run["warmup_s"], columns)
+    marked = data["faults"][:8]
+    lines += [
+        paint(plots.span_marks(one["start_s"], one["end_s"], end, columns, clean(one["name"])), "red") for one in marked
+    ]
+    if len(data["faults"]) > len(marked):
+        lines.append(f"{'':{plots.GUTTER}}and {len(data['faults']) - len(marked)} more faults")
+    return lines
+
+
+def _event_lag(data: dict, width: int) -> list[str]:
+    rows = [(label, line["event_lag_s"]) for label, _, line in _line_rows(data) if line["event_lag_s"]["count"]]
+    if not rows:
+        return []
+    least, most = _decades(rows)
+    names = max(max(width_of(label) for label, _ in rows), 16)
+    numbers = 4 * 10
+    columns = max(10, width - min(names, 30) - numbers - 3)
+    strips = [_density(stat, least, most, columns) for _, stat in rows]
+    table_columns = [
+        Column("topic → consumer", [pad(label, min(names, 30)) for label, _ in rows], "<"),
+        Column("at once", [_at_once(stat) for _, stat in rows]),
+        Column("p50", [duration(stat["p50"]["value"]) for _, stat in rows]),
+        Column("p99", [duration(stat["p99"]["value"]) for _, stat in rows]),
+        Column("max", [duration(stat["max"]) for _, stat in rows]),
+        Column(_decade_labels(least, most, columns), [paint(strip, "cyan") for strip in strips], "<"),
+    ]
+    return [_title("EVENT LAG", "published to first taken; logarithmic scale, each row to its own height", width), *table(table_columns, width)]
+
+
+def _at_once(stat: dict) -> str:
+    """Share of messages taken the instant they were published (the lowest bucket)."""
+    upper, counts = stat["histogram"]["upper"], stat["histogram"]["count"]
+    at_once = counts[0] if upper and upper[0] < 2e-9 else 0
+    return share(at_once / stat["count"], 0)
+
+
+def _decades(rows: Sequence[tuple[str, dict]]) -> tuple[int, int]:
+    """Powers of ten around nearly all positive values of these distributions; at least one decade, at most eight."""
+    largest = max(stat["max"] for _, stat in rows)
+    most = math.ceil(math.log10(largest)) if largest > 0 else 0
+    lowest = most - 1
+    for _, stat in rows:
+        positive = [(u, c) for u, c in zip(stat["histogram"]["upper"], stat["histogram"]["count"], strict=True) if u > 2e-9]
+        enough, seen = 0.01 * sum(c for _, c in positive), 0
+        for upper, number in positive:
+            seen += number
+            if seen > enough:
+                lowest = min(lowest, math.floor(math.log10(upper)))
+                break
+    return max(lowest, most - 8), most
+
+
+def _density(stat: dict, least: int, most: int, columns: int) -> str:
+    positive = [(u, c) for u, c in zip(stat["histogram"]["upper"], stat["histogram"]["count"], strict=True) if u > 2e-9]
+    positions = [(math.log10(upper) - least) / (most - least) for upper, _ in positive]
+    return plots.density(positions, [number for _, number in positive], columns)
+
+
+def _decade_labels(least: int, most: int, columns: int) -> str:
+    """Labels of the powers of ten, each where its decade begins, as many as have room."""
+    labels = [" "] * columns
+    free = 0
+    for power in range(least, most + 1):
+        text = _decade(power)
+        at = min(round((power - least) / (most - least) * columns), columns - len(text))
+        if at >= free:
+            labels[at : at + len(text)] = text
+            free = at + len(text) + 1
+    return "".join(labels)
+
+
+def _decade(power: int) -> str:
+    for base, unit in ((0, "s"), (-3, "ms"), (-6, "µs")):
+        if power >= base:
+            return f"{10 ** (power - base)}{unit}"
+    return f"{10 ** (power + 9)}ns"
+
+
+# Faults and what stands behind the numbers
+
+
+def _faults(data: dict, width: int) -> list[str]:
+    faults = data["faults"]
+    if not faults:
+        return []
+    columns = [
+        Column("fault", [clean(one["name"]) for one in faults], "<"),
+        Column("from", [clock(one["start_s"]) for one in faults]),
+        Column("to", [clock(one["end_s"]) for one in faults]),
+        Column("peak lag", [short(one["peak_lag"]["value"]) for one in faults]),
+        Column("recovered after", [_recovered(one) for one in faults]),
+        Column("in", [share(one["recovered_ratio"], 0) for one in faults]),
+        Column("bad", [short(one["bad"]["value"]) for one in faults]),
+    ]
+    note = "lag of the lines that feed the target; bad: of all flow objectives until recovery"
+    return [_title("FAULTS", note, width), *table(columns, width)]
+
+
+def _recovered(fault: dict) -> str:
+    number = fault["recovered_after_s"]
+    if number["value"] is None:
+        return "never"
+    half_width = _half_width(number)
+    return duration(number["value"]) + (f" ± {half_width}" if half_width else "")
+
+
+def _footer(data: dict, width: int, source: str | None) -> list[str]:
+    run = data["run"]
+    warmup = clock(run["warmup_s"])
+    intervals = (
+        f"± and intervals are 95%, by jackknife over {run['replications']} replications."
+        if run["replications"] > 1
+        else "One replication: no intervals."
+    )
+    assumptions = (
+        f"Flow numbers cover instances started from {warmup} on, everything else counts what happens from then on. Latency"
+        " counts from the intended publish time. Counts are means per replication. Percentiles are within 0.5%."
+        f" {intervals}"
+    )
+    again = (
+        f"slosim {run['version']}, scenario {data['scenario']['digest'][:12]}; again: slosim run {source or 'SCENARIO.yaml'}"
+        f" --seed {run['seed']} --replications {run['replications']}"
+    )
+    return [*(paint(line, "dim") for line in paragraph(assumptions, width)), *(paint(line, "dim") for line in paragraph(again, width))]

@@ -1,0 +1,69 @@
+"""Questions about who feeds whom in a scenario, as far as the report needs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def emitted_topics(service: Any) -> tuple[str, ...]:
+    """Topics that a service's success may publish to."""
+    return tuple(dict.fromkeys([emit.topic for emit in service.emits] + [choice.topic for choice in service.choose]))
+
+
+def useful_slots(scenario: Any, name: str, instances: int | None = None) -> int | None:
+    """Attempts that a service can have running at once, with its own or another number of instances; None: any.
+
+    A partition of a log has at most one message in work and belongs to one instance (range assignment: the
+    first ones get one more), so slots beyond an instance's partitions are never used.
+    """
+    service = scenario.services[name]
+    instances = service.instances if instances is None else instances
+    partitions = [scenario.topics[topic].partitions for topic in service.consumes]
+    if None in partitions:
+        return None if service.concurrency is None else instances * service.concurrency
+    slots = 0
+    for instance in range(instances):
+        owned = sum(count // instances + (instance < count % instances) for count in partitions)
+        slots += owned if service.concurrency is None else min(owned, service.concurrency)
+    return slots
+
+
+def partitions_of(scenario: Any, name: str) -> int | None:
+    """Partitions that a service consumes, all its topics together; None when one of them is a queue."""
+    partitions = [scenario.topics[topic].partitions for topic in scenario.services[name].consumes]
+    return None if None in partitions else sum(partitions)
+
+
+def blocking_edges(scenario: Any) -> dict[str, dict[str, str]]:
+    """For each service the services that it can be blocked by, with the full topic: {publisher: {consumer: topic}}."""
+    edges: dict[str, dict[str, str]] = {name: {} for name in scenario.services}
+    for name, service in scenario.services.items():
+        for topic in emitted_topics(service):
+            its = scenario.topics[topic]
+            if its.when_full == "block" and its.capacity is not None:
+                for consumer, other in scenario.services.items():
+                    if topic in other.consumes:
+                        edges[name].setdefault(consumer, topic)
+    return edges
+
+
+def cycle_within(edges: dict[str, dict[str, str]], names: set[str]) -> list[str] | None:
+    """A cycle of edges among these names, the alphabetically first name first; None when there is none."""
+    for start in sorted(names):
+        path = _path_back(edges, names, start)
+        if path:
+            return path
+    return None
+
+
+def _path_back(edges: dict[str, dict[str, str]], names: set[str], start: str) -> list[str] | None:
+    """Shortest way from `start` to itself along the edges."""
+    paths, seen = [[start]], {start}
+    for path in paths:
+        for following in edges[path[-1]]:
+            if following == start:
+                return path
+            if following in names and following not in seen:
+                seen.add(following)
+                paths.append([*path, following])
+    return None

@@ -1,0 +1,104 @@
+"""Numbers as people write them: 40 ms, 12.3k, 99.21%, 1h30m. Used by the findings and by the text report."""
+
+from __future__ import annotations
+
+import math
+
+NOTHING = "–"
+"""Shown for an undefined number."""
+
+_DURATIONS = ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s"), (7_200.0, 1 / 60, "min"), (172_800.0, 1 / 3_600, "h"))
+
+
+def three_digits(number: float) -> str:
+    """Three significant digits without an exponent: 0.0123, 1.23, 12.3, 123, 1234."""
+    if number == 0:
+        return "0"
+    decimals = max(0, 2 - math.floor(math.log10(abs(number))))
+    text = f"{number:.{decimals}f}"
+    if decimals and abs(float(text)) >= 10 ** (3 - decimals):  # rounded up to one digit more: 9.996 -> 10.0
+        text = f"{number:.{decimals - 1}f}"
+    return text
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time: 250 µs, 40.0 ms, 1.23 s, 12.3 min, 5.20 h, 3.10 d."""
+    if seconds is None:
+        return NOTHING
+    if seconds == 0:
+        return "0"
+    size = abs(seconds)
+    for below, factor, unit in _DURATIONS:
+        if size < below * 0.9995:
+            return f"{three_digits(seconds * factor)} {unit}"
+    return f"{three_digits(seconds / 86_400)} d"
+
+
+def clock(seconds: float) -> str:
+    """A point in time of the run, or a round length of time, in the language's notation: 0s, 45s, 1h30m, 30m7.2s."""
+    whole, parts = seconds, []
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        count = int(whole // unit)
+        whole -= count * unit
+        if count:
+            parts.append(f"{count}{name}")
+    if whole or not parts:
+        text = f"{whole:.1f}".removesuffix(".0") if parts or whole >= 1 else three_digits(whole)
+        if text != "0" or not parts:
+            parts.append(f"{text}s")
+    return "".join(parts)
+
+
+def count(number: float | None) -> str:
+    """How many, in full: 0, 12, 12.3 (a mean), 12,345."""
+    if number is None:
+        return NOTHING
+    if number == round(number) or abs(number) >= 1_000:
+        return f"{number:,.0f}"
+    return three_digits(number)
+
+
+def short(number: float | None) -> str:
+    """How many, in three digits: 0.12, 12.3, 123, 1.23k, 12.3M."""
+    if number is None:
+        return NOTHING
+    if number == round(number) and abs(number) < 1_000:
+        return f"{number:.0f}"
+    for below, factor, suffix in ((1e3, 1.0, ""), (1e6, 1e-3, "k"), (1e9, 1e-6, "M")):
+        if abs(number) < below * 0.9995:
+            return three_digits(number * factor) + suffix
+    return three_digits(number * 1e-9) + "G"
+
+
+def share(ratio: float | None, decimals: int | None = None) -> str:
+    """A ratio in percent; without `decimals` with two digits of what is missing from 0% or 100%, at least one."""
+    if ratio is None:
+        return NOTHING
+    if decimals is None:
+        decimals = share_decimals(ratio)
+    text = f"{100 * ratio:.{decimals}f}"
+    if ratio in (0, 1):
+        return f"{100 * ratio:.0f}%"
+    if not text.strip("-0."):
+        return f"<{10.0**-decimals:.{decimals}f}%"
+    if text.startswith("100") and ratio < 1:
+        return f">{100 - 10.0**-decimals:.{decimals}f}%"
+    return f"{text}%"
+
+
+def share_decimals(ratio: float, most: int = 6) -> int:
+    """Decimals of the percentage that show two digits of the distance to 0% or 100%, whichever is nearer."""
+    distance = min(abs(ratio), abs(1 - ratio)) * 100
+    if distance == 0:
+        return 0
+    return min(most, max(1, 1 - math.floor(math.log10(distance))))
+
+
+def enumeration(names: list[str]) -> str:
+    """a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def plural(number: float, one: str, many: str | None = None) -> str:
+    """`3 instances`, `1 instance`."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"

@@ -104,10 +104,10 @@ def _topic(scenario: Scenario, name: str, note: str) -> str:
 def _service(service: Service) -> str:
     parts = [slots(service)]
     if service.rate_limit is not None:
-        parts.append(f"at most {service.rate_limit.rate:g} attempts/s")
+        parts.append(f"at most {service.rate_limit.rate:g}/s")
     if service.retry is not None:
         maximum = service.retry.maximum_attempts
-        parts.append("attempts without end" if maximum is None else f"at most {maximum} attempts")
+        parts.append("unlimited attempts" if maximum is None else f"at most {maximum} attempts")
     return ", ".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from slosim.cli.drawing import draw
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def explain(scenario: ScenarioFile, sets: Sets = None) -> None:
     """Print a scenario with every default filled in, its topology, and the offered load of each service.
 
-    The offered load is arithmetic, not simulation: rate × attempts × mean service time ÷ slots, without faults.
+    The offered load is arithmetic, not simulation: rate × attempts × mean service time ÷ slots; no faults.
     """
     loaded = load_scenario(scenario, sets)
     sections = [
@@ -29,7 +30,7 @@ def explain(scenario: ScenarioFile, sets: Sets = None) -> None:
 
 def offered_load(scenario: Scenario) -> str:
     """The sum for each service at the mean rates, and at the peak where that differs."""
-    from slosim.compile.offered_load import arithmetic, offered_loads
+    from slosim.compile.offered_load import offered_loads
 
     mean, peak = offered_loads(scenario, "mean"), offered_loads(scenario, "peak")
     width = max((len(name) for name in mean), default=0)
@@ -43,17 +44,34 @@ def offered_load(scenario: Scenario) -> str:
     return "\n".join(lines) if lines else "no services"
 
 
+def arithmetic(load: ServiceLoad) -> str:
+    """The sum in words and numbers that a reader can check by hand."""
+    from slosim.report.units import duration, plural, three_digits
+
+    if math.isinf(load.offered_load):
+        return "without end: a cycle of emits or of retries only ever grows"
+    factors = [f"{three_digits(load.arrival_rate_per_s)} messages/s"]
+    if load.attempts_per_message != 1.0:
+        factors.append(f"{three_digits(load.attempts_per_message)} attempts")
+    factors.append(duration(load.service_time_mean_s))
+    product = " × ".join(factors)
+    if load.slots is None or load.utilisation_ratio is None:
+        return f"{product} = {three_digits(load.offered_load)} busy slots, without limit"
+    return f"{product} ÷ {plural(load.slots, 'slot')} = utilisation {three_digits(load.utilisation_ratio)}"
+
+
 def _notes(load: ServiceLoad) -> list[str]:
     """What a reader should know about a load: too much for the slots, or for the rate limit."""
+    from slosim.report.units import plural, three_digits
+
     notes: list[str] = []
     if load.utilisation_ratio is not None and load.utilisation_ratio >= 1.0:
         needed = load.instances_needed
-        remedy = "no number of instances would do" if needed is None else f"{needed} instances would do"
-        notes.append(f"! more than it can do: its queue grows for as long as this load lasts; {remedy}")
+        remedy = "no number of instances" if needed is None else plural(needed, "instance")
+        notes.append(f"! more than it can do: its lag grows for as long as this lasts; {remedy} would do")
     if load.rate_limit_per_s is not None:
-        use = load.attempt_rate_per_s / load.rate_limit_per_s
-        sign = "! " if use >= 1.0 else ""
-        notes.append(
-            f"{sign}rate limit: {load.attempt_rate_per_s:.3g} ÷ {load.rate_limit_per_s:.3g} attempts/s = {use:.3g}"
-        )
+        rate, limit = load.attempt_rate_per_s, load.rate_limit_per_s
+        sign = "! " if rate >= limit else ""
+        quotient = f"{three_digits(rate)} ÷ {three_digits(limit)} attempts/s = {three_digits(rate / limit)}"
+        notes.append(f"{sign}rate limit: {quotient}")
     return notes

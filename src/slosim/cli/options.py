@@ -29,22 +29,9 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 def load_scenario(path: Path, sets: list[str] | None) -> Scenario:
     """The scenario of a file with `--set` applied; raises ScenarioError with every mistake."""
-    import slosim
+    from slosim.model import load
 
-    return slosim.load(path, overrides=parse_sets(sets or []))
-
-
-def parse_sets(sets: list[str]) -> dict[str, str]:
-    """`PATH=VALUE` texts as {path: value}; the value stays text, the field it goes to reads it."""
-    overrides: dict[str, str] = {}
-    for text in sets:
-        path, equals, value = text.partition("=")
-        if not equals or not path.strip():
-            raise UserError(f"--set {text}: expected PATH=VALUE, e.g. --set services.payment.instances=6")
-        if path.strip() in overrides:
-            raise UserError(f"--set {path.strip()} is given twice")
-        overrides[path.strip()] = value.strip()
-    return overrides
+    return load(path, overrides=sets or ())
 
 
 def parse_size(text: str | None) -> int | None:

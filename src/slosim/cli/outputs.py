@@ -34,7 +34,7 @@ WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 def print_out(text: str) -> None:
     """Print to stdout. A reader who leaves early (`| head`) changes neither the outcome nor the exit code."""
     try:
-        print(text, flush=True)
+        print(text.removesuffix("\n"), flush=True)
     except BrokenPipeError:
         exits.forget_stdout()
 
@@ -89,8 +89,8 @@ def write_whole(path: Path, text: str) -> None:
 
 def save_all(report: Report, folder: Path) -> None:
     """Every output of a run: report.json, report.txt, scenario.yaml, series.csv and histograms.csv."""
-    write_whole(folder / "report.json", report.to_json() + "\n")
-    write_whole(folder / "report.txt", report.to_text(colour=False) + "\n")
+    write_whole(folder / "report.json", report.to_json())
+    write_whole(folder / "report.txt", report.to_text().removesuffix("\n") + "\n")
     write_whole(folder / "scenario.yaml", to_yaml(report.data["scenario"]["resolved"]))
     write_whole(folder / "series.csv", series_csv(report.data))
     write_whole(folder / "histograms.csv", histograms_csv(report.data))

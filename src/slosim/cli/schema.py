@@ -21,9 +21,9 @@ def schema(
     """
     import json
 
-    from slosim.model import json_schema
+    from slosim.model.schema import schema as schema_of_scenarios
 
-    text = json.dumps(json_schema(), indent=2, ensure_ascii=False)
+    text = json.dumps(schema_of_scenarios(), indent=2, ensure_ascii=False)
     if out is None:
         outputs.print_out(text)
     else:

@@ -98,7 +98,7 @@ def deliver(report: Report, *, json_file: Path | None, out: Path | None, quiet: 
     elif not quiet:
         outputs.print_report(report)
     if json_file is not None and not to_stdout:
-        outputs.write_whole(json_file, report.to_json() + "\n")
+        outputs.write_whole(json_file, report.to_json())
     if out is not None:
         outputs.save_all(report, out)
 

@@ -7,8 +7,7 @@
     utilisation = offered load ÷ slots
 
 This is what a calculation on paper says before anything queues: faults, keys, capacity and message expiry
-are not considered, and nothing is limited by what comes before it. `slosim explain` prints it, findings
-quote it.
+are not considered, and nothing is limited by what comes before it. `slosim explain` prints it.
 
 Source of the traffic equations: J. R. Jackson, "Jobshop-like queueing systems", Management Science 10 (1963);
 the attempts are the mean of a truncated geometric distribution.
@@ -17,6 +16,7 @@ the attempts are the mean of a truncated geometric distribution.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
@@ -44,7 +44,7 @@ class ServiceLoad:
     slots                  messages served at once by all instances, one per partition; None: unlimited
     offered_load           mean number of slots that the attempts would keep busy (erlangs)
     utilisation_ratio      offered load over slots; None without a limit
-    instances_needed       fewest instances with a utilisation below 1; None: no number would do, or no limit
+    instances_needed       fewest instances with a utilisation below 1; None: no number would do
     rate_limit_per_s       attempts per second that the rate limit admits; None: no rate limit
     """
 
@@ -71,7 +71,7 @@ def offered_loads(scenario: Scenario, at: At = "mean") -> dict[str, ServiceLoad]
     """
     into_topics = topic_rates_per_s(scenario, at)
     return {
-        name: _service_load(scenario, service, sum(into_topics[topic] for topic in service.consumes))
+        name: _service_load(scenario, name, sum(into_topics[topic] for topic in service.consumes))
         for name, service in scenario.services.items()
     }
 
@@ -134,7 +134,7 @@ def profile_factor(
         return 1.0
     period = min(repeat_s or duration_s, duration_s)
     if at == "peak":
-        return max(_factor_at(points, t) for t in _corners(points, period))
+        return max(max(first, last) for _, first, _, last in _straight_parts(points, period))
     whole = math.floor(duration_s / period)
     rest = duration_s - whole * period
     return (whole * _factor_integral(points, period) + _factor_integral(points, rest)) / duration_s
@@ -149,44 +149,38 @@ def mean_attempts(failure_probability: float, maximum_attempts: int | None) -> f
     return (1.0 - failure_probability**maximum_attempts) / (1.0 - failure_probability)
 
 
-def slots_of(service: Service, partitions: int | None, instances: int | None = None) -> int | None:
-    """Messages that a service can have in work at once with its own or another number of instances.
+def useful_slots(scenario: Scenario, name: str, instances: int | None = None) -> int | None:
+    """Messages a service can have in work at once, with its own or another number of instances; None: any.
 
-    On a log, partitions are shared out in ranges and each has at most one message in work. None: unlimited.
+    On a log, partitions are shared out in ranges and each has at most one message in work, so an instance's
+    slots beyond its partitions are never used.
     """
+    service = scenario.services[name]
     instances = service.instances if instances is None else instances
+    partitions = partitions_of(scenario, name)
     if partitions is None:
         return None if service.concurrency is None else instances * service.concurrency
     smaller, with_one_more = divmod(partitions, instances)
-    per_instance = math.inf if service.concurrency is None else service.concurrency
-    return int(
-        with_one_more * min(per_instance, smaller + 1)
-        + (instances - with_one_more) * min(per_instance, smaller)
-    )
+    most = partitions if service.concurrency is None else service.concurrency
+    return with_one_more * min(most, smaller + 1) + (instances - with_one_more) * min(most, smaller)
 
 
-def arithmetic(load: ServiceLoad) -> str:
-    """The sum in words and numbers that a reader can check by hand."""
-    factors = f"{_short(load.arrival_rate_per_s)} messages/s"
-    if load.attempts_per_message != 1.0:
-        factors += f" × {_short(load.attempts_per_message)} attempts"
-    factors += f" × {_short_time(load.service_time_mean_s)}"
-    if load.slots is None or load.utilisation_ratio is None:
-        return f"{factors} = {_short(load.offered_load)} busy slots, no limit"
-    noun = "slot" if load.slots == 1 else "slots"
-    return f"{factors} ÷ {load.slots} {noun} = utilisation {_short(load.utilisation_ratio)}"
+def partitions_of(scenario: Scenario, name: str) -> int | None:
+    """Partitions of the log that a service consumes; None for a queue."""
+    (topic,) = scenario.services[name].consumes
+    return scenario.topics[topic].partitions
 
 
 # ---- one service -----------------------------------------------------------------------------------------
 
 
-def _service_load(scenario: Scenario, service: Service, arrival_rate_per_s: float) -> ServiceLoad:
+def _service_load(scenario: Scenario, name: str, arrival_rate_per_s: float) -> ServiceLoad:
+    service = scenario.services[name]
     failure = _failure_probability(service)
     attempts = mean_attempts(failure, _maximum_attempts(service))
     service_time = _slot_time_mean_s(service)
     offered = _product(arrival_rate_per_s, attempts, service_time)
-    partitions = scenario.topics[service.consumes[0]].partitions
-    slots = slots_of(service, partitions)
+    slots = useful_slots(scenario, name)
     return ServiceLoad(
         arrival_rate_per_s=arrival_rate_per_s,
         failure_probability=failure,
@@ -195,7 +189,7 @@ def _service_load(scenario: Scenario, service: Service, arrival_rate_per_s: floa
         slots=slots,
         offered_load=offered,
         utilisation_ratio=None if slots is None else offered / slots,
-        instances_needed=_instances_needed(service, partitions, offered),
+        instances_needed=_instances_needed(scenario, name, offered),
         rate_limit_per_s=None if service.rate_limit is None else service.rate_limit.rate,
     )
 
@@ -234,7 +228,7 @@ def _timeout_probability(service: Service) -> float:
 
 
 def _slot_time_mean_s(service: Service) -> float:
-    """Mean time one attempt holds its slot: 0 for a failure at start; cut by the timeout, unless abandoned."""
+    """Mean time one attempt holds its slot: 0 for a failure at start; cut by a timeout, unless abandoned."""
     starts = 1.0 - service.failures.probability if service.failures.at == "start" else 1.0
     if service.on_timeout == "abandon" or _timeout_probability(service) == 0.0:
         return starts * service.service_time.mean()
@@ -248,17 +242,19 @@ def _quantile(service: Service, p: float) -> float:
     return float(service.service_time.quantile(p, 1.0 - p))
 
 
-def _instances_needed(service: Service, partitions: int | None, offered_load: float) -> int | None:
+def _instances_needed(scenario: Scenario, name: str, offered_load: float) -> int | None:
     """Fewest instances with more slots than the offered load; slots never fall with instances."""
-    most = partitions if partitions is not None else INSTANCES_MAX
-    slots = slots_of(service, partitions, most)
-    if slots is None or offered_load >= slots:
+
+    def suffices(instances: int) -> bool:
+        slots = useful_slots(scenario, name, instances)
+        return slots is None or slots > offered_load
+
+    low, high = 1, partitions_of(scenario, name) or INSTANCES_MAX
+    if not suffices(high):
         return None
-    low, high = 1, most
     while low < high:
         middle = (low + high) // 2
-        slots = slots_of(service, partitions, middle)
-        low, high = (low, middle) if slots is None or slots > offered_load else (middle + 1, high)
+        low, high = (low, middle) if suffices(middle) else (middle + 1, high)
     return low
 
 
@@ -298,24 +294,22 @@ def _counts_rate_per_s(arrivals, duration_s: float, at: At) -> float:
     return highest if at == "peak" else total / duration_s
 
 
-def _corners(points: list[tuple[float, float]], until: float) -> list[float]:
-    """0, the times of the points inside (0, until), and until."""
-    return [0.0, *(at for at, _ in points if 0.0 < at < until), until]
-
-
-def _factor_at(points: list[tuple[float, float]], t: float) -> float:
-    if t <= points[0][0]:
-        return points[0][1]
-    for (start, first), (end, last) in pairwise(points):
-        if t <= end:
-            return first + (last - first) * (t - start) / (end - start)
-    return points[-1][1]
+def _straight_parts(
+    points: list[tuple[float, float]], until: float
+) -> Iterator[tuple[float, float, float, float]]:
+    """(start, factor, end, factor) of each straight part of a profile within [0, until)."""
+    held = [(0.0, points[0][1]), *points, (math.inf, points[-1][1])]
+    for (start, first), (end, last) in pairwise(held):
+        if start < end and start < until:  # two points at one time are a step
+            cut = min(end, until)
+            yield start, first, cut, first + (last - first) * (cut - start) / (end - start)
 
 
 def _factor_integral(points: list[tuple[float, float]], until: float) -> float:
-    """Integral of the factor over [0, until): exact, it is straight between corners."""
-    corners = _corners(points, until)
-    return sum(0.5 * (_factor_at(points, a) + _factor_at(points, b)) * (b - a) for a, b in pairwise(corners))
+    """Integral of the factor over [0, until), exact."""
+    return sum(
+        0.5 * (first + last) * (end - start) for start, first, end, last in _straight_parts(points, until)
+    )
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------
@@ -324,18 +318,3 @@ def _factor_integral(points: list[tuple[float, float]], until: float) -> float:
 def _product(*factors: float) -> float:
     """Product in which nothing, however often, is nothing: 0 × ∞ = 0."""
     return 0.0 if 0.0 in factors else math.prod(factors)
-
-
-def _short(value: float) -> str:
-    """Three significant digits, without an exponent where that is readable."""
-    if not math.isfinite(value):
-        return "∞"
-    if value >= 1000.0:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def _short_time(seconds: float) -> str:
-    if not math.isfinite(seconds):
-        return "∞ s"
-    return f"{seconds * 1000.0:.3g} ms" if 0.0 < seconds < 0.9995 else f"{_short(seconds)} s"

@@ -26,7 +26,7 @@ run: {duration: 1000s, sample_every: 10s, replications: 2}
 topics: {jobs: {}}
 producers: {source: {topic: jobs, arrivals: {poisson: 1/s}}}
 services: {work: {consumes: jobs, concurrency: 2, service_time: 1s}}
-flows: {jobs done: {from: source, to: work}}
+flows: {done: {from: source, to: work}}
 """
 
 
@@ -88,7 +88,7 @@ def replication(index: int = 0, **parts: object) -> Measurements:
     """One replication of SCENARIO over 1000 s without warm-up, sampled every 10 s, unless told otherwise."""
     usual = dict(
         replication=index, ended_s=1000.0, warmup_s=0.0, sample_times_s=sample_times(), services={"work": service()},
-        topics={"jobs": TopicMeasurements(1000, 0, 0)}, lines={("jobs", "work"): line()}, flows={"jobs done": flow()},
+        topics={"jobs": TopicMeasurements(1000, 0, 0)}, lines={("jobs", "work"): line()}, flows={"done": flow()},
         objectives={}, messages=1000,
     )  # fmt: skip
     return Measurements(**(usual | parts))

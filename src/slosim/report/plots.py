@@ -52,8 +52,8 @@ def time_axis(end_s: float, warmup_s: float, columns: int) -> list[str]:
     labels = [" "] * (columns + GUTTER)
     for time in _ticks(end_s, columns // 12):
         column = round(time / end_s * columns)
-        if column < columns:
-            line[column] = "┬" if time else "─"
+        if 0 < column < columns:
+            line[column] = "┬"
         text = clock(time)
         at = GUTTER + min(column, columns - len(text))
         labels[at : at + len(text)] = text

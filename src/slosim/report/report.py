@@ -135,7 +135,7 @@ class Report(View):
         return _written(self._data, 0) + "\n"
 
     def to_text(self, width: int = 100, colour: bool = False) -> str:
-        """The report for people, at most `width` (at least 60) columns wide, with ANSI colours if wanted."""
+        """The report for people, at most `width` (at least 72) columns wide, with ANSI colours if wanted."""
         from slosim.report.text import text_of
 
         return text_of(self._data, width, colour)

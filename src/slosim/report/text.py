@@ -13,9 +13,11 @@ from typing import Any
 from slosim.report import plots
 from slosim.report.layout import Column, clean, cut, finish, pad, paint, paragraph, table, width_of
 from slosim.report.objectives import MET, MISSED, NO_OBJECTIVES, UNDECIDED
-from slosim.report.units import NOTHING, clock, count, duration, plural, share, share_decimals, short, three_digits
+from slosim.report.units import NOTHING, clock, count, duration, exact_share, plural, share, share_decimals, short, three_digits
 
-NARROWEST = 60
+NARROWEST = 72
+LOW_LINE = 0.05
+"""Lines whose lag stays below this share of the highest one get a plot of one row."""
 STYLES = {MET: "green", MISSED: "red", UNDECIDED: "yellow", NO_OBJECTIVES: "bold"}
 SIGNS = {MET: "✓", MISSED: "✗", UNDECIDED: "?"}
 SEVERE = {
@@ -80,57 +82,63 @@ def _verdict_sentence(data: dict) -> str:
     if verdict == MET:
         return f"MET. {'The objective is' if len(objectives) == 1 else f'All {len(objectives)} objectives are'} met."
     decisive = [one for one in objectives if one["verdict"] == verdict]
-    named = "; ".join(
-        f"{clean(one['name'])} ({share(one['sli_ratio']['value'])} of {share(one['target_ratio'])})" for one in decisive
-    )
+    named = "; ".join(_reached(one) for one in decisive)
     return f"{verdict.upper()}. {len(decisive)} of {plural(len(objectives), 'objective')} {verdict}: {named}."
+
+
+def _reached(objective: dict) -> str:
+    name, target = clean(objective["name"]), exact_share(objective["target_ratio"])
+    if objective["sli_ratio"]["value"] is None:
+        return f"{name} (nothing counted)"
+    return f"{name} reaches {share(objective['sli_ratio']['value'], _decimals(objective))} of {target}"
 
 
 def _objectives(data: dict, width: int) -> list[str]:
     objectives = data["objectives"]
     if not objectives:
         return []
+    windows = {_window_s(one) for one in objectives}
+    budget = f"of {clock(windows.pop())} budget" if len(windows) == 1 else "of budget"
     columns = [
-        Column("", [paint(SIGNS[one["verdict"]], STYLES[one["verdict"]]) for one in objectives], "<"),
         Column("objective", [clean(one["name"]) for one in objectives], "<"),
-        Column("promise", [_promise(one, data) for one in objectives], "<", keep=3),
-        Column("target", [share(one["target_ratio"]) for one in objectives]),
+        Column("", [paint(one["verdict"].upper(), STYLES[one["verdict"]]) for one in objectives], "<"),
+        Column("target", [exact_share(one["target_ratio"]) for one in objectives]),
         Column("measured", [share(one["sli_ratio"]["value"], _decimals(one)) for one in objectives]),
         Column("95% interval", [_interval(one) for one in objectives], keep=2),
-        Column("burn rate", [_burn_rate(one) for one in objectives]),
-        Column("bad", [short(one["bad"]["value"]) for one in objectives], keep=1),
-        Column("of", [_counted(one) for one in objectives], "<", keep=1),
+        Column("burn rate", [_times(one["error_budget"]["burn_rate"]["value"]) for one in objectives]),
+        Column(budget, [share(one["error_budget"]["consumed_of_window_ratio"]["value"]) for one in objectives], keep=1),
     ]
-    budgets = [
-        f"{clean(one['name'])} {share(value)} of {clock(_window_s(one))}"
-        for one in objectives
-        if (value := one["error_budget"]["consumed_of_window_ratio"]["value"])
-    ]
-    lines = [_title("OBJECTIVES"), *table(columns, width)]
-    if budgets:
-        lines += paragraph(f"Error budget spent by this run: {'; '.join(budgets)}.", width)
+    header, *rows = table(columns, width)
+    lines = [_title("OBJECTIVES"), header]
+    for row, objective in zip(rows, objectives, strict=True):
+        lines += [row, paint(cut(f"  {_promise(objective, data)}; {_counted(objective)}", width), "dim")]
     return lines
 
 
 def _promise(objective: dict, data: dict) -> str:
+    """What is promised, in words: `fulfilment within 30s`."""
     declared = next(
         (one for one in data["scenario"]["resolved"].get("objectives", []) if one["name"] == objective["name"]), {}
     )
     subject = clean(declared.get("flow") or declared.get("topic") or "")
     match objective["kind"]:
         case "latency":
-            return f"{subject} ≤ {clock(objective['threshold'])}"
+            return f"{subject} completed within {clock(objective['threshold'])}"
         case "lag":
-            return f"lag of {subject} < {count(objective['threshold'])}"
+            return f"lag of {subject} below {count(objective['threshold'])}"
         case "age":
-            return f"age of {subject} < {clock(objective['threshold'])}"
-    return f"{subject} completes"
+            return f"age of {subject} below {clock(objective['threshold'])}"
+    return f"{subject} completed"
 
 
 def _decimals(objective: dict) -> int:
-    """Decimals of the percentages of an objective: enough for value, bounds and target."""
-    values = [objective["target_ratio"], *(value for value in objective["sli_ratio"].values() if value is not None)]
-    return min(5, max(share_decimals(value) for value in values))
+    """Decimals of the percentages of an objective: enough to tell value, bounds and target apart."""
+    sli = objective["sli_ratio"]
+    values = [objective["target_ratio"], *(value for value in sli.values() if value is not None)]
+    decimals = max(share_decimals(value) for value in values)
+    if sli["low"] is not None and sli["high"] - sli["low"] > 1e-7:
+        decimals = max(decimals, -math.floor(math.log10(100 * (sli["high"] - sli["low"]))))
+    return min(5, decimals)
 
 
 def _interval(objective: dict) -> str:
@@ -138,14 +146,14 @@ def _interval(objective: dict) -> str:
     return "" if sli["low"] is None else f"{share(sli['low'], decimals)} to {share(sli['high'], decimals)}"
 
 
-def _burn_rate(objective: dict) -> str:
-    value = objective["error_budget"]["burn_rate"]["value"]
-    return NOTHING if value is None else f"{three_digits(value)}x"
+def _times(factor: float | None) -> str:
+    return NOTHING if factor is None else f"{three_digits(factor)}x"
 
 
 def _counted(objective: dict) -> str:
-    what = "samples" if objective["kind"] in ("lag", "age") else ""
-    return f"{short(objective['good']['value'] + objective['bad']['value'])} {what}".strip()
+    good, bad = objective["good"]["value"], objective["bad"]["value"]
+    what = " samples" if objective["kind"] in ("lag", "age") else ""
+    return f"{short(bad)} bad of {short(good + bad)}{what} per run"
 
 
 def _window_s(objective: dict) -> float:
@@ -164,15 +172,19 @@ def _alerts(data: dict, width: int) -> list[str]:
     if not fired:
         return [f"{paint('ALERTS', 'bold')}  none of {plural(len(pairs), 'burn-rate alert')} fires ({rest})"]
     columns = [
-        Column("alert", [paint(alert["severity"], "red" if alert["severity"] == "page" else "yellow") for _, alert in fired], "<"),
         Column("objective", [clean(objective["name"]) for objective, _ in fired], "<"),
-        Column("burn rate over", [f"{alert['burn_rate']:g}x" for _, alert in fired]),
-        Column("windows", [f"{clock(alert['long_s'])} and {clock(alert['short_s'])}" for _, alert in fired], "<"),
+        Column("alert", [_severity(alert) for _, alert in fired], "<"),
+        Column("over", [f"{clock(alert['long_s'])}, {clock(alert['short_s'])}" for _, alert in fired], "<"),
         Column("fires in", [share(alert["fired_ratio"], 0) for _, alert in fired]),
         Column("first at", [clock(alert["fired_at_s"][0]) if alert["fired_at_s"] else NOTHING for _, alert in fired]),
         Column("which is", [_after_fault(alert, data) for _, alert in fired], "<", keep=1),
     ]
-    return [_title("ALERTS", f"multi-window burn rate; {rest}", width), *table(columns, width)]
+    return [_title("ALERTS", rest, width), *table(columns, width)]
+
+
+def _severity(alert: dict) -> str:
+    """`page 14.4x`: severity and the burn rate that both windows must exceed."""
+    return paint(f"{alert['severity']} {alert['burn_rate']:g}x", "red" if alert["severity"] == "page" else "yellow")
 
 
 def _after_fault(alert: dict, data: dict) -> str:
@@ -183,8 +195,9 @@ def _after_fault(alert: dict, data: dict) -> str:
 
 
 def _findings(data: dict, width: int) -> list[str]:
-    lines = [_title("FINDINGS")] if data["findings"] else []
-    for finding in data["findings"]:
+    findings = [finding for finding in data["findings"] if finding["rule"] != "alert_fired"]  # the table says it
+    lines = [_title("FINDINGS")] if findings else []
+    for finding in findings:
         mark = paint("!", "red") if finding["rule"] in SEVERE else paint("·", "dim")
         lines += paragraph(clean(finding["text"]), width, f"{mark} ", "  ")
     return lines
@@ -278,7 +291,7 @@ def _services(data: dict, width: int) -> list[str]:
         Column("wait mean", [duration(one["wait_s"]["mean"]["value"]) for one in numbers]),
         Column("p99", [duration(one["wait_s"]["p99"]["value"]) for one in numbers]),
         Column("service mean", [duration(one["service_s"]["mean"]["value"]) for one in numbers]),
-        Column("p99", [duration(one["service_s"]["p99"]["value"]) for one in numbers]),
+        Column("p99", [duration(one["service_s"]["p99"]["value"]) for one in numbers], keep=3),
         Column("sojourn p50", [duration(one["sojourn_s"]["p50"]["value"]) for one in numbers], keep=1),
         Column("p99", [duration(one["sojourn_s"]["p99"]["value"]) for one in numbers], keep=1),
         Column("cost", ["" if one["cost"]["value"] is None else f"{one['cost']['value']:.2f}" for one in numbers], keep=2),
@@ -380,14 +393,14 @@ def _backlog(data: dict, width: int) -> list[str]:
         return []
     run = data["run"]
     end, columns = run["duration_s"], width - plots.GUTTER
-    height = 4 if len(rows) <= 6 else 2
+    highest = max(line["lag"]["max"] for _, _, line in rows)
     lines = [_title("LAG OVER TIME", "░ published and not settled, █ of these waiting; mean over replications, peaks kept", width)]
     for label, _, line in rows:
         series = line["series"]
         lag = plots.column_maxima(series["t_s"], series["lag"], end, columns)
         waiting = plots.column_maxima(series["t_s"], series["waiting"], end, columns)
         lines.append(f"{'':{plots.GUTTER}}{paint(label, 'bold')}")
-        lines += plots.area(lag, waiting, height)
+        lines += plots.area(lag, waiting, 5 if line["lag"]["max"] >= LOW_LINE * highest else 1)
     lines += plots.time_axis(end, run["warmup_s"], columns)
     marked = data["faults"][:8]
     lines += [
@@ -403,19 +416,18 @@ def _event_lag(data: dict, width: int) -> list[str]:
     if not rows:
         return []
     least, most = _decades(rows)
-    names = max(max(width_of(label) for label, _ in rows), 16)
-    numbers = 4 * 10
-    columns = max(10, width - min(names, 30) - numbers - 3)
-    strips = [_density(stat, least, most, columns) for _, stat in rows]
-    table_columns = [
-        Column("topic → consumer", [pad(label, min(names, 30)) for label, _ in rows], "<"),
+    numbers = [
+        Column("topic → consumer", [cut(label, 34) for label, _ in rows], "<"),
         Column("at once", [_at_once(stat) for _, stat in rows]),
         Column("p50", [duration(stat["p50"]["value"]) for _, stat in rows]),
         Column("p99", [duration(stat["p99"]["value"]) for _, stat in rows]),
         Column("max", [duration(stat["max"]) for _, stat in rows]),
-        Column(_decade_labels(least, most, columns), [paint(strip, "cyan") for strip in strips], "<"),
     ]
-    return [_title("EVENT LAG", "published to first taken; logarithmic scale, each row to its own height", width), *table(table_columns, width)]
+    columns = max(12, width - width_of(table(numbers, width)[1]) - 2)
+    strips = [paint(_density(stat, least, most, columns), "cyan") for _, stat in rows]
+    note = "published to first taken; logarithmic scale, each row to its own height"
+    plot = Column(_decade_labels(least, most, columns), strips, "<")
+    return [_title("EVENT LAG", note, width), *table([*numbers, plot], width)]
 
 
 def _at_once(stat: dict) -> str:

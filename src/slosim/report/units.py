@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 NOTHING = "–"
 """Shown for an undefined number."""
@@ -84,6 +85,11 @@ def share(ratio: float | None, decimals: int | None = None) -> str:
     if text.startswith("100") and ratio < 1:
         return f">{100 - 10.0**-decimals:.{decimals}f}%"
     return f"{text}%"
+
+
+def exact_share(ratio: float) -> str:
+    """A ratio that someone wrote, in percent as it was written: 99.5%."""
+    return f"{float(100 * Decimal(repr(ratio))):.12g}%"
 
 
 def share_decimals(ratio: float, most: int = 6) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from slosim.measure.intervals import RULE_OF_THREE
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.objectives import MISSED, UNDECIDED
-from slosim.report.units import clock, count, duration, plural, share, share_decimals, three_digits
+from slosim.report.units import clock, count, duration, exact_share, plural, share, share_decimals, three_digits
 
 MOST_REPLICATIONS = 10_000
 """Beyond this the honest advice is that the value is too close to the target to tell."""
@@ -36,7 +36,7 @@ def _undecided_text(evidence: Evidence, objective: dict) -> str:
     sli, target = objective["sli_ratio"], objective["target_ratio"]
     decimals = max(share_decimals(value) for value in (sli["value"], sli["low"], target))
     interval = f"{share(sli['low'], decimals)} to {share(sli['high'], decimals)}"
-    text = f"'{objective['name']}' is undecided: {share(sli['value'], decimals)} ({interval}) against {share(target)}."
+    text = f"'{objective['name']}' is undecided: {share(sli['value'], decimals)} ({interval}) against {exact_share(target)}."
     per_replication = objective["good"]["value"] + objective["bad"]["value"]
     if objective["bad"]["value"] == 0:
         n = per_replication * evidence.replications
@@ -46,7 +46,7 @@ def _undecided_text(evidence: Evidence, objective: dict) -> str:
         needed = math.ceil(RULE_OF_THREE / (1 - target) / per_replication)
         return f"{text} {plural(needed, 'replication')} like these would decide it."
     distance = abs(sli["value"] - target)
-    half_width = (sli["high"] - sli["low"]) / 2
+    half_width = max(sli["high"] - sli["value"], sli["value"] - sli["low"])  # one side may end at 0% or 100%
     more = needed_replications(evidence.replications, half_width, distance) - evidence.replications
     if more > MOST_REPLICATIONS:
         return f"{text} It lies too close to the target to be decided by {count(MOST_REPLICATIONS)} more replications."
@@ -65,18 +65,19 @@ def needed_replications(replications: int, half_width: float, wanted: float) -> 
 
 
 def silent(evidence: Evidence) -> Iterator[Finding]:
+    quiet = []
     for objective in evidence.content["objectives"]:
         pages = [alert for alert in objective["alerts"] if alert["severity"] == "page" and alert["evaluable"]]
         burn_rate = objective["error_budget"]["burn_rate"]["value"]
-        if objective["verdict"] != MISSED or not pages or any(alert["fired_ratio"] for alert in pages):
-            continue
-        if burn_rate is not None:
-            yield Finding(
-                _subject(objective),
-                f"'{objective['name']}' is missed at a burn rate of {three_digits(burn_rate)}, and no page alert fires in"
-                f" any replication: the slowest one needs {three_digits(pages[-1]['burn_rate'])} over"
-                f" {clock(pages[-1]['long_s'])}.",
-            )
+        if objective["verdict"] == MISSED and pages and burn_rate and not any(alert["fired_ratio"] for alert in pages):
+            quiet.append((objective, burn_rate, pages[-1]))
+    if quiet:
+        rates = ", ".join(
+            f"'{objective['name']}' (burn rate {three_digits(rate)}, the slowest page needs {page['burn_rate']:g} over"
+            f" {clock(page['long_s'])})"
+            for objective, rate, page in quiet
+        )
+        yield Finding(_subject(quiet[0][0]), f"missed without a page in any replication: {rates}.")
 
 
 def alert_fired(evidence: Evidence) -> Iterator[Finding]:
@@ -114,7 +115,7 @@ def alert_never_fires(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 _subject(objective),
                 f"{len(never)} of {len(objective['alerts'])} alerts of '{objective['name']}' can never fire ({factors}):"
-                f" with a target of {share(target)} everything being bad is a burn rate of 1 / (1 - {target:g}) ="
+                f" with a target of {exact_share(target)} everything being bad is a burn rate of 1 / (1 - {target:g}) ="
                 f" {three_digits(1 / objective['error_budget']['budget_ratio'])}.",
             )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.topology import partitions_of, useful_slots
-from slosim.report.units import clock, count, duration, plural, share, short, three_digits
+from slosim.report.units import clock, count, duration, enumeration, plural, share, short, three_digits
 
 BUSY_ENOUGH = 0.95
 """Slots busy for less than this share of the time were not what held messages up."""
@@ -144,6 +144,8 @@ def _saturated_rate_limit(evidence: Evidence, name: str, load: OfferedLoad) -> I
 
 
 def uneven_partitions(evidence: Evidence) -> Iterator[Finding]:
+    """One finding for all lines whose hottest partition is the same with the same share: messages keep their keys."""
+    alike: dict[tuple[int, int, float], list[tuple[str, str]]] = {}
     for topic, name in evidence.measurements[0].lines:
         published = [one.lines[topic, name].partition_published for one in evidence.measurements]
         if any(one is None for one in published):
@@ -152,28 +154,38 @@ def uneven_partitions(evidence: Evidence) -> Iterator[Finding]:
         partitions, all_ = len(totals), int(totals.sum())
         hottest = int(np.argmax(totals))
         even = all_ / partitions
-        if partitions == 1 or totals[hottest] < UNEVEN * even or totals[hottest] - even < 4 * math.sqrt(even):
-            continue
-        yield Finding(f"topics.{topic}", _uneven_text(evidence, topic, name, hottest, totals[hottest] / all_, partitions))
+        if partitions > 1 and totals[hottest] >= UNEVEN * even and totals[hottest] - even > 4 * math.sqrt(even):
+            alike.setdefault((hottest, partitions, round(totals[hottest] / all_, 3)), []).append((topic, name))
+    for (hottest, partitions, hot_share), lines in alike.items():
+        yield Finding(f"topics.{lines[0][0]}", _uneven_text(evidence, lines, hottest, hot_share, partitions))
 
 
-def _uneven_text(evidence: Evidence, topic: str, name: str, hottest: int, hot_share: float, partitions: int) -> str:
+def _uneven_text(
+    evidence: Evidence, lines: list[tuple[str, str]], hottest: int, hot_share: float, partitions: int
+) -> str:
+    topics = list(dict.fromkeys(topic for topic, _ in lines))
     text = (
-        f"partition {hottest} of {topic} gets {share(hot_share)} of its messages against an even share of"
+        f"partition {hottest} of {enumeration(topics)} gets {share(hot_share)} of the messages against an even share of"
         f" {share(1 / partitions)} ({hot_share * partitions:.2f} times as many)."
     )
-    load = offered_load(evidence, name)
-    if load is None or load.slot_s == 0:
+    hot = {}
+    for _, name in lines:
+        load = offered_load(evidence, name)
+        if load is not None and load.slot_s > 0:
+            hot[name] = OfferedLoad(load.messages_per_s * hot_share, load.attempts, load.slot_s, 1)
+    if not hot:
         return text
-    hot = OfferedLoad(load.messages_per_s * hot_share, load.attempts, load.slot_s, 1)
-    utilisation = hot.needed_slots
-    text += f" One message at a time, {hot.arithmetic('1 slot')} = utilisation {utilisation:.2f} at {name}"
+    worst = max(hot, key=lambda name: hot[name].needed_slots)
+    utilisation = hot[worst].needed_slots
+    others = [f"{load.needed_slots:.2f} at {name}" for name, load in hot.items() if name != worst]
+    text += (
+        f" Taken one at a time, that is {hot[worst].arithmetic('1 slot')} = utilisation {utilisation:.2f} at {worst}"
+        f"{f' ({enumeration(others)})' if others else ''}"
+    )
     if utilisation >= 1:
-        return (
-            f"{text}, so the lag of this partition grows by about"
-            f" {three_digits(hot.messages_per_s * (1 - 1 / utilisation))} messages/s however many instances there are."
-        )
-    return f"{text}: this partition saturates at {1 / utilisation:.2f} times this load, however many instances there are."
+        growth = hot[worst].messages_per_s * (1 - 1 / utilisation)
+        return f"{text}, so its lag grows by about {three_digits(growth)} messages/s, however many instances there are."
+    return f"{text}: it saturates at {1 / utilisation:.2f} times this load, however many instances there are."
 
 
 def overloaded(evidence: Evidence) -> Iterator[Finding]:

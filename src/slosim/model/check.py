@@ -58,12 +58,13 @@ def _readable(section: Any) -> dict[str, Any]:
     return {name: part for name, part in section.items() if not has_invalid(part)}
 
 
-def _items(section: Any) -> list[tuple[int, Any]]:
-    return [(index, item) for index, item in enumerate(section) if item is not INVALID] if section is not INVALID else []
-
-
-def _item_path(section: str, index: int, item: Any) -> str:
-    return f"{section}[{item.name if isinstance(item.name, str) and item.name.isprintable() else index}]"
+def _items(section: str, values: Mapping[str, Any], reading: Reading) -> list[tuple[str, Any]]:
+    """(path, item) of a list section, as far as it could be read."""
+    found = values[section]
+    if found is INVALID:
+        return []
+    pairs = zip(reading.items.get(section, []), found, strict=True)
+    return [(path, item) for path, item in pairs if item is not INVALID]
 
 
 def _check_anything_to_do(values: Mapping[str, Any], reading: Reading) -> None:
@@ -74,23 +75,19 @@ def _check_anything_to_do(values: Mapping[str, Any], reading: Reading) -> None:
 
 def _check_unique_names(values: Mapping[str, Any], reading: Reading) -> None:
     for section in ("faults", "objectives"):
-        seen: dict[str, int] = {}
-        for index, item in _items(values[section]):
-            if not isinstance(item.name, str):
-                continue
-            path = f"{section}[{index}].name"
-            if item.name in seen:
-                node = reading.at(f"{section}[{index}]") if f"{section}[{index}]" in reading.nodes else reading.at(section)
-                reading.problem(node, path, f"the name {quoted(item.name)} is already that of {section}[{seen[item.name]}]", "names are unique")
-            seen.setdefault(item.name, index)
+        seen: dict[str, str] = {}
+        for path, item in _items(section, values, reading):
+            if item.name in seen and item.name is not INVALID:
+                what = f"two {section} have this name, got {quoted(item.name)} again"
+                reading.problem(reading.at(f"{path}.name"), f"{path}.name", what, "names are unique")
+            seen.setdefault(item.name, path)
 
 
 def _check_faults(values: Mapping[str, Any], reading: Reading) -> None:
     run = values["run"]
     if run is INVALID or has_invalid(run.duration):
         return
-    for index, fault in _items(values["faults"]):
-        path = _item_path("faults", index, fault)
+    for path, fault in _items("faults", values, reading):
         if has_invalid((fault.at, fault.duration, fault.repeat_every)):
             continue
         if fault.at >= run.duration:
@@ -195,8 +192,7 @@ def _check_flows(values: Mapping[str, Any], producers: dict[str, Producer], serv
 
 def _check_objectives(values: Mapping[str, Any], producers: dict[str, Producer], services: dict[str, Service], reading: Reading) -> None:
     taken_by = consumers(services)
-    for index, objective in _items(values["objectives"]):
-        path = _item_path("objectives", index, objective)
+    for path, objective in _items("objectives", values, reading):
         if has_invalid((objective.topic, objective.consumer, objective.flow)):
             continue
         if objective.topic is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from slosim.errors import Problem, ScenarioError
 from slosim.model.values import did_you_mean, nearest, quoted, show
 
-BYTES_MAX = 256 * 1024  # YAML is read at about 0.25 MB/s: the limit keeps the worst file under a second
+BYTES_MAX = 128 * 1024  # YAML is read at 0.1 to 0.3 MB/s: the limit keeps the worst file at about a second
 DEPTH_MAX = 32
 VALUES_MAX = 20_000
 IN_CODE = "<scenario>"
@@ -111,14 +111,14 @@ def from_plain(value: object, file: str = IN_CODE, path: str = "") -> Node:
 # --- from files ------------------------------------------------------------------------------------------------------
 
 
-def read_file(path: Path) -> Node:
-    """The tree of a YAML file.
+def read_file(path: Path, problems: list[Problem]) -> Node:
+    """The tree of a YAML file. What is refused but leaves a tree (a tag, a duplicate key …) is added to `problems`.
 
     Raises:
         ScenarioError: it cannot be read, or is not one YAML 1.2 document within the limits.
     """
     data = read_bytes(path, str(path), BYTES_MAX, "a scenario file")
-    return read_text(decode(data, str(path)), str(path))
+    return read_text(decode(data, str(path)), str(path), problems)
 
 
 def read_bytes(path: Path, shown: str, bytes_max: int, noun: str) -> bytes:
@@ -177,11 +177,11 @@ def _error(
 # --- YAML ------------------------------------------------------------------------------------------------------------
 
 
-def read_text(text: str, file: str) -> Node:
-    """The tree of one YAML 1.2 document given as text.
+def read_text(text: str, file: str, problems: list[Problem]) -> Node:
+    """The tree of one YAML 1.2 document given as text; `problems` as for `read_file`.
 
     Raises:
-        ScenarioError: broken or refused YAML. Syntax stops the reading, so only the first such fault is listed.
+        ScenarioError: broken YAML. Syntax stops the reading, so only the first such fault is listed.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -189,7 +189,7 @@ def read_text(text: str, file: str) -> Node:
     if len(text) > BYTES_MAX:
         raise _error(file, None, f"too large, got {len(text):,} characters", f"at most {BYTES_MAX:,} are read")
     text = text.replace("\r\n", "\n")
-    composer = _Composer(file, text)
+    composer = _Composer(file, text, problems)
     try:
         return composer.document(iter(YAML(typ="safe", pure=True).parse(text)))
     except MarkedYAMLError as fault:
@@ -205,12 +205,12 @@ def read_text(text: str, file: str) -> Node:
 class _Composer:
     """Builds the tree from parser events without recursion into the parser, refusing what scenario.md refuses."""
 
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, problems: list[Problem]) -> None:
         self.file = file
+        self.problems = problems
         self.lines = text.split("\n")
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.count = 0
-        self.problems: list[Problem] = []
 
     def document(self, events: Iterator) -> Node:
         next(events)  # start of the stream
@@ -226,8 +226,6 @@ class _Composer:
         if type(after).__name__ != "StreamEndEvent":
             line = after.start_mark.line + 1
             raise _error(self.file, line, "a second document begins here", "one file holds one scenario")
-        if self.problems:
-            raise ScenarioError(self.problems)
         return root
 
     def node(self, event, events: Iterator, depth: int) -> Node:
@@ -241,7 +239,7 @@ class _Composer:
         before = self.count
         tag = getattr(event, "tag", None)
         if tag:
-            self.refuse(line, f"tags are refused, got {show(str(tag))}", "the type of each field is fixed; write the value alone")
+            self.refuse(line, f"tags are refused, got {show(str(tag).replace('tag:yaml.org,2002:', '!!'))}", "the type of each field is fixed; write the value alone")
         if kind == "ScalarEvent":
             node: Node = Scalar(self.file, line, event.value, quoted=event.style is not None)
         elif kind == "SequenceStartEvent":
@@ -268,6 +266,8 @@ class _Composer:
                 head, _, tail = key.text.partition(":")
                 what = f"a key without a value, got {quoted(key.text)}"
                 self.refuse(key_line, what, "a ':' ends a key only with a space behind it", did_you_mean(f"{head}: {tail}"))
+                node.entries.setdefault(head, Scalar(self.file, key_line, tail))  # so that reading can go on
+                node.key_lines.setdefault(head, key_line)
             elif key.text in node.entries:
                 first = node.key_lines[key.text]
                 self.refuse(key_line, f"duplicate key {quoted(key.text)}, first given in line {first}")
@@ -311,14 +311,21 @@ def _syntax_error(fault, text: str, file: str) -> ScenarioError:
             return _error(file, near, "broken YAML: a key and its value run together",
                           "a ':' ends a key only with a space behind it", suggestion)
     if fault.context_mark and fault.context and fault.context_mark.line + 1 != line:
-        problem += f" ({fault.context} that begins in line {fault.context_mark.line + 1})"
+        inside = next((words for raw, words in CONTEXTS if raw in fault.context), "what")
+        problem += f", inside {inside} that begins in line {fault.context_mark.line + 1}"
     quote = 'a value with one of : # { } [ ] , & * ? | > @ ` % at its start, or with ": " inside, needs quotes'
     hint = quote if re.search("mapping values|cannot start any token", problem) else ""
     return _error(file, line, f"broken YAML: {_reworded(problem)}", hint)
 
 
+CONTEXTS = (("flow mapping", "the { }"), ("flow sequence", "the [ ]"), ("quoted", "the quotes"), ("block", "the block"))
+
+
 def _reworded(problem: str) -> str:
     for raw, words in (
+        ("found unexpected end of stream", "the file ends before the quote is closed"),
+        ("<document start>", "the start of the document"),
+        (", but got ':'", ", got a ':' before it"),
         ("<stream end>", "the end of the file"),
         ("<block end>", "the end of this block"),
         ("mapping values are not allowed here", "a second ': ' in one value, or wrong indentation"),

@@ -39,6 +39,7 @@ class Reading:
     nodes: dict[str, Node] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     files: dict[object, Any] = field(default_factory=dict)
+    items: dict[str, list[str]] = field(default_factory=dict)  # path of a list -> paths of its items
 
     def problem(self, node: Node, path: str, what: str, accepted: str = "", suggestion: str = "") -> Any:
         """Note a mistake; returns INVALID so that a reader can return it at once."""
@@ -210,7 +211,7 @@ class Count(ScalarKind):
 
     @property
     def accepted(self) -> str:  # type: ignore[override]
-        return f"an integer of at least {self.minimum}" + (", or unlimited" if self.unlimited else "")
+        return "digits alone, such as 4" + (", or unlimited" if self.unlimited else "")
 
     def parse(self, text: str) -> int | None:
         if self.unlimited and text == "unlimited":
@@ -321,11 +322,17 @@ def undeclared(node: Node, path: str, reading: Reading, section: str, name: str)
 # --- containers ----------------------------------------------------------------------------------------------------
 
 
-def item_path(path: str, index: int, node: Node) -> str:
-    """`faults[payment down]` for an item with a name, else `faults[0]`."""
+def item_path(path: str, node: Node, reading: Reading) -> str:
+    """Path of the next item of a list: `faults[payment down]` for one with a name of its own, else `faults[0]`."""
+    before = reading.items.setdefault(path, [])
     name = node.entries.get("name") if isinstance(node, MapNode) else None
-    label = name.text if isinstance(name, Scalar) and name.text and name.text.isprintable() else str(index)
-    return f"{path}[{label[:80]}]"
+    label = name.text[:80] if isinstance(name, Scalar) and name.text.isprintable() else ""
+    where = f"{path}[{label}]"
+    if not label or where in before:
+        where = f"{path}[{len(before)}]"
+    before.append(where)
+    reading.nodes[where] = node
+    return where
 
 
 @dataclass(frozen=True)
@@ -346,12 +353,8 @@ class ListOf(Kind):
         if len(node.items) < self.minimum:
             at_least = "one item" if self.minimum == 1 else f"{self.minimum} items"
             return reading.problem(node, path, f"expected a list of at least {at_least}, got {describe(node)}")
-        found = []
-        for index, item in enumerate(node.items):
-            where = item_path(path, index, item)
-            reading.nodes[where] = item
-            found.append(self.item.read(item, where, reading))
-        return tuple(found)
+        reading.items.pop(path, None)
+        return tuple(self.item.read(item, item_path(path, item, reading), reading) for item in node.items)
 
     def write(self, value: tuple) -> list:
         return [self.item.write(item) for item in value]
@@ -520,6 +523,7 @@ class Record(Kind):
         known = specs(self.cls)
         by_key = {one.key: name for name, one in spec_items(self.cls)}
         found: dict[str, Any] = {}
+        meant: set[str] = set()  # fields that misspelt keys stand for: they are not missing as well
         for key, value in entries.items():
             where = path if short else f"{path}.{key}" if path else key
             place = node.key_node(key) if isinstance(node, MapNode) else value
@@ -527,25 +531,28 @@ class Record(Kind):
             if key in by_key:
                 found[by_key[key]] = self.spec_of(key).kind.read(value, where, reading)
             else:
-                self.unknown(key, place, where, path, reading)
+                meant.add(self.unknown(key, place, where, path, reading))
         for one in known:
-            if one.required and by_key[one.key] not in found:
-                what = f"{one.key} is missing"
-                reading.problem(node, path, what, f"{one.key} is {one.kind.noun}: {one.meaning}")
-                found[by_key[one.key]] = INVALID
+            if one.required and by_key[one.key] not in found and one.key not in meant:
+                kind = f" ({one.kind.noun})" if isinstance(one.kind, ScalarKind) else ""
+                reading.problem(node, path, f"{one.key} is missing", f"{one.key}: {one.meaning}{kind}")
+            if one.required:
+                found.setdefault(by_key[one.key], INVALID)
         return self.build(found, node, path, reading)
 
     def spec_of(self, key: str) -> Spec:
         return next(one for one in specs(self.cls) if one.key == key)
 
-    def unknown(self, key: str, place: Node, where: str, path: str, reading: Reading) -> None:
+    def unknown(self, key: str, place: Node, where: str, path: str, reading: Reading) -> str:
+        """Note an unknown key; returns the field that was probably meant, or empty."""
         if key in unsupported.keys_of(self.cls.__name__):
             reading.problem(place, where, "not supported yet", unsupported.NOT_YET)
-            return
+            return ""
         keys = [one.key for one in specs(self.cls)]
         close = nearest(key, [*keys, *unsupported.keys_of(self.cls.__name__)])
         what = f"{self.word} has no field {quoted(key)}"
         reading.problem(place, path, what, f"fields: {', '.join(keys)}", did_you_mean(close) if close else "")
+        return close
 
     def build(self, found: dict[str, Any], node: Node, path: str, reading: Reading) -> Any:
         given = set(found)

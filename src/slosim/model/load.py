@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from slosim.errors import ScenarioError
+from slosim.errors import Problem, ScenarioError
 from slosim.model import document, paths
 from slosim.model.check import check, default_flows, with_default_consumer
 from slosim.model.document import IN_CODE, MapNode, Node, describe
@@ -25,8 +25,9 @@ def load(path: str | Path, overrides: Iterable[str | tuple[str, Any]] = ()) -> S
     Raises:
         ScenarioError: with every mistake at once.
     """
-    root = document.read_file(Path(path))
-    return _scenario(root, str(path), Path(path).parent, overrides)
+    problems: list[Problem] = []
+    root = document.read_file(Path(path), problems)
+    return _scenario(root, str(path), Path(path).parent, overrides, problems)
 
 
 def loads(
@@ -37,28 +38,31 @@ def loads(
     Raises:
         ScenarioError: with every mistake at once.
     """
-    root = document.read_text(text, name)
-    return _scenario(root, name, Path(base) if base is not None else None, overrides)
+    problems: list[Problem] = []
+    root = document.read_text(text, name, problems)
+    return _scenario(root, name, Path(base) if base is not None else None, overrides, problems)
 
 
 def read_sections(sections: Mapping[str, Any], base: Path | None = None) -> dict[str, Any]:
     """Values of every field of a scenario given as plain dicts, lists and scalars."""
-    return _values(document.from_plain(sections), IN_CODE, base)
+    return _values(document.from_plain(sections), IN_CODE, base, [])
 
 
 def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     """The scenario read again with changes to its document."""
     source = scenario.source
     assert source is not None
-    return _scenario(source.document, source.file, source.base, list(changes.items()))
+    return _scenario(source.document, source.file, source.base, list(changes.items()), [])
 
 
-def _scenario(root: Node, file: str, base: Path | None, overrides: Iterable[str | tuple[str, Any]]) -> Scenario:
-    return assembled(_values(paths.overridden(root, overrides), file, base))
+def _scenario(
+    root: Node, file: str, base: Path | None, overrides: Iterable[str | tuple[str, Any]], problems: list[Problem]
+) -> Scenario:
+    return assembled(_values(paths.overridden(root, overrides), file, base, problems))
 
 
-def _values(root: Node, file: str, base: Path | None) -> dict[str, Any]:
-    reading = Reading(base=base)
+def _values(root: Node, file: str, base: Path | None, problems: list[Problem]) -> dict[str, Any]:
+    reading = Reading(base=base, problems=problems)
     reading.nodes[""] = root
     if not isinstance(root, MapNode):
         fields = ", ".join(one.name for one in dataclasses.fields(Scenario) if "spec" in one.metadata)

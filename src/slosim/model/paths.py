@@ -63,7 +63,11 @@ def _split(change: str) -> tuple[str, Node]:
             path, text = change[:place].strip(), change[place + 1 :]
             if not text.strip():
                 raise _Wrong("expected a value behind '=', got nothing", "path=value, the value written as in a file")
-            return path, _without_lines(read_text(text, ON_COMMAND_LINE))
+            problems: list[Problem] = []
+            value = read_text(text, ON_COMMAND_LINE, problems)
+            if problems:
+                raise ScenarioError(problems)
+            return path, _without_lines(value)
     raise _Wrong("expected path=value, got no '='", "for example services.payment.instances=6")
 
 

@@ -211,12 +211,8 @@ class EmitsKind(Kind):
             topic = TOPIC.read(node, path, reading)
             return topic if topic is INVALID else Emits(all=(Emit(topic),))
         assert isinstance(node, ListNode)
-        found = []
-        for index, item in enumerate(node.items):
-            where = item_path(path, index, item)
-            reading.nodes[where] = item
-            found.append(self.emit.read(item, where, reading))
-        return INVALID if has_invalid(tuple(found)) else Emits(all=tuple(found))
+        found = tuple(self.emit.read(item, item_path(path, item, reading), reading) for item in node.items)
+        return INVALID if has_invalid(found) else Emits(all=found)
 
     def read_choose(self, node: MapNode, path: str, reading: Reading) -> Any:
         others = [key for key in node.entries if key != "choose"]

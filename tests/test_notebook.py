@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tick_model import NEVER, TOPICS, run_ticks
 
 
@@ -30,7 +31,8 @@ def test_tick_model_measures_consistently(notebook_run):
     """Conservation and Little's law over ticks, for each topic, from independently kept numbers."""
     run = notebook_run
     for topic in TOPICS:
-        # A message waiting from tick v to tick w is counted after taking in the w - v ticks v .. w - 1. None is left.
+        # A message waiting from tick v to tick w is counted after taking in the w - v ticks v .. w - 1. None
+        # is left.
         assert run.waiting[topic][-1] == 0
         assert run.waiting[topic].sum() == run.wait[topic].sum()
         assert set(np.unique(run.waiting_before[topic] - run.waiting[topic])) <= {0, 1}
@@ -39,5 +41,6 @@ def test_tick_model_measures_consistently(notebook_run):
     assert len(run.event_lag["payment"]) <= len(run.wait["payment"])
     assert np.all(run.paid[run.shipped != NEVER] != NEVER)
     assert run.latency_from_creation().min() >= 1 + 4 + 2 + 6
-    # The notebook starts its clock after creation: its latency is the smaller one for every order paid after tick 2.
+    # The notebook starts its clock after creation: its latency is the smaller one for every order paid after
+    # tick 2.
     assert run.notebook_latency().mean() < run.latency_from_creation().mean()

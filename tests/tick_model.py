@@ -1,9 +1,10 @@
-"""The notebook that slosim grew out of, as a small model of its own: time in whole ticks, chance in the notebook's order.
+"""The notebook that slosim grew out of as a small model: whole ticks, chance in the notebook's order.
 
-Orders are published with probability 12% a tick and pass four services. In each tick a service takes at most one
-message from its topic and works on any number side by side; an attempt at payment fails at once with probability 2%
-and the message joins the tail of its topic 10 to 29 ticks later. What a reader needs to compare this with a
-simulation in continuous time is measured here too: latency from creation, waiting messages, event lag.
+Orders are published with probability 12% a tick and pass four services. In each tick a service takes at most
+one message from its topic and works on any number side by side; an attempt at payment fails at once with
+probability 2% and the message joins the tail of its topic 10 to 29 ticks later. What a reader needs to
+compare this with a simulation in continuous time is measured here too: latency from creation, waiting
+messages, event lag.
 """
 
 from collections import defaultdict, deque
@@ -16,13 +17,13 @@ ARRIVAL_PROBABILITY = 0.12
 FAILURE_PROBABILITY = 0.02
 SAMPLE_EVERY = 50
 RETRY_TICKS = (10, 29)
-SERVICE_TICKS = {                       # first and last whole number of ticks, both possible
+SERVICE_TICKS = {  # first and last whole number of ticks, both possible
     "orders": (1, 3),
     "payment": (4, 11),
     "inventory": (2, 7),
     "shipping": (6, 15),
 }
-TOPICS = tuple(SERVICE_TICKS)           # each service consumes the topic of its own name and publishes to the next
+TOPICS = tuple(SERVICE_TICKS)  # a service consumes the topic of its name and publishes to the next
 NEVER = -1
 
 
@@ -32,14 +33,14 @@ class TickRun:
 
     seed, ticks          as given; ticks are 0 .. ticks - 1
     created              int[orders]      tick of publishing to `orders`
-    paid                 int[orders]      tick at which payment took it in the attempt that succeeded, or NEVER
-    shipped              int[orders]      tick at which shipping ends; may lie after the last tick; NEVER if not taken
+    paid                 int[orders]      tick of taking of the attempt at payment that succeeded, or NEVER
+    shipped              int[orders]      tick at which shipping ends, even after the run; NEVER if not taken
     payment_failures     failed attempts at payment
     timeline_rows        rows of the notebook's table: payment attempts, inventory and shipping taken, samples
     event_lag            topic -> int[]   ticks from publishing to first being taken, in order of taking
     wait                 topic -> int[]   ticks from becoming visible to being taken, each attempt anew
     waiting_before       topic -> int[ticks]  messages in the topic in each tick before anything is taken
-    waiting              topic -> int[ticks]  the same after every service has taken, which is what the notebook samples
+    waiting              topic -> int[ticks]  the same after all have taken: what the notebook samples
     """
 
     seed: int
@@ -65,16 +66,16 @@ class TickRun:
 
     @property
     def orders_shipped(self) -> int:
-        """What the notebook calls `orders_shipped`: taken by shipping, though its work may end after the last tick."""
+        """What the notebook calls `orders_shipped`: taken by shipping, whose work may end after the run."""
         return int(np.count_nonzero(self.shipped != NEVER))
 
     def latency_from_creation(self) -> np.ndarray:
-        """Ticks from creation to the end of shipping, of the orders whose shipping ends before the run does."""
+        """Ticks from creation to the end of shipping, of orders whose shipping ends before the run does."""
         done = (self.shipped != NEVER) & (self.shipped < self.ticks)
         return self.shipped[done] - self.created[done]
 
     def notebook_latency(self) -> np.ndarray:
-        """The notebook's latency: from two ticks before the successful payment began, but not before tick 0."""
+        """The notebook's latency: from two ticks before the successful payment, but not before tick 0."""
         done = self.shipped != NEVER
         return self.shipped[done] - np.maximum(0, self.paid[done] - 2)
 
@@ -84,7 +85,7 @@ class TickRun:
 
 
 def run_ticks(seed: int, ticks: int = 4000) -> TickRun:
-    """Runs the model with `numpy.random.default_rng(seed)`, drawing in the order in which the notebook draws."""
+    """Runs the model with `numpy.random.default_rng(seed)`, drawing in the order of the notebook."""
     return _Model(seed, ticks).run()
 
 
@@ -93,8 +94,8 @@ class _Model:
         self.seed, self.ticks = seed, ticks
         self.rng = np.random.default_rng(seed)
         self.lines: dict[str, deque[int]] = {topic: deque() for topic in TOPICS}
-        # tick -> (topic, order) becoming visible then. What was taken first comes first, as in the notebook's one
-        # list of running work; within a tick, services take in the order of TOPICS.
+        # tick -> (topic, order) becoming visible then. What was taken first comes first, as in the notebook's
+        # one list of running work; within a tick, services take in the order of TOPICS.
         self.due: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
         self.created: list[int] = []
         self.paid: list[int] = []

@@ -1,7 +1,7 @@
 """The pipeline benchmark in Ciw: stages are nodes, waiting before a retry is a node with unlimited servers.
 
-Ciw keeps a record of every visit in memory and computes statistics afterwards, so reading the records is part of the
-time. The mean number waiting is the sum of the waits over the duration, which is the same number.
+Ciw keeps a record of every visit in memory and computes statistics afterwards, so reading the records is part
+of the time. The mean number waiting is the sum of the waits over the duration, which is the same number.
 """
 
 import ciw
@@ -31,7 +31,9 @@ def network():
     routing[backing_off][PAYMENT] = 1.0
     return ciw.create_network(
         arrival_distributions=[ciw.dists.Exponential(rate=ARRIVAL_RATE_PER_S)] + [None] * STAGES,
-        service_distributions=[ciw.dists.Uniform(lower=low, upper=high) for low, high in (*SERVICE_S, RETRY_S)],
+        service_distributions=[
+            ciw.dists.Uniform(lower=low, upper=high) for low, high in (*SERVICE_S, RETRY_S)
+        ],
         number_of_servers=[*SLOTS, float("inf")],
         routing=routing,
     )

@@ -1,4 +1,4 @@
-"""The pipeline benchmark in plain Python: one loop over a `heapq`, nothing else, statistics called like everywhere."""
+"""The pipeline benchmark in plain Python: one loop over a `heapq`, statistics as everywhere."""
 
 import random
 from collections import deque
@@ -18,12 +18,12 @@ from tally import (
 )
 
 PUBLISH = -1
-COMPLETE = 0                            # plus the stage
-RETRY = len(SLOTS)                      # plus the stage
+COMPLETE = 0  # plus the stage
+RETRY = len(SLOTS)  # plus the stage
 
 
 class Order:
-    __slots__ = ("published", "first_visible", "visible", "started")
+    __slots__ = ("first_visible", "published", "started", "visible")
 
 
 def simulate(duration_s, seed):
@@ -59,7 +59,7 @@ def simulate(duration_s, seed):
             tally.service.record(service)
             tally.busy_s += service
             line = lines[s]
-            if line:                                                    # the slot takes the next one at once
+            if line:  # the slot takes the next one at once
                 following = line.popleft()
                 tally.taken(now)
                 tally.attempts += 1
@@ -73,7 +73,8 @@ def simulate(duration_s, seed):
             if s == PAYMENT and draw() < FAILURE_PROBABILITY:
                 tally.failed += 1
                 sequence += 1
-                heappush(calendar, (now + RETRY_S[0] + (RETRY_S[1] - RETRY_S[0]) * draw(), sequence, RETRY + s, order))
+                back = now + RETRY_S[0] + (RETRY_S[1] - RETRY_S[0]) * draw()
+                heappush(calendar, (back, sequence, RETRY + s, order))
                 continue
             tally.succeeded += 1
             tally.sojourn.record(now - order.first_visible)

@@ -1,4 +1,4 @@
-"""The pipeline benchmark in salabim: a component for each order, resources as stages, its own monitors switched off."""
+"""The pipeline benchmark in salabim: a component for each order, resources as stages, own monitors off."""
 
 import random
 

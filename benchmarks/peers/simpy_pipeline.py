@@ -1,4 +1,4 @@
-"""The pipeline benchmark in SimPy, as its documentation would write it: a process for each order, resources as stages."""
+"""The pipeline benchmark in SimPy, as its manual has it: an order is a process, a stage a resource."""
 
 import random
 

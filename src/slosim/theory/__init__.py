@@ -1,0 +1,48 @@
+"""Closed forms of queueing theory, each with its formula, its units and its source.
+
+Mathematics only: plain numbers in, plain numbers out, nothing of the simulator. They serve the tests, which
+hold the simulator against them, and the findings of a report, which explain its numbers.
+
+- `little`: L = λW, utilisation, growth of a saturated queue
+- `erlang`: Erlang B and C, how many slots are enough
+- `mm`: M/M/1, M/M/c, M/M/c/K
+- `deterministic`: M/D/1 and M/D/c
+- `mg1`: M/G/1, last come first served, M/G/c approximately, batches
+- `priority`: priority classes
+- `networks`: stations in series, Jackson networks
+- `patience`: messages that expire or give up
+- `retries`: success and load of retries, budgets, feedback
+- `rate_limit`: token buckets
+- `transients`: outages, draining, daily rhythms
+- `keys`: keys of unequal weight
+"""
+
+from . import (
+    deterministic,
+    erlang,
+    keys,
+    little,
+    mg1,
+    mm,
+    networks,
+    patience,
+    priority,
+    rate_limit,
+    retries,
+    transients,
+)
+
+__all__ = [
+    "deterministic",
+    "erlang",
+    "keys",
+    "little",
+    "mg1",
+    "mm",
+    "networks",
+    "patience",
+    "priority",
+    "rate_limit",
+    "retries",
+    "transients",
+]

@@ -10,10 +10,8 @@ checkout, poisson 12/s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from slosim.model import Producer, Scenario, Service
+from slosim.model import Bernoulli, Bursts, Counts, Every, Poisson, Producer, Scenario, Service, Trace
 
 ENDS_HERE = "nobody takes from it"
 
@@ -113,15 +111,15 @@ def _service(service: Service) -> str:
 
 def _arrivals(producer: Producer) -> str:
     arrivals = producer.arrivals
-    profiled = ", with a profile" if getattr(arrivals, "profile", ()) else ""
-    if arrivals.kind == "poisson":
-        return f"poisson {arrivals.rate:g}/s{profiled}"
-    if arrivals.kind == "every":
-        return f"one every {arrivals.interval:g} s{profiled}"
-    if arrivals.kind == "bernoulli":
+    if isinstance(arrivals, Bernoulli):
         return f"with probability {arrivals.probability:g} every {arrivals.every:g} s"
-    if arrivals.kind == "bursts":
+    if isinstance(arrivals, Bursts):
         return f"bursts of {arrivals.rate:g}/s"
-    if arrivals.kind in ("trace", "counts"):
+    if isinstance(arrivals, Trace | Counts):
         return f"{arrivals.kind} of {arrivals.file}"
+    profiled = ", with a profile" if arrivals.profile else ""
+    if isinstance(arrivals, Poisson):
+        return f"poisson {arrivals.rate:g}/s{profiled}"
+    if isinstance(arrivals, Every):
+        return f"one every {arrivals.interval:g} s{profiled}"
     return f"one every {arrivals.gap.mean():g} s on average{profiled}"

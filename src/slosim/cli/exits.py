@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 import typer
@@ -25,7 +25,7 @@ class UserError(Exception):
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explained() -> Generator[None]:
     """Turn what goes wrong inside into one message on stderr and an exit code.
 
     With `slosim --debug` or SLOSIM_DEBUG=1 our own faults show their traceback instead.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from slosim.cli.drawing import draw
 from slosim.cli.options import ScenarioFile, Sets, load_scenario
 from slosim.cli.outputs import print_out, to_yaml
 
@@ -19,6 +18,8 @@ def explain(scenario: ScenarioFile, sets: Sets = None) -> None:
 
     The offered load is arithmetic, not simulation: rate × attempts × mean service time ÷ slots; no faults.
     """
+    from slosim.cli.drawing import draw
+
     loaded = load_scenario(scenario, sets)
     sections = [
         ("Scenario, with every default filled in", to_yaml(loaded.resolved()).rstrip("\n")),

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from slosim.cli import exits
 
@@ -28,6 +28,7 @@ WORDS_WITH_A_MEANING = (
     "on",
     "off",
 )  # to one version of YAML or another
+FLOW_MAX = 90  # longer mappings and lists of a resolved scenario are broken into lines
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 
 
@@ -126,15 +127,16 @@ def histograms_csv(data: dict[str, Any]) -> str:
 def _places(data: Any, key: str, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every value called `key` in a report, with the path of what holds it; list items go by name."""
     if isinstance(data, dict):
-        if isinstance(data.get(key), dict):
-            yield name, data[key]
-        for inner, value in data.items():
-            if inner != key and inner != "resolved":
+        fields = cast("dict[str, Any]", data)
+        if isinstance(fields.get(key), dict):
+            yield name, fields[key]
+        for inner, value in fields.items():
+            if inner not in (key, "resolved"):
                 yield from _places(value, key, f"{name}.{inner}" if name else inner)
     elif isinstance(data, list):
-        for position, value in enumerate(data):
-            label = value.get("name", position) if isinstance(value, dict) else position
-            yield from _places(value, key, f"{name}[{label}]")
+        for entry in cast("list[Any]", data):
+            if isinstance(entry, dict):
+                yield from _places(entry, key, f"{name}[{cast('dict[str, Any]', entry).get('name')}]")
 
 
 def _csv(header: list[str], rows: Iterator[list[Any]]) -> str:
@@ -145,34 +147,37 @@ def _csv(header: list[str], rows: Iterator[list[Any]]) -> str:
     return text.getvalue()
 
 
-def _yaml_lines(value: Any, indent: str) -> Iterator[str]:
+def _yaml_lines(value: dict[str, Any] | list[Any], indent: str) -> Iterator[str]:
     """Block style for what is nested, one line for what is flat; JSON's quoting is YAML's."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if isinstance(inner, dict | list) and inner and not _is_flat(inner):
-                yield f"{indent}{_yaml_scalar(key)}:"
-                yield from _yaml_lines(inner, indent + "  ")
-            else:
-                yield f"{indent}{_yaml_scalar(key)}: {_yaml_flow(inner)}"
-    else:
+    if isinstance(value, list):
         for item in value:
             yield f"{indent}- {_yaml_flow(item)}"
+        return
+    for key, inner in value.items():
+        if isinstance(inner, dict | list) and inner and not _is_flat(inner):
+            yield f"{indent}{_yaml_scalar(key)}:"
+            yield from _yaml_lines(cast("dict[str, Any] | list[Any]", inner), indent + "  ")
+        else:
+            yield f"{indent}{_yaml_scalar(key)}: {_yaml_flow(inner)}"
 
 
-def _is_flat(value: Any, room: int = 90) -> bool:
-    """Whether a value reads well on one line: no mapping of mappings, not too long."""
-    nested = isinstance(value, dict) and any(isinstance(inner, dict | list) for inner in value.values())
-    many = isinstance(value, list) and any(isinstance(item, dict) for item in value)
-    return not nested and not many and len(_yaml_flow(value)) <= room
+def _is_flat(value: Any) -> bool:
+    """Whether a value reads well on one line: it holds scalars only, or lists of them."""
+    if isinstance(value, dict):
+        nested = any(isinstance(item, dict | list) for item in cast("dict[str, Any]", value).values())
+    else:
+        nested = any(isinstance(item, dict) for item in cast("list[Any]", value))
+    return not nested and len(_yaml_flow(value)) <= FLOW_MAX
 
 
 def _yaml_flow(value: Any) -> str:
     if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
         return (
-            "{" + ", ".join(f"{_yaml_scalar(key)}: {_yaml_flow(inner)}" for key, inner in value.items()) + "}"
+            "{" + ", ".join(f"{_yaml_scalar(key)}: {_yaml_flow(item)}" for key, item in fields.items()) + "}"
         )
     if isinstance(value, list):
-        return "[" + ", ".join(_yaml_flow(item) for item in value) + "]"
+        return "[" + ", ".join(_yaml_flow(item) for item in cast("list[Any]", value)) + "]"
     return _yaml_scalar(value)
 
 

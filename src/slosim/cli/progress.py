@@ -7,12 +7,22 @@ import sys
 import threading
 import time
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from slosim.engine.run import Progress
+    import rich.progress
 
 SHOWN_AFTER_S = 1.0
+
+
+class Progress(Protocol):
+    """How far a run is; see `slosim.run`."""
+
+    simulated_s: float
+    duration_s: float
+    replication: int
+    replications: int
+    messages: int
 
 
 class ProgressBar:
@@ -27,8 +37,7 @@ class ProgressBar:
         self.started = time.monotonic()
         self.reported = False
         self.interrupted = False
-        self._bar: Any = None
-        self._task: Any = None
+        self._bar: rich.progress.Progress | None = None
         self._handler_before: Any = None
 
     def __enter__(self) -> ProgressBar:
@@ -60,30 +69,33 @@ class ProgressBar:
 
     def _show(self, progress: Progress) -> None:
         if self._bar is None:
-            self._open()
+            self._bar = _open_bar()
         whole = progress.duration_s * progress.replications
         done = progress.duration_s * progress.replication + progress.simulated_s
         seconds = time.monotonic() - self.started
         self._bar.update(
-            self._task,
+            self._bar.task_ids[0],
             completed=min(done / whole, 1.0),
             rate=f"{progress.messages / seconds:,.0f} messages/s",
             simulated=f"{done:,.0f} of {whole:,.0f} s simulated",
         )
 
-    def _open(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        self._bar = Progress(
-            BarColumn(bar_width=30),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[simulated]}"),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._bar.start()
-        self._task = self._bar.add_task("run", total=1.0, rate="", simulated="")
+def _open_bar() -> rich.progress.Progress:
+    """A bar of one task from 0 to 1 that leaves nothing behind."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[simulated]}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    bar.add_task("run", total=1.0, rate="", simulated="")
+    bar.start()
+    return bar

@@ -16,13 +16,12 @@ the attempts are the mean of a truncated geometric distribution.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from slosim.model import Producer, Scenario, Service
+from slosim.model import Bernoulli, Bursts, Counts, Every, Poisson, Producer, Scenario, Service, Trace
 
 At = Literal["mean", "peak"]
 
@@ -83,42 +82,54 @@ def topic_rates_per_s(scenario: Scenario, at: At = "mean") -> dict[str, float]:
         published[producer.topic] += producer.copies * producer_rate_per_s(
             producer, scenario.run.duration, at
         )
-    shares = {name: _emitted(service) for name, service in scenario.services.items()}
-    rates = dict(published)
+    emitted = [(service.consumes, _emitted(service)) for service in scenario.services.values()]
+    rates, after = published, _one_more_step(published, published, emitted)
     for _ in range(ROUNDS_MAX):
-        before, rates = rates, dict(published)
-        for name, service in scenario.services.items():
-            taken = sum(before[topic] for topic in service.consumes)
-            for topic, copies in shares[name]:
-                rates[topic] += taken * copies
-        if all(abs(rates[topic] - before[topic]) <= SETTLED * rates[topic] for topic in rates):
-            return rates
-    return {
-        topic: rate if abs(rate - before[topic]) <= SETTLED * rate else math.inf
-        for topic, rate in rates.items()
-    }
+        if not _unsettled(rates, after):
+            break
+        rates, after = after, _one_more_step(published, after, emitted)
+    return after | dict.fromkeys(_unsettled(rates, after), math.inf)
+
+
+def _one_more_step(
+    published: dict[str, float],
+    rates: dict[str, float],
+    emitted: list[tuple[tuple[str, ...], list[tuple[str, float]]]],
+) -> dict[str, float]:
+    """Rates into topics when services pass on what comes at `rates`."""
+    after = dict(published)
+    for consumed, outputs in emitted:
+        taken = sum(rates[topic] for topic in consumed)
+        for topic, copies in outputs:
+            after[topic] += taken * copies
+    return after
+
+
+def _unsettled(before: dict[str, float], after: dict[str, float]) -> list[str]:
+    """Topics whose rate still changes: beyond all rounds, those that a cycle of emits feeds without end."""
+    return [topic for topic, rate in after.items() if abs(rate - before[topic]) > SETTLED * rate]
 
 
 def producer_rate_per_s(producer: Producer, duration_s: float, at: At = "mean") -> float:
     """Publishes per second of one producer (before `copies`): mean over [0, duration), or the highest."""
     arrivals = producer.arrivals
-    if arrivals.kind == "bernoulli":
+    if isinstance(arrivals, Bernoulli):
         return arrivals.probability / arrivals.every
-    if arrivals.kind == "bursts":
+    if isinstance(arrivals, Bursts):
         if at == "peak":
             return max(arrivals.rate, arrivals.idle_rate)
         on, off = arrivals.on.mean(), arrivals.off.mean()
         return (arrivals.rate * on + arrivals.idle_rate * off) / (on + off)
-    if arrivals.kind == "trace":
+    if isinstance(arrivals, Trace):
         return _trace_rate_per_s(arrivals.times, duration_s, at)
-    if arrivals.kind == "counts":
+    if isinstance(arrivals, Counts):
         return _counts_rate_per_s(arrivals, duration_s, at)
-    if arrivals.kind == "poisson":
+    if isinstance(arrivals, Poisson):
         rate = arrivals.rate
-    elif arrivals.kind == "every":
+    elif isinstance(arrivals, Every):
         rate = 1.0 / arrivals.interval
     else:
-        rate = 1.0 / arrivals.gap.mean() if arrivals.gap.mean() > 0.0 else math.inf
+        rate = 1.0 / arrivals.gap.mean()
     points = [(point.at, point.factor) for point in arrivals.profile]
     return rate * profile_factor(points, arrivals.repeat, duration_s, at)
 
@@ -217,29 +228,32 @@ def _timeout_probability(service: Service) -> float:
         return 0.0
     if service.service_time.minimum() > service.timeout:
         return 1.0
-    low, high = 0.0, 1.0  # bisection on the quantile function, which does not fall
+    in_time, too_long = 0.0, 1.0  # bisection on the quantile function, which never falls
     for _ in range(BISECTIONS):
-        middle = 0.5 * (low + high)
-        if _quantile(service, middle) <= service.timeout:
-            low = middle
+        middle = 0.5 * (in_time + too_long)
+        if _quantiles(service, [middle])[0] <= service.timeout:
+            in_time = middle
         else:
-            high = middle
-    return 1.0 - 0.5 * (low + high)
+            too_long = middle
+    return 1.0 - too_long
 
 
 def _slot_time_mean_s(service: Service) -> float:
     """Mean time one attempt holds its slot: 0 for a failure at start; cut by a timeout, unless abandoned."""
     starts = 1.0 - service.failures.probability if service.failures.at == "start" else 1.0
-    if service.on_timeout == "abandon" or _timeout_probability(service) == 0.0:
+    timeout = service.timeout
+    if timeout is None or service.on_timeout == "abandon" or service.service_time.maximum() <= timeout:
         return starts * service.service_time.mean()
-    assert service.timeout is not None
-    steps = range(QUANTILE_STEPS)
-    cut = (min(_quantile(service, (step + 0.5) / QUANTILE_STEPS), service.timeout) for step in steps)
-    return starts * sum(cut) / QUANTILE_STEPS
+    middles = [(step + 0.5) / QUANTILE_STEPS for step in range(QUANTILE_STEPS)]
+    return starts * sum(min(time, timeout) for time in _quantiles(service, middles)) / QUANTILE_STEPS
 
 
-def _quantile(service: Service, p: float) -> float:
-    return float(service.service_time.quantile(p, 1.0 - p))
+def _quantiles(service: Service, probabilities: list[float]) -> list[float]:
+    """Quantiles of the service time in s."""
+    import numpy as np
+
+    p = np.array(probabilities)
+    return service.service_time.quantile(p, 1.0 - p).tolist()
 
 
 def _instances_needed(scenario: Scenario, name: str, offered_load: float) -> int | None:
@@ -271,7 +285,7 @@ def _emitted(service: Service) -> list[tuple[str, float]]:
 # ---- producers -------------------------------------------------------------------------------------------
 
 
-def _trace_rate_per_s(times, duration_s: float, at: At) -> float:
+def _trace_rate_per_s(times: Sequence[float], duration_s: float, at: At) -> float:
     """Mean rate of a trace, or its highest over one minute (over the duration, if that is shorter)."""
     inside = [t for t in times if t < duration_s]
     if at == "mean":
@@ -283,7 +297,7 @@ def _trace_rate_per_s(times, duration_s: float, at: At) -> float:
     return max(counts.values(), default=0) / window
 
 
-def _counts_rate_per_s(arrivals, duration_s: float, at: At) -> float:
+def _counts_rate_per_s(arrivals: Counts, duration_s: float, at: At) -> float:
     """Mean rate of counted intervals cut to the duration, or the highest rate of one of them."""
     total, highest = 0.0, 0.0
     for start, count, end in zip(arrivals.starts, arrivals.counts, arrivals.ends, strict=True):

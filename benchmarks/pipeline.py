@@ -181,8 +181,8 @@ def pooled(runs: list[dict], measure) -> float:
 def print_agreement(results: dict[str, list[dict]]) -> int:
     """Compares every program's results with the reference's; returns 1 if one differs beyond chance.
 
-    The variance of a run's result is taken to be inversely proportional to its orders, with one factor for all
-    programs, estimated from the differences between rounds. Tens of rounds in all make it a fair estimate.
+    The variance of a run's result is taken to be inversely proportional to its orders, with one factor for
+    all programs, estimated from the differences between rounds: the more rounds, the fairer.
     """
     others = [name for name in results if name != REFERENCE]
     rounds = min(len(runs) for runs in results.values())

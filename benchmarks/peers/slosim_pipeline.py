@@ -1,7 +1,7 @@
 """The pipeline benchmark in slosim: its scenario file, every statistic of the report on.
 
-Arguments: the number of orders (the mean of a Poisson number), the seed, and the number of replications, which
-run side by side on threads. A short run before the clock starts loads or compiles the engine. The time
+Arguments: the number of orders (the mean of a Poisson number), the seed, and the number of replications,
+which run side by side on threads. A short run before the clock starts loads or compiles the engine. The time
 includes making the report.
 """
 

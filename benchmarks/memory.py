@@ -34,10 +34,8 @@ def main() -> int:
     arguments = parser.parse_args()
     few, many = (peak_memory_mb(int(orders)) for orders in (arguments.few, arguments.many))
     print(f"{int(arguments.few):>12,} orders: {few:8.1f} MB")
-    print(
     growth = f"{many - few:+.1f} MB (goal: below +{GOAL_MB:.0f} MB)"
     print(f"{int(arguments.many):>12,} orders: {many:8.1f} MB, {growth}")
-    )
     return 0 if many - few < GOAL_MB else 1
 
 

@@ -58,7 +58,7 @@ def wait_probability(offered_load: float, slots: int) -> float:
         ValueError: an argument out of range, or a >= c; the queue has no steady state.
 
     Source: Erlang (1917) as above; this form: Cooper (1981), Introduction to Queueing Theory, 2nd edition,
-    section 3.5. Checked by solving the birth-death equations.
+    chapter 3. Checked by solving the birth-death equations.
 
     >>> round(wait_probability(66.0 * 0.025, 2), 4)
     0.7459

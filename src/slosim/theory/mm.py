@@ -70,7 +70,7 @@ def wait_tail(wait_s: float, arrival_rate_per_s: float, service_time_s: float, s
     Raises:
         ValueError: an argument out of range, or λS >= c.
 
-    Source: Erlang (1917); Cooper (1981), Introduction to Queueing Theory, 2nd edition, section 3.5. Checked
+    Source: Erlang (1917); Cooper (1981), Introduction to Queueing Theory, 2nd edition, chapter 3. Checked
     against the County Hospital example of Hillier and Lieberman.
 
     >>> round(wait_tail(0.5, 2.0, 1 / 3, 1), 3), round(wait_tail(0.5, 2.0, 1 / 3, 2), 4)

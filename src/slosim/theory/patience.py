@@ -43,8 +43,7 @@ def expiring_queue(
         ValueError: an argument out of range.
 
     Source: Barrer (1957), Queuing with impatient customers and ordered service, Operations Research 5(5);
-    Gnedenko and Kovalenko (1989), Introduction to Queueing Theory, 2nd edition, chapter 1. Checked by
-    simulation.
+    Gnedenko and Kovalenko (1989), Introduction to Queueing Theory, 2nd edition. Checked by simulation.
 
     >>> round(expiring_queue(1.2, 1.0, 1, 5.0).loss, 5), round(expiring_queue(9.0, 1.0, 10, 1.0).loss, 5)
     (0.22386, 0.0316)

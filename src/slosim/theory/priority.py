@@ -60,7 +60,7 @@ def mean_waits_one_slot_s(
     Raises:
         ValueError: an argument out of range, lists of different length, or σ_n >= 1.
 
-    Source: Cobham (1954), as `mean_waits_s`; Kleinrock (1976), Queueing Systems, volume 2, section 3.2.
+    Source: Cobham (1954), as `mean_waits_s`; Kleinrock (1976), Queueing Systems, volume 2, chapter 3.
 
     >>> [round(w, 4) for w in mean_waits_one_slot_s([0.2, 0.6, 1.2], [1 / 3] * 3, [1.0] * 3)]
     [0.2381, 0.3247, 0.9091]

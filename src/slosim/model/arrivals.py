@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from slosim.model import series_files
 from slosim.model.distribution_kind import DISTRIBUTION
 from slosim.model.distributions import Distribution
-from slosim.model.document import Node
+from slosim.model.document import Node, Scalar
 from slosim.model.fields import (
     DURATION,
     FACTOR,
@@ -27,7 +28,7 @@ from slosim.model.fields import (
     relation,
     spec,
 )
-from slosim.model.values import write_duration
+from slosim.model.values import did_you_mean, write_duration
 from slosim.model.variants import Form, Variants
 
 
@@ -151,6 +152,11 @@ Arrivals = Poisson | Interarrival | Every | Bernoulli | Trace | Counts | Bursts
 
 class ArrivalsKind(Variants):
     """Arrivals with an optional profile beside them."""
+
+    def mistaken(self, node: Node, path: str, reading: Reading, suggestion: str) -> Any:
+        if isinstance(node, Scalar) and re.fullmatch(r"[0-9.]+/[a-z]+", node.text):
+            suggestion = did_you_mean(f"{{poisson: {node.text}}}")
+        return super().mistaken(node, path, reading, suggestion)
 
     def read(self, node: Node, path: str, reading: Reading) -> Any:
         made = super().read(node, path, reading)

@@ -43,7 +43,7 @@ def check(values: Mapping[str, Any], reading: Reading) -> None:
     _check_anything_to_do(values, reading)
     _check_unique_names(values, reading)
     _check_faults(values, reading)
-    whole = len(services) == len(reading.names["services"])
+    whole = len(services) == len(reading.names["services"] or ()) and values["services"] is not INVALID
     _check_endless_loops(services, topics, reading)
     _check_dead_letters(services, topics, reading)
     if whole:
@@ -69,8 +69,9 @@ def _items(section: str, values: Mapping[str, Any], reading: Reading) -> list[tu
 
 def _check_anything_to_do(values: Mapping[str, Any], reading: Reading) -> None:
     for section, why in (("topics", "there is nowhere to publish"), ("producers", "nothing would ever be published")):
-        if values[section] == {} and section in reading.nodes:
+        if values[section] == {}:
             reading.problem(reading.at(section), section, f"no {section} are declared", why)
+            return
 
 
 def _check_unique_names(values: Mapping[str, Any], reading: Reading) -> None:

@@ -165,7 +165,7 @@ def _similar_file(path: Path) -> str:
     except OSError:
         return f"there is no folder {quoted(str(path.parent))}"
     close = nearest(path.name, names)
-    return did_you_mean(str(path.parent / close)) if close else ""
+    return f"did you mean '{show(str(path.parent / close), 300).strip(chr(39))}'?" if close else ""
 
 
 def _error(
@@ -268,6 +268,9 @@ class _Composer:
                 self.refuse(key_line, what, "a ':' ends a key only with a space behind it", did_you_mean(f"{head}: {tail}"))
                 node.entries.setdefault(head, Scalar(self.file, key_line, tail))  # so that reading can go on
                 node.key_lines.setdefault(head, key_line)
+            elif re.match(r"[0-9]", key.text) and isinstance(value, Scalar) and value.is_null and not value.text:
+                what = f"a key without a value, got {quoted(key.text)}"
+                self.refuse(key_line, what, "inside { } a ',' begins the next key; decimals are written with a point")
             elif key.text in node.entries:
                 first = node.key_lines[key.text]
                 self.refuse(key_line, f"duplicate key {quoted(key.text)}, first given in line {first}")
@@ -312,7 +315,7 @@ def _syntax_error(fault, text: str, file: str) -> ScenarioError:
                           "a ':' ends a key only with a space behind it", suggestion)
     if fault.context_mark and fault.context and fault.context_mark.line + 1 != line:
         inside = next((words for raw, words in CONTEXTS if raw in fault.context), "what")
-        problem += f", inside {inside} that begins in line {fault.context_mark.line + 1}"
+        problem += f", inside {inside} opened in line {fault.context_mark.line + 1}"
     quote = 'a value with one of : # { } [ ] , & * ? | > @ ` % at its start, or with ": " inside, needs quotes'
     hint = quote if re.search("mapping values|cannot start any token", problem) else ""
     return _error(file, line, f"broken YAML: {_reworded(problem)}", hint)
@@ -331,6 +334,7 @@ def _reworded(problem: str) -> str:
         ("mapping values are not allowed here", "a second ': ' in one value, or wrong indentation"),
         ("expected the end of this block, but found '?'", "this key does not line up with the keys above it"),
         ("expected the end of this block, but found '-'", "this '-' does not line up with the lines above it"),
+        ("expected the end of this block, but found '<block mapping start>'", "this line does not line up with those above"),
     ):
         problem = problem.replace(raw, words)
     return problem

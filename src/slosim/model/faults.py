@@ -81,10 +81,11 @@ class TargetKind(ScalarKind):
             return reading.problem(node, path, f"faults of {section}: not supported yet, got {quoted(target)}", unsupported.NOT_YET)
         if section not in TARGETS or not name:
             return self.wrong_section(target, node, path, reading)
-        return target if name in reading.names.get(section, ()) else undeclared(node, path, reading, section, name)
+        declared = reading.names.get(section)
+        return target if declared is None or name in declared else undeclared(node, path, reading, section, name)
 
     def wrong_section(self, target: str, node: Node, path: str, reading: Reading) -> Any:
-        known = {f"{section}.{name}" for section in TARGETS for name in reading.names.get(section, ())}
+        known = {f"{section}.{name}" for section in TARGETS for name in (reading.names.get(section) or ())}
         meant = [one for one in sorted(known) if one.partition(".")[2] == target] or [nearest(target, known)]
         what = f"expected {self.accepted}, got {quoted(target)}"
         return reading.problem(node, path, what, "", did_you_mean(meant[0]) if meant[0] else "")

@@ -35,7 +35,7 @@ class Reading:
     """What one reading of a scenario knows and has found: declared names, files, nodes by path, problems."""
 
     base: Path | None = None
-    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    names: dict[str, tuple[str, ...] | None] = field(default_factory=dict)  # None: the section cannot be read
     nodes: dict[str, Node] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     files: dict[object, Any] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class ScalarKind(Kind):
             return self.parse(node.text)
         except Mistake as mistake:
             what = f"{mistake.what}, got {describe(node)}"
-            return reading.problem(node, path, what, self.accepted, mistake.suggestion)
+            return reading.problem(node, path, what, "" if mistake.complete else self.accepted, mistake.suggestion)
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,11 @@ class Quantity(ScalarKind):
     def parse(self, text: str) -> float:
         value = self.parser(text)
         if self.positive and value <= 0:
-            raise Mistake(f"expected {self.noun} above 0")
+            raise Mistake(f"expected {self.noun} above 0", complete=True)
         if value < self.minimum:
-            raise Mistake(f"expected {self.noun} of at least {self.writer(self.minimum)}")
+            raise Mistake(f"expected {self.noun} of at least {self.writer(self.minimum)}", complete=True)
         if value > self.maximum:
-            raise Mistake(f"expected {self.noun} of at most {self.writer(self.maximum)}")
+            raise Mistake(f"expected {self.noun} of at most {self.writer(self.maximum)}", complete=True)
         return value
 
     def above_zero(self) -> Quantity:
@@ -251,8 +251,8 @@ class Text(ScalarKind):
         return dict(self.form)
 
 
-# In JSON a name made of digits may come as a number.
-_TEXT: dict[str, Any] = {"type": ["string", "number"]}
+# YAML readers of editors take a name such as 007 or on for a number or a boolean.
+_TEXT: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 NAME = Text("a name", "letters, digits, '_', '-' and '.'", values.parse_name, _TEXT)
 FREE_TEXT = Text("a text", "any text on one line, up to 200 characters", values.parse_free_text, _TEXT)
 DESCRIPTION = Text("a text", "any text", lambda text: text, _TEXT)
@@ -295,8 +295,8 @@ class Reference(ScalarKind):
 
     def read(self, node: Node, path: str, reading: Reading) -> Any:
         name = super().read(node, path, reading)
-        declared = reading.names.get(self.section, ())
-        if name is INVALID or name in declared:
+        declared = reading.names.get(self.section)
+        if name is INVALID or declared is None or name in declared:
             return name
         return undeclared(node, path, reading, self.section, name)
 
@@ -312,11 +312,14 @@ class Reference(ScalarKind):
 
 def undeclared(node: Node, path: str, reading: Reading, section: str, name: str) -> Any:
     """Note that `name` is not declared in a section, with what is."""
-    declared = reading.names.get(section, ())
+    declared = reading.names.get(section) or ()
     close = nearest(name, declared)
+    hint = did_you_mean(close) if close else ""
+    if section == "topics" and any(name.startswith(f"{topic}.") for topic in declared):
+        hint = f"to declare it, write {values.show(name)}: {{}} below topics"  # a dead-letter topic, most likely
     known = f"declared {section}: {listed(declared)}" if declared else f"no {section} are declared"
     what = f"{section.removesuffix('s')} {quoted(name)} is not declared"
-    return reading.problem(node, path, what, known, did_you_mean(close) if close else "")
+    return reading.problem(node, path, what, known, hint)
 
 
 # --- containers ----------------------------------------------------------------------------------------------------
@@ -392,7 +395,7 @@ class MapOf(Kind):
                 values.parse_name(name)
             except Mistake as mistake:
                 what = f"{mistake.what}, got {values.show(name)}"
-                reading.problem(node.key_node(name), path, what, NAME.accepted, mistake.suggestion)
+                reading.problem(node.key_node(name), path, what, "", mistake.suggestion)
             if isinstance(value, Scalar) and value.is_null:
                 what = f"expected the fields of this {one}, got {describe(value)}"
                 reading.problem(node.key_node(name), where, what, "write {} to take every default")
@@ -482,21 +485,71 @@ class Broken:
     suggestion: str = ""
 
 
+# what other systems call a field -> our words for it
+OTHER_WORDS = {
+    "duration": "for",
+    "start": "at from",
+    "end": "to",
+    "type": "kind",
+    "replicas": "instances",
+    "count": "instances copies",
+    "workers": "concurrency",
+    "threads": "concurrency",
+    "slots": "concurrency",
+    "parallelism": "concurrency",
+    "latency": "service_time within",
+    "processing_time": "service_time",
+    "topic": "consumes",
+    "queue": "consumes topic",
+    "publishes": "emits",
+    "produces": "emits",
+    "output": "emits",
+    "outputs": "emits",
+    "dlq": "dead_letter",
+    "dead_letter_queue": "dead_letter",
+    "dead_letter_topic": "dead_letter",
+    "ttl": "message_ttl",
+    "retention": "message_ttl",
+    "max_length": "capacity",
+    "overflow": "when_full",
+    "retries": "retry",
+    "max_retries": "maximum_attempts",
+    "max_attempts": "maximum_attempts",
+    "attempts": "maximum_attempts",
+    "backoff": "initial_interval",
+    "multiplier": "backoff_coefficient",
+    "error_rate": "failures",
+    "failure_rate": "failures error_rate",
+    "slo": "target",
+    "goal": "target",
+    "latency_below": "within",
+    "threshold": "within",
+    "stddev": "sd",
+    "std": "sd",
+    "queues": "topics",
+    "consumers": "services",
+    "publishers": "producers",
+    "slos": "objectives",
+    "chaos": "faults",
+}
+
+
 @dataclass(frozen=True)
 class Record(Kind):
     """A mapping with fixed keys, read into a dataclass whose fields are declared with `spec`.
 
-    cls    the dataclass; `cls.word` is what people call it
-    short  key that a lone scalar or list stands for: `failures: 2%` means `failures: {probability: 2%}`
+    cls     the dataclass; `cls.word` is what people call it
+    short   key that a lone scalar or list stands for: `failures: 2%` means `failures: {probability: 2%}`
+    likely  key that a lone scalar was probably meant for, though it is not accepted
     """
 
     cls: type
     short: str = ""
-    name: str = ""
+    likely: str = ""
 
     @property
     def word(self) -> str:
-        return self.name or getattr(self.cls, "word", self.cls.__name__.lower())
+        return getattr(self.cls, "word", self.cls.__name__.lower())
 
     @property
     def noun(self) -> str:  # type: ignore[override]
@@ -511,9 +564,12 @@ class Record(Kind):
 
     def wrong_shape(self, node: Node, path: str, reading: Reading) -> Any:
         keys = [one.key for one in specs(self.cls)]
-        suggestion = ""
-        if isinstance(node, Scalar) and (split := run_together(node)):
-            suggestion = did_you_mean("{" + split + "}")
+        meant = ""
+        if isinstance(node, Scalar) and not node.is_null:
+            meant = run_together(node) or (f"{self.likely}: {node.text[:40]}" if self.likely else "")
+            if node.text in keys and self.spec_of(node.text).kind is BOOLEAN:
+                meant = f"{node.text}: true"
+        suggestion = did_you_mean("{" + meant + "}") if meant else ""
         what = f"expected {self.noun}, got {describe(node)}"
         return reading.problem(node, path, what, f"fields: {', '.join(keys)}", suggestion)
 
@@ -526,19 +582,19 @@ class Record(Kind):
         meant: set[str] = set()  # fields that misspelt keys stand for: they are not missing as well
         for key, value in entries.items():
             where = path if short else f"{path}.{key}" if path else key
-            place = node.key_node(key) if isinstance(node, MapNode) else value
+            place = node.key_node(key) if isinstance(node, MapNode) and not short else value
             reading.nodes.setdefault(where, place) if short else reading.nodes.__setitem__(where, place)
             if key in by_key:
                 found[by_key[key]] = self.spec_of(key).kind.read(value, where, reading)
             else:
-                meant.add(self.unknown(key, place, where, path, reading))
+                meant.add(self.unknown(key, place, where, path, reading))  # empty where nothing is much like it
         for one in known:
             if one.required and by_key[one.key] not in found and one.key not in meant:
                 kind = f" ({one.kind.noun})" if isinstance(one.kind, ScalarKind) else ""
                 reading.problem(node, path, f"{one.key} is missing", f"{one.key}: {one.meaning}{kind}")
             if one.required:
                 found.setdefault(by_key[one.key], INVALID)
-        return self.build(found, node, path, reading)
+        return self.build(found, node, path, reading, related=not meant)
 
     def spec_of(self, key: str) -> Spec:
         return next(one for one in specs(self.cls) if one.key == key)
@@ -549,19 +605,22 @@ class Record(Kind):
             reading.problem(place, where, "not supported yet", unsupported.NOT_YET)
             return ""
         keys = [one.key for one in specs(self.cls)]
-        close = nearest(key, [*keys, *unsupported.keys_of(self.cls.__name__)])
-        what = f"{self.word} has no field {quoted(key)}"
-        reading.problem(place, path, what, f"fields: {', '.join(keys)}", did_you_mean(close) if close else "")
+        close = next((word for word in OTHER_WORDS.get(key.lower(), "").split() if word in keys), "")
+        close = close or nearest(key, [*keys, *unsupported.keys_of(self.cls.__name__)])
+        where = f"{path}.{values.show(key, 40)}" if path else values.show(key, 40)
+        what = f"{self.word} has no such field"
+        reading.problem(place, where, what, f"fields: {', '.join(keys)}", did_you_mean(close) if close else "")
         return close
 
-    def build(self, found: dict[str, Any], node: Node, path: str, reading: Reading) -> Any:
+    def build(self, found: dict[str, Any], node: Node, path: str, reading: Reading, related: bool) -> Any:
+        """The dataclass of the values found. Where a key was unknown, relations are not judged."""
         given = set(found)
         complete = {name: one.default for name, one in self.cls.__dataclass_fields__.items()} | found
         for name, one in spec_items(self.cls):
             if name not in found and one.derive:
                 found[name] = _derived(one, complete)
         made = self.cls(**found)
-        for method in relations(self.cls):
+        for method in relations(self.cls) if related else []:
             if any(has_invalid(getattr(made, need)) for need in method.needs):
                 continue
             for fault in method(made, given):

@@ -83,13 +83,17 @@ def _values(root: Node, file: str, base: Path | None, problems: list[Problem]) -
     return values
 
 
-def _declared(root: MapNode) -> dict[str, tuple[str, ...]]:
-    """Names of each section. Without `flows`, each producer has a flow of its name."""
-    names = {}
+def _declared(root: MapNode) -> dict[str, tuple[str, ...] | None]:
+    """Names of each section, None where it is missing or not names at all: that is the mistake, not who refers to it.
+
+    Without `flows`, each producer has a flow of its name.
+    """
+    names: dict[str, tuple[str, ...] | None] = {}
     for section in SECTIONS:
         node = root.entries.get(section)
-        names[section] = tuple(node.entries) if isinstance(node, MapNode) else ()
-    names["flows"] = names["flows"] or names["producers"]
+        names[section] = tuple(node.entries) if isinstance(node, MapNode) else None
+    names["services"] = () if "services" not in root.entries else names["services"]
+    names["flows"] = names["flows"] or (names["producers"] if "flows" not in root.entries else None)
     return names
 
 

@@ -266,7 +266,7 @@ def _refuse_numbers(table: Table, column: str, cells: list[str], numbers: Sequen
         if not 0 <= number < math.inf:
             why = "that is not negative" if number < 0 else "that is finite"
             what = f"expected {noun} {why}, got {show(cell)}"
-            problems.append(Problem(table.shown, table.numbers[row], column, what))
+            problems.append(Problem(table.shown, table.numbers[row], column, what, "a number of at least 0"))
     raise _limited(problems)
 
 

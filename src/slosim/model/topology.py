@@ -346,7 +346,7 @@ class Service:
     service_time: Distribution = spec(DISTRIBUTION, "how long one attempt holds its slot")
     emitted: Emits = spec(EmitsKind(), "what a success publishes; absent: nothing", default="[]", key="emits")
     failures: Failures = spec(Record(Failures, short="probability"), "attempts that fail by themselves", default="0%")
-    retry: Retry | None = spec(Record(Retry), "what happens to a failed attempt; absent: one attempt", optional=True)
+    retry: Retry | None = spec(Record(Retry, likely="maximum_attempts"), "what happens to a failed attempt; absent: one attempt", optional=True)
     dead_letter: str | None = spec(
         TOPIC, "topic for messages out of attempts; absent: they leave, counted as dead-lettered", optional=True
     )
@@ -361,7 +361,7 @@ class Service:
         default="cancel",
         written_if=lambda service: service.timeout is not None,
     )
-    rate_limit: RateLimit | None = spec(Record(RateLimit), "limit on attempts started; waiting for it is waiting", optional=True)
+    rate_limit: RateLimit | None = spec(Record(RateLimit, likely="rate"), "limit on attempts started; waiting for it is waiting", optional=True)
     cost_per_instance_hour: float | None = spec(COST, "money per instance and hour, in any currency", optional=True)
 
     @property

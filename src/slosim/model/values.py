@@ -20,6 +20,7 @@ COUNT_MAX = 2**53  # beyond it a float no longer holds every integer
 _NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _NUMBER_ONLY = re.compile(_NUMBER)
 _DURATION_PART = re.compile(rf"({_NUMBER})(us|ms|s|m|h|d)")
+_NOT_FINITE = re.compile(r"[+-]?(\.?inf(inity)?|\.?nan)", re.IGNORECASE)
 _NAME = re.compile(r"[\w.\-]+")
 _UNIT_WORDS = {
     "us": "us µs μs usec microsecond microseconds",
@@ -34,11 +35,15 @@ _RATE_UNITS_MEANT = _UNITS_MEANT | {word: "min" for word in _UNIT_WORDS["m"].spl
 
 
 class Mistake(Exception):
-    """A scalar that its field cannot take. `what` fits before ", got …"; `suggestion` is a whole sentence or empty."""
+    """A scalar that its field cannot take. `what` fits before ", got …"; `suggestion` is a whole sentence or empty.
 
-    def __init__(self, what: str, suggestion: str = "") -> None:
+    complete  `what` already says all that would be accepted
+    """
+
+    def __init__(self, what: str, suggestion: str = "", complete: bool = False) -> None:
         self.what = what
         self.suggestion = suggestion
+        self.complete = complete
         super().__init__(what)
 
 
@@ -97,9 +102,9 @@ def parse_count(text: str, minimum: int = 0) -> int:
     if re.fullmatch(r"0|[1-9][0-9]{0,16}", text):
         count = int(text)
         if count < minimum:
-            raise Mistake(f"expected an integer of at least {minimum}")
+            raise Mistake(f"expected an integer of at least {minimum}", complete=True)
         if count > COUNT_MAX:
-            raise Mistake(f"expected an integer of at most {COUNT_MAX}")
+            raise Mistake(f"expected an integer of at most {COUNT_MAX}", complete=True)
         return count
     what = f"expected an integer of at least {minimum}"
     digits = re.sub(r"[_,' ]", "", text)
@@ -119,12 +124,12 @@ def _decimal(text: str, noun: str = "a number") -> Decimal:
         bare = re.sub(r"[_ ']|,(?=[0-9]{3}(?:[,.]|$))", "", text.removeprefix("+")).replace(",", ".")
         meant = did_you_mean(bare) if bare != text and _NUMBER_ONLY.fullmatch(bare) else ""
         if re.fullmatch(rf"-{_NUMBER}", text):
-            raise Mistake(f"expected {noun} that is not negative")
-        if re.fullmatch(r"[+-]?(\.?inf(inity)?|\.?nan)", text, re.IGNORECASE):
-            raise Mistake(f"expected {noun} that is finite")
+            raise Mistake(f"expected {noun} that is not negative", complete=True)
+        if _NOT_FINITE.fullmatch(text):
+            raise Mistake(f"expected {noun} that is finite", complete=True)
         raise Mistake(f"expected {noun}", meant)
     if re.match(r"0[0-9]", text):
-        raise Mistake(f"expected {noun} without a leading zero", did_you_mean(text.lstrip("0") or "0"))
+        raise Mistake(f"expected {noun} without a leading zero", complete=True, suggestion=did_you_mean(text.lstrip("0") or "0"))
     try:
         return Decimal(text)
     except DecimalException:
@@ -138,7 +143,7 @@ def _finite(number: Decimal, factor: Decimal | int = 1, divisor: int = 1) -> flo
     except (DecimalException, OverflowError):
         value = math.inf
     if not math.isfinite(value) or (value == 0 and number != 0):
-        raise Mistake("expected a number that a computer can hold")
+        raise Mistake("expected a number that a computer can hold", complete=True)
     return value
 
 
@@ -193,7 +198,9 @@ def write_duration(seconds: float) -> str:
 
 def _duration_mistake(text: str) -> Mistake:
     if text.startswith("-"):
-        return Mistake("expected a duration that is not negative")
+        return Mistake("expected a duration that is not negative", complete=True)
+    if _NOT_FINITE.fullmatch(text):
+        return Mistake("expected a duration that is finite", complete=True)
     words = re.findall(rf"({_NUMBER}|[0-9]+,[0-9]+)\s*([A-Za-zµμ]+)[\s,]*", text)
     if not words or re.sub(r"[\s,]", "", text) != "".join(n + u for n, u in words).replace(",", ""):
         return Mistake("expected a duration")
@@ -241,7 +248,9 @@ def write_rate(per_second: float) -> str:
 
 def _rate_mistake(text: str) -> Mistake:
     if re.match(rf"-{_NUMBER}", text):
-        return Mistake("expected a rate that is not negative")
+        return Mistake("expected a rate that is not negative", complete=True)
+    if _NOT_FINITE.fullmatch(text):
+        return Mistake("expected a rate that is finite", complete=True)
     match = re.fullmatch(rf"({_NUMBER})\s*([kK]?)\s*(?:/|per|rp|tp|qp)?\s*([A-Za-z]+)", text)
     if not match or re.fullmatch(rf"{_NUMBER}\s*[a-z]+", text) and not re.search(r"per|rp|tp|qp", text):
         return Mistake("expected a rate")
@@ -291,7 +300,8 @@ def parse_name(text: str) -> str:
         raise Mistake(f"expected a name of at most {NAME_LENGTH_MAX} characters")
     if not _NAME.fullmatch(text):
         meant = re.sub(r"[^\w.\-]+", "-", text).strip("-")
-        raise Mistake("expected a name of letters, digits, '_', '-' and '.'", did_you_mean(meant) if meant else "")
+        hint = did_you_mean(meant) if meant else ""
+        raise Mistake("expected a name of letters, digits, '_', '-' and '.'", hint, complete=True)
     return text
 
 

@@ -80,7 +80,8 @@ class Variants(Kind):
         form = self.forms[word]
         where = f"{path}.{word}"
         reading.nodes[where] = node.key_node(word)
-        inner, extras = node.entries[word], self.read_extras(word, node, path, reading)
+        inner = self.with_strays(word, node, path, reading)
+        extras = self.read_extras(word, node, path, reading)
         if form.single:
             fields = {form.single: inner}
             made = Record(form.cls).read_fields(fields, inner, where, reading, short=True)
@@ -111,15 +112,40 @@ class Variants(Kind):
                 what, accepted = f"{word} takes no {key}", f"{key} goes with {listed(takers)}"
                 found[key] = reading.problem(node.key_node(key), where, what, accepted)
                 continue
-            inside = [one.key for one in specs(self.forms[word].cls)]
+            found[f"unknown {key}"] = INVALID
+            if key in self.strays(word, node):
+                continue
             close = nearest(key, [*allowed])
             hint = did_you_mean(close) if close else ""
-            if not self.forms[word].single and key in inside:
-                hint = f"did you mean it inside the braces of {word}, as in {self.forms[word].example}?"
             beside = f"beside {word} may stand: {', '.join(allowed)}" if allowed else f"nothing may stand beside {word}"
             reading.problem(node.key_node(key), path, f"unknown field {quoted(key)} beside {word}", beside, hint)
-            found[f"unknown {key}"] = INVALID
         return found
+
+    def strays(self, word: str, node: MapNode) -> list[str]:
+        """Fields of the form that were written beside it instead of inside its braces."""
+        form = self.forms[word]
+        inside = [] if form.single else [one.key for one in specs(form.cls)]
+        return [key for key in node.entries if key != word and key in inside and key not in self.extras]
+
+    def with_strays(self, word: str, node: MapNode, path: str, reading: Reading) -> Node:
+        """The inner mapping with every field on its right side, misplaced ones noted, so that reading goes on."""
+        inner = node.entries[word]
+        if self.forms[word].single or not isinstance(inner, MapNode):
+            return inner
+        example = self.forms[word].example
+        moved = MapNode(inner.file, inner.line, dict(inner.entries), dict(inner.key_lines))
+        for key in self.strays(word, node):
+            what = f"{key} stands beside {word}, not inside its braces"
+            reading.problem(node.key_node(key), f"{path}.{key}", what, "", f"did you mean it inside, as in {example}?")
+            moved.entries.setdefault(key, node.entries[key])
+            moved.key_lines.setdefault(key, node.key_lines.get(key))
+        taken = [key for key in self.extras if key in self.forms[word].cls.__dataclass_fields__]
+        for key in [key for key in moved.entries if key in taken]:
+            what = f"{key} stands inside the braces of {word}, not beside it"
+            hint = f"did you mean it beside {word}, as in {example[:-1]}, {key}: …}}?"
+            reading.problem(moved.key_node(key), f"{path}.{word}.{key}", what, "", hint)
+            del moved.entries[key]
+        return moved
 
     def word_of(self, value: Any) -> str:
         return next(word for word, form in self.forms.items() if form.cls is type(value))

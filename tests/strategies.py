@@ -151,9 +151,12 @@ class Generator:
             ways = [way for way in ("reject", "drop_oldest", "block") if self.has[way]]
             if ways:
                 made["when_full"] = self.random.choice(ways)
+                if made["when_full"] == "drop_oldest":
+                    made["capacity"] += 1  # of a line of none there is no oldest message
         if self.some("message_ttl"):
             made["message_ttl"] = self.duration(3)
-        if self.some("topic_dead_letter"):
+        loses = "message_ttl" in made or ("capacity" in made and made.get("when_full") != "block")
+        if loses and self.some("topic_dead_letter"):
             later = self.consumed[self.consumed.index(name) + 1 :]
             made["dead_letter"] = self.random.choice([*self.outlets, *later])
         return made
@@ -234,9 +237,10 @@ class Generator:
         later = self.later_topics(name)
         if self.some("cycles", 0.4):
             back = self.random.choice(self.consumed)
-            if back not in later:
-                self.delayed(back)
-            return back
+            if back != self.topic_of[name]:
+                if back not in later:
+                    self.delayed(back)
+                return back
         return self.random.choice([*self.outlets, *later])
 
     def retry(self, service: dict[str, Any]) -> dict[str, Any]:
@@ -264,7 +268,10 @@ class Generator:
             topic = self.consumed[0] if i == 0 else self.random.choice(self.consumed)
             made[f"p{i}"] = {"topic": topic, "arrivals": self.arrivals()}
             if self.some("keys") and "trace" not in made[f"p{i}"]["arrivals"]:
-                made[f"p{i}"]["keys"] = {"count": self.random.randint(1, 30), "skew": self.random.choice([0, 1, 1.5])}
+                made[f"p{i}"]["keys"] = {
+                    "count": self.random.randint(1, 30),
+                    "skew": self.random.choice([0, 1, 1.5]),
+                }
             if self.some("priorities", 0.8):
                 made[f"p{i}"]["priority"] = self.random.choice(
                     [1, [{"share": "40%", "priority": 0}, {"share": "60%", "priority": 2}]]
@@ -312,7 +319,8 @@ class Generator:
             factors = [self.random.choice(["0.5x", "1x", "2x", "0"]) for _ in range(3)]
             made = {
                 "profile": [
-                    {"at": at, "factor": factor} for at, factor in zip(["1s", "6s", "9s"], factors, strict=True)
+                    {"at": at, "factor": factor}
+                    for at, factor in zip(["1s", "6s", "9s"], factors, strict=True)
                 ]
             }
             if all(factor == "0" for factor in factors):

@@ -1,0 +1,1676 @@
+"""One test for every rule of docs/semantics.md, named after it, on the compiled kernel and on the reference.
+
+Most are timelines: a small system whose times are whole seconds, and what must happen in it. How to read the lines
+is said in timeline.py. A producer with `every: 100s` publishes once, at 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from timeline import ENGINES, check, simulate
+
+RULES = Path(__file__).parents[1] / "docs" / "semantics.md"
+WORD = 2**64
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_every_rule_has_a_test_and_every_test_a_rule() -> None:
+    rules = re.findall(r"^- \*\*(S\d+) ", RULES.read_text(), re.MULTILINE)
+    tests = [match[1] for name in globals() if (match := re.match(r"test_(S\d+)_", name))]
+    assert rules
+    assert len(set(rules)) == len(rules)
+    assert sorted(set(tests)) == sorted(rules)
+
+
+# ---------------------------------------------------------------------------------------------------- order
+
+
+def test_S1_completions_come_before_timers_and_timers_before_arrivals(engine: str) -> None:
+    """At 2 s the slot frees, a retry is over and a message arrives; the slot takes the retry, which came first."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers:
+          first: {topic: orders, arrivals: {every: 100s}, copies: 2}
+          second: {topic: orders, arrivals: {interarrival: 2s}}
+        services:
+          payment:
+            consumes: orders
+            service_time: 1s
+            failures: {probability: 100%, at: start}
+            retry: {maximum_attempts: 2, initial_interval: 2s}
+        """,
+        """
+        0 s  payment  first#0   taken
+        0 s  payment  first#0   failed
+        0 s  payment  first#0   retry at 2 s
+        0 s  payment  first#1   taken
+        0 s  payment  first#1   failed
+        0 s  payment  first#1   retry at 2 s
+        2 s  payment  first#0   taken (attempt 2)
+        2 s  payment  first#0   failed
+        2 s  payment  first#0   dead lettered
+        2 s  payment  first#1   taken (attempt 2)
+        2 s  payment  first#1   failed
+        2 s  payment  first#1   dead lettered
+        2 s  payment  second#0  taken
+        2 s  payment  second#0  failed
+        2 s  payment  second#0  retry at 4 s
+        """,
+        until="3s",
+    )
+    run = check(
+        engine,
+        """
+        topics: {orders: {capacity: 0}}
+        producers: {checkout: {topic: orders, arrivals: {every: 2s}}}
+        services: {payment: {consumes: orders, service_time: 2s}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        2 s  payment  checkout#0  succeeded
+        2 s  payment  checkout#1  taken
+        4 s  payment  checkout#1  succeeded
+        4 s  payment  checkout#2  taken
+        """,
+        until="5s",
+    )
+    assert run.line("orders", "payment").rejected == 0
+
+
+def test_S2_what_is_upstream_happens_first(engine: str) -> None:
+    """At 2 s payment passes an order of 0 s on to shipping, which also gets a new one: both have arrived when
+    shipping chooses, although shipping stands first in the file."""
+    check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {}}
+        producers:
+          direct: {topic: parcels, arrivals: {interarrival: 2s}}
+          checkout: {topic: orders, arrivals: {every: 100s}}
+        services:
+          shipping: {consumes: parcels, service_time: 1s}
+          payment: {consumes: orders, service_time: 2s, emits: parcels}
+        """,
+        """
+        0 s  payment   checkout#0  taken
+        2 s  shipping  checkout#0  taken
+        2 s  payment   checkout#0  succeeded
+        3 s  shipping  checkout#0  succeeded
+        3 s  shipping  direct#0    taken
+        """,
+        until="4s",
+    )
+
+
+def test_S3_messages_are_ordered_by_start_producer_number_and_path(engine: str) -> None:
+    """Six messages are visible at 2 s: the copies of the order of 0 s come first, in the order of the emits, then
+    the new ones by producer in file order (late before early), then by number."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}, parcels: {}}
+        producers:
+          late: {topic: parcels, arrivals: {interarrival: 2s}, copies: 2}
+          early: {topic: parcels, arrivals: {interarrival: 2s}}
+          checkout: {topic: orders, arrivals: {every: 100s}}
+        services:
+          payment:
+            consumes: orders
+            service_time: 2s
+            emits: [{topic: parcels}, {topic: parcels, copies: 2}]
+          shipping: {consumes: parcels, service_time: 0s}
+        """,
+        until="3s",
+    )
+    taken = [
+        (e.producer, e.number, e.path) for e in run.events if e.what == "taken" and e.where == "shipping"
+    ]
+    # three emission slots in the file, so B = 5 and the paths of the children of path 0 are 1, 2 and 3
+    assert taken == [
+        ("checkout", 0, 1),
+        ("checkout", 0, 2),
+        ("checkout", 0, 3),
+        ("late", 0, 0),
+        ("late", 1, 0),
+        ("early", 0, 0),
+    ]
+
+
+def test_S4_samples_come_after_everything_of_their_instant_and_the_end_does_not_happen(engine: str) -> None:
+    """The orders of 0 s and 1 s are in the samples of 0 s and 1 s; what is due at 3 s, the end, does not happen."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, service_time: 3s}}
+        """,
+        "0 s  payment  checkout#0  taken",
+        until="3s",
+        run="sample_every: 1s",
+    )
+    line = run.line("orders", "payment")
+    assert list(line.lag.samples) == [1, 2, 3]
+    assert list(line.waiting.samples) == [0, 1, 2]
+    assert list(line.age_samples) == [0, 1, 2]
+    assert list(run.service("payment").busy.samples) == [1, 1, 1]
+
+
+# ---------------------------------------------------------------------------------------------------- chance
+
+
+def mix(x: int) -> int:
+    x ^= x >> 30
+    x = x * 0xBF58476D1CE4E5B9 % WORD
+    x ^= x >> 27
+    x = x * 0x94D049BB133111EB % WORD
+    return x ^ (x >> 31)
+
+
+G = 0x9E3779B97F4A7C15
+
+
+def key(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def uniform(seed: int, replication: int, stream: str, identity: int, attempt: int) -> float:
+    """S5, written out once more."""
+    run = mix(mix((seed + G) % WORD) ^ ((replication + 1) * G % WORD))
+    h = mix(mix(key(stream) ^ run) ^ ((identity + attempt * G) % WORD))
+    return ((h >> 12) + 0.5) / 2**52
+
+
+def producer_identity(name: str, number: int) -> int:
+    return mix((key(f"producers.{name}") + (number + 1) * G) % WORD)
+
+
+def child_identity(parent: int, emission: str, copy: int) -> int:
+    return mix(((parent ^ key(emission)) + (copy + 1) * G) % WORD)
+
+
+def attempt_times(run: object, service: str) -> dict[tuple[int, int, int], float]:
+    """Seconds from taken to the end of every attempt, by (number, path, attempt)."""
+    taken, times = {}, {}
+    for event in run.events:
+        attempt = (event.number, event.path, event.attempt)
+        if event.where == service and event.what == "taken":
+            taken[attempt] = event.time_s
+        elif event.where == service and event.what in ("succeeded", "failed"):
+            times[attempt] = event.time_s - taken[attempt]
+    return times
+
+
+EXPONENTIAL = """
+topics: {orders: {}}
+producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+services:
+  payment: {consumes: orders, concurrency: unlimited, service_time: {exponential: 1s}, failures: 50%,
+            retry: {maximum_attempts: 2, initial_interval: 1s}}
+"""
+
+
+def test_S5_a_draw_depends_on_its_address_alone(engine: str) -> None:
+    """Every service time and every failure is the hash of seed, replication, stream, message and attempt."""
+    run = simulate(engine, EXPONENTIAL, run="seed: 42")
+    times = attempt_times(run, "payment")
+    assert len(times) > 20
+    for (number, _path, attempt), time_s in times.items():
+        u = uniform(42, 0, "services.payment/service_time", producer_identity("checkout", number), attempt)
+        assert time_s == pytest.approx(-math.log(1 - u), rel=1e-9)
+    for event in run.events:
+        if event.what in ("failed", "succeeded"):
+            identity = producer_identity("checkout", event.number)
+            u = uniform(42, 0, "services.payment/failure", identity, event.attempt)
+            assert (event.what == "failed") == (u < 0.5)
+    other = simulate(engine, EXPONENTIAL, run="seed: 42, sample_every: 3s")
+    assert attempt_times(other, "payment") == times
+    assert attempt_times(simulate(engine, EXPONENTIAL, run="seed: 43"), "payment") != times
+
+
+def test_S6_children_have_the_identity_of_their_emission(engine: str) -> None:
+    """The service times of the two copies at shipping, and of the dead letter, are those of their identities."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}, parcels: {}, late: {message_ttl: 1s, dead_letter: expired}, expired: {}, dlq: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment:
+            consumes: orders
+            service_time: 1s
+            emits: [{topic: late, copies: 2}, {topic: parcels, copies: 2}]
+          shipping:
+            consumes: parcels
+            concurrency: 2
+            service_time: {exponential: 1s}
+            failures: {probability: 100%}
+            dead_letter: dlq
+          slow: {consumes: late, service_time: 9s}
+          clerk: {consumes: dlq, concurrency: 2, service_time: {exponential: 2s}}
+          sorter: {consumes: expired, service_time: {exponential: 3s}}
+        """,
+    )
+    order = producer_identity("checkout", 0)
+    for service, mean_s, emission, copies in [
+        ("shipping", 1, "services.payment/emits[1]", 2),
+        ("clerk", 2, "services.shipping/dead_letter", 2),
+    ]:
+        times = sorted(attempt_times(run, service).values())
+        expected = []
+        for copy in range(copies):
+            identity = child_identity(order, "services.payment/emits[1]", copy)
+            if service == "clerk":
+                identity = child_identity(identity, emission, 0)
+            u = uniform(0, 0, f"services.{service}/service_time", identity, 1)
+            expected.append(-mean_s * math.log(1 - u))
+        assert times == pytest.approx(sorted(expected), rel=1e-9)
+    identity = child_identity(
+        child_identity(order, "services.payment/emits[0]", 1), "topics.late/dead_letter/slow", 0
+    )
+    u = uniform(0, 0, "services.sorter/service_time", identity, 1)
+    assert list(attempt_times(run, "sorter").values()) == pytest.approx([-3 * math.log(1 - u)], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        "{exponential: 1s}",
+        "{lognormal: {mean: 1s, p99: 4s}}",
+        "{normal: {mean: 1s, sd: 200ms}}",
+        "{gamma: {mean: 1s, cv: 0.5}}",
+        "{hyperexponential: {mean: 1s, cv: 2}}",
+        "{weibull: {mean: 1s, shape: 0.7}}",
+        "{quantiles: {p50: 1s, p90: 2s, max: 5s}}",
+        "{mixture: [{share: 90%, value: 1s}, {share: 10%, value: {exponential: 9s}}]}",
+    ],
+)
+def test_S7_a_larger_uniform_is_never_a_shorter_time(engine: str, distribution: str) -> None:
+    """Service times sorted by their uniforms are sorted, whatever the distribution."""
+    run = simulate(
+        engine,
+        f"""
+        topics: {{orders: {{}}}}
+        producers: {{checkout: {{topic: orders, arrivals: {{every: 100ms}}}}}}
+        services: {{payment: {{consumes: orders, concurrency: unlimited, service_time: {distribution}}}}}
+        """,
+    )
+    times = attempt_times(run, "payment")
+    assert len(times) > 100
+    stream = "services.payment/service_time"
+    by_uniform = sorted(times, key=lambda at: uniform(0, 0, stream, producer_identity("checkout", at[0]), 1))
+    # a difference of two clock readings is exact to about 1e-15 s
+    assert all(times[a] <= times[b] + 1e-12 for a, b in zip(by_uniform, by_uniform[1:], strict=False))
+
+
+def test_S7_a_choice_is_the_first_whose_cumulated_share_exceeds_the_uniform(engine: str) -> None:
+    """Orders with a uniform below 30% go to a, the others to b; an emit with 60% happens below 60%."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}, checks: {}, a: {}, b: {}, c: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services:
+          payment: {consumes: orders, service_time: 0s,
+                    emits: {choose: [{share: 30%, topic: a}, {share: 70%, topic: b}]}}
+          audit: {consumes: orders, service_time: 0s, emits: [{topic: c, probability: 60%}]}
+        """,
+    )
+    rested = {
+        name: {e.number for e in run.events if e.what == "rested" and e.where == name} for name in "abc"
+    }
+    for number in range(20):
+        identity = producer_identity("checkout", number)
+        assert (number in rested["a"]) == (uniform(0, 0, "services.payment/choose", identity, 0) < 0.3)
+        assert (number in rested["b"]) == (number not in rested["a"])
+        u = uniform(0, 0, "services.audit/emits[0]/probability", identity, 0)
+        assert (number in rested["c"]) == (u < 0.6)
+
+
+# ---------------------------------------------------------------------------------------------------- producers
+
+
+def due_times(
+    engine: str, arrivals: str, until: str = "12s", faults: str = "[]", **options: object
+) -> list[float]:
+    """When a producer publishes."""
+    run = simulate(
+        engine,
+        f"""
+        topics: {{orders: {{}}}}
+        producers: {{checkout: {{topic: orders, arrivals: {arrivals}}}}}
+        services: {{payment: {{consumes: orders, service_time: 0s}}}}
+        faults: {faults}
+        """.replace("faults: []", ""),
+        until=until,
+        **options,
+    )
+    return [event.time_s for event in run.events if event.what == "published"]
+
+
+def test_S8_profile_and_rate_faults_stretch_the_clock(engine: str) -> None:
+    """At twice the factor the clock runs twice as fast; a profile may rise in a straight line, stand, and repeat."""
+    fault = "[{name: rush, at: 4s, for: 4s, target: producers.checkout, effect: {rate_factor: 2x}}]"
+    assert due_times(engine, "{every: 2s}", faults=fault) == [0, 2, 4, 5, 6, 7, 8, 10]
+    stop = "[{name: stop, at: 3s, for: 4s, target: producers.checkout, effect: {rate_factor: 0}}]"
+    assert due_times(engine, "{every: 2s}", faults=stop) == [0, 2, 8, 10]
+    rising = "{every: 1s, profile: [{at: 0s, factor: 0}, {at: 10s, factor: 1}]}"
+    # the integral of t/10 is t^2/20, which reaches n at sqrt(20 n); from 10 s (reading 5) on the factor is 1
+    expected = [math.sqrt(20 * n) for n in range(6)] + [11]
+    assert due_times(engine, rising) == pytest.approx(expected, rel=1e-9)
+    repeated = (
+        "{every: 1s, profile: [{at: 0s, factor: 1}, {at: 2s, factor: 1}, {at: 2.5s, factor: 0}], repeat: 4s}"
+    )
+    # 2 + 1/4 readings in every 4 s
+    times_s = due_times(engine, repeated)
+    assert times_s[:3] == [0, 1, 2]
+    assert times_s[3:5] == pytest.approx([4.75, 5.75], rel=1e-9)
+
+
+def test_S9_arrivals(engine: str, tmp_path: Path) -> None:
+    """When the first publish of each arrival process is due, and how it goes on."""
+    assert due_times(engine, "{every: 3s}") == [0, 3, 6, 9]
+    assert due_times(engine, "{interarrival: 3s}") == [3, 6, 9]
+    assert due_times(engine, "{bernoulli: {probability: 100%, every: 3s}}") == [0, 3, 6, 9]
+
+    gaps = [
+        -math.log(1 - uniform(0, 0, "producers.checkout/gap", producer_identity("checkout", n), 0))
+        for n in range(40)
+    ]
+    sums = [math.fsum(gaps[: n + 1]) for n in range(40)]
+    assert due_times(engine, "{poisson: 2/s}") == pytest.approx([s / 2 for s in sums if s / 2 < 12], rel=1e-9)
+
+    trials = [1 + math.floor(-gap / math.log(1 - 0.3)) for gap in gaps]
+    expected = [sum(trials[: n + 1]) - 1 for n in range(40)]
+    assert due_times(engine, "{bernoulli: {probability: 30%, every: 1s}}") == [t for t in expected if t < 12]
+
+    (tmp_path / "arrivals.csv").write_text("time\n7\n8.5\n8.5\n12\n")
+    assert due_times(engine, "{trace: {file: arrivals.csv, time: time}}", base=tmp_path) == [0, 1.5, 1.5, 5]
+
+    (tmp_path / "requests.csv").write_text("time,requests\n0,4\n2,0\n6,3\n")
+    counts = due_times(engine, "{counts: {file: requests.csv, time: time, count: requests}}", base=tmp_path)
+    # 2/s in [0, 2), nothing until 6 s, then 3/4 per second for as long as the row before, 4 s
+    expected = [s / 2 if s <= 4 else 6 + (s - 4) / 0.75 for s in sums if s < 7]
+    assert counts == pytest.approx(expected, rel=1e-9)
+
+    bursts = due_times(engine, "{bursts: {rate: 2/s, on: 2s, off: 3s, idle_rate: 0}}")
+    # on in [0, 2), [5, 7), [10, 12): 4 expected publishes in each
+    expected = [s / 2 + 3 * (math.ceil(s / 4) - 1) for s in sums if s < 12]
+    assert bursts == pytest.approx(expected, rel=1e-9)
+
+
+def test_S10_copies_are_numbered_on_and_have_their_own_priority(engine: str) -> None:
+    """Two messages per publish; each draws its own priority, and a flow instance starts for each."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {order: priority}}
+        producers:
+          checkout: {topic: orders, arrivals: {every: 5s}, copies: 2,
+                     priority: [{share: 50%, priority: 0}, {share: 50%, priority: 1}]}
+        services: {payment: {consumes: orders, service_time: 100ms}}
+        """,
+        until="20s",
+    )
+    published = [(e.time_s, e.number) for e in run.events if e.what == "published"]
+    assert published == [(0, 0), (0, 1), (5, 2), (5, 3), (10, 4), (10, 5), (15, 6), (15, 7)]
+    assert run.flow("checkout").started == 8
+
+
+def test_S10_a_key_is_a_rank_with_zipf_weights(engine: str) -> None:
+    """Of three keys with weights 1, 1/2 and 1/3 the first is drawn below 6/11, the second below 9/11."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {partitions: 7}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}, keys: {count: 3, skew: 1}}}
+        services: {payment: {consumes: orders, service_time: 100ms}}
+        """,
+        until="40s",
+    )
+    partitions: dict[int, set[float]] = {}
+    for event in run.events:
+        if event.what == "published":
+            u = uniform(0, 0, "producers.checkout/key", producer_identity("checkout", event.number), 0)
+            partitions.setdefault(1 if u < 6 / 11 else 2 if u < 9 / 11 else 3, set()).add(event.value)
+    assert {rank: len(seen) for rank, seen in partitions.items()} == {1: 1, 2: 1, 3: 1}
+
+
+def test_S11_latency_counts_from_the_intended_publish(engine: str) -> None:
+    """The third order is due at 0 s, accepted at 4 s and paid at 12 s: it took 12 s, 4 s of it held back."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {capacity: 1, when_full: block}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 3}}
+        services: {payment: {consumes: orders, service_time: 4s}}
+        """,
+        """
+        0 s   checkout  checkout#2  blocked by orders
+        0 s   payment   checkout#0  published
+        0 s   payment   checkout#1  published
+        4 s   checkout  checkout#2  accepted by orders
+        4 s   payment   checkout#0  succeeded
+        4 s   payment   checkout#2  published
+        8 s   payment   checkout#1  succeeded
+        12 s  payment   checkout#2  succeeded
+        """,
+        show="published succeeded blocked accepted",
+    )
+    flow = run.flow("checkout")
+    assert flow.latency == (3, 4 + 8 + 12)
+    assert flow.parts == {"checkout.held_back": 4, "payment.wait": 4 + 4, "payment.service": 12}
+
+
+# ---------------------------------------------------------------------------------------------------- topics
+
+
+def test_S12_every_consumer_sees_every_message(engine: str) -> None:
+    """Payment and audit each get the order in a line of their own; the slow one does not hold up the other."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 2s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s}
+          audit: {consumes: orders, service_time: 5s}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        0 s  audit    checkout#0  taken
+        1 s  payment  checkout#0  succeeded
+        2 s  payment  checkout#1  taken
+        3 s  payment  checkout#1  succeeded
+        """,
+        until="4s",
+    )
+    assert run.line("orders", "payment").published == run.line("orders", "audit").published == 2
+    assert run.line("orders", "audit").waiting_at_end == 1
+
+
+def test_S13_without_keys_each_publisher_takes_the_partitions_in_turn(engine: str) -> None:
+    """Two producers and a service each begin at partition 0; a retry stays in its partition."""
+    check(
+        engine,
+        """
+        topics: {orders: {partitions: 3}, parcels: {partitions: 2}}
+        producers:
+          web: {topic: orders, arrivals: {every: 1s}}
+          shop: {topic: orders, arrivals: {interarrival: 2s}}
+        services:
+          payment: {consumes: orders, concurrency: 3, service_time: 0s, emits: parcels}
+          shipping: {consumes: parcels, service_time: 0s, concurrency: 2}
+        """,
+        """
+        0 s  payment   web#0   published to partition 0
+        0 s  shipping  web#0   published to partition 0
+        1 s  payment   web#1   published to partition 1
+        1 s  shipping  web#1   published to partition 1
+        2 s  payment   web#2   published to partition 2
+        2 s  payment   shop#0  published to partition 0
+        2 s  shipping  web#2   published to partition 0
+        2 s  shipping  shop#0  published to partition 1
+        3 s  payment   web#3   published to partition 0
+        3 s  shipping  web#3   published to partition 0
+        """,
+        show="published",
+        until="4s",
+    )
+
+
+@pytest.mark.parametrize(
+    ("customer", "murmur2"),
+    [
+        # Kafka's own test vectors: org.apache.kafka.common.utils.UtilsTest.testMurmur2
+        ("21", -973932308),
+        ("foobar", -790332482),
+        ("a-little-bit-long-string", -985981536),
+        ("a-little-bit-longer-string", -1486304829),
+        ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        ("abc", 479470107),
+    ],
+)
+def test_S13_a_key_belongs_to_the_partition_that_kafka_gives_it(
+    engine: str, tmp_path: Path, customer: str, murmur2: int
+) -> None:
+    """The partition of a key is the positive part of its murmur2, modulo partitions; children inherit the key."""
+    (tmp_path / "arrivals.csv").write_text(f"time,customer\n0,{customer}\n1,{customer}\n")
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {partitions: 997}, parcels: {partitions: 89}}
+        producers: {checkout: {topic: orders, arrivals: {trace: {file: arrivals.csv, time: time, key: customer}}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: parcels}
+          shipping: {consumes: parcels, service_time: 1s}
+        """,
+        base=tmp_path,
+    )
+    partitions = {(e.where, int(e.value)) for e in run.events if e.what == "published"}
+    positive = murmur2 & 0x7FFFFFFF
+    assert partitions == {("payment", positive % 997), ("shipping", positive % 89)}
+
+
+def test_S13_a_retry_stays_in_its_partition_and_a_priority_is_inherited(engine: str) -> None:
+    """Of two parcels that wait the one with the lower number is next, because its order had that number."""
+    check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {order: priority}}
+        producers:
+          slow: {topic: orders, arrivals: {every: 100s}, copies: 2, priority: 1}
+          fast: {topic: orders, arrivals: {every: 100s}, priority: 0}
+        services:
+          payment: {consumes: orders, concurrency: 3, service_time: 1s, emits: parcels}
+          shipping: {consumes: parcels, service_time: 2s}
+        """,
+        """
+        0 s  payment   slow#0  taken
+        0 s  payment   slow#1  taken
+        0 s  payment   fast#0  taken
+        1 s  shipping  slow#0  taken
+        3 s  shipping  fast#0  taken
+        5 s  shipping  slow#1  taken
+        """,
+        show="taken",
+    )
+    check(
+        engine,
+        """
+        topics: {orders: {partitions: 2}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 3}}
+        services:
+          payment: {consumes: orders, instances: 2, service_time: 2s, failures: 100%,
+                    retry: {maximum_attempts: 2, initial_interval: 1s}}
+        """,
+        """
+        0 s   payment  checkout#0  taken
+        0 s   payment  checkout#1  taken
+        2 s   payment  checkout#2  taken
+        3 s   payment  checkout#1  taken (attempt 2)
+        4 s   payment  checkout#0  taken (attempt 2)
+        6 s   payment  checkout#2  taken (attempt 2)
+        """,
+        show="taken",
+    )
+
+
+def test_S14_the_delays_of_emit_and_topic_add(engine: str) -> None:
+    """The parcel is published at 1 s, and visible 2 s + 3 s later."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {delay: 3s}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: [{topic: parcels, delay: 2s}]}
+          shipping: {consumes: parcels, service_time: 1s}
+        """,
+        """
+        0 s  payment   checkout#0  published
+        0 s  payment   checkout#0  visible
+        0 s  payment   checkout#0  taken
+        1 s  payment   checkout#0  succeeded
+        1 s  shipping  checkout#0  published
+        6 s  shipping  checkout#0  visible
+        6 s  shipping  checkout#0  taken
+        7 s  shipping  checkout#0  succeeded
+        """,
+        show="published visible taken succeeded",
+    )
+    assert run.line("parcels", "shipping").event_lag == (1, 5)
+    assert run.service("shipping").wait == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("order", "sequence"),
+    [
+        ("fifo", "low#0 low#1 low#2 high#0"),
+        ("lifo", "low#0 high#0 high#1 high#3"),
+        ("priority", "low#0 high#0 high#1 high#2"),
+    ],
+)
+def test_S15_a_queue_is_fifo_lifo_or_by_priority(engine: str, order: str, sequence: str) -> None:
+    """The slot is free at 0, 3, 6 and 9 s; three orders of low come at 0 s, one of high at 2, 4, 6 and 8 s."""
+    run = simulate(
+        engine,
+        f"""
+        topics: {{orders: {{order: {order}}}}}
+        producers:
+          low: {{topic: orders, arrivals: {{every: 100s}}, copies: 3, priority: 5}}
+          high: {{topic: orders, arrivals: {{interarrival: 2s}}, priority: 1}}
+        services: {{payment: {{consumes: orders, service_time: 3s}}}}
+        """,
+        until="10s",
+    )
+    assert [f"{e.producer}#{e.number}" for e in run.events if e.what == "taken"] == sequence.split()
+
+
+def test_S15_any_free_slot_takes_the_next_message(engine: str) -> None:
+    """Two instances with a slot each; of messages that became visible at one time, the last event is the last."""
+    check(
+        engine,
+        """
+        topics: {orders: {order: lifo}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 5}}
+        services: {payment: {consumes: orders, instances: 2, service_time: 3s}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#1  taken
+        3 s  payment  checkout#4  taken
+        3 s  payment  checkout#3  taken
+        """,
+        show="taken",
+        until="4s",
+    )
+
+
+def test_S16_a_partition_belongs_to_one_instance_and_has_one_message_in_work(engine: str) -> None:
+    """Five partitions, two instances: the first owns 0, 1, 2, the second 3, 4. With one slot each, the third
+    message of the first instance waits although nothing is in work in its partition."""
+    check(
+        engine,
+        """
+        topics: {orders: {partitions: 5}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 10}}
+        services: {payment: {consumes: orders, instances: 2, service_time: 2s}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#3  taken
+        2 s  payment  checkout#1  taken
+        2 s  payment  checkout#4  taken
+        4 s  payment  checkout#2  taken
+        4 s  payment  checkout#8  taken
+        6 s  payment  checkout#5  taken
+        6 s  payment  checkout#9  taken
+        8 s  payment  checkout#6  taken
+        """,
+        show="taken",
+        until="9s",
+    )
+
+
+def test_S16_unlimited_concurrency_works_on_every_owned_partition_at_once(engine: str) -> None:
+    """Three partitions, one instance: three messages in work, the fourth waits for its partition."""
+    check(
+        engine,
+        """
+        topics: {orders: {partitions: 3}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 4}}
+        services: {payment: {consumes: orders, concurrency: unlimited, service_time: 2s}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#1  taken
+        0 s  payment  checkout#2  taken
+        2 s  payment  checkout#3  taken
+        """,
+        show="taken",
+    )
+
+
+def test_S17_what_a_free_slot_takes_at_once_needs_no_room(engine: str) -> None:
+    """With capacity 0 an order is rejected while the only slot is busy, and taken when it is free."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {capacity: 0}}
+        producers: {checkout: {topic: orders, arrivals: {every: 2s}}}
+        services: {payment: {consumes: orders, service_time: 3s}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        2 s  payment  checkout#1  rejected
+        3 s  payment  checkout#0  succeeded
+        4 s  payment  checkout#2  taken
+        6 s  payment  checkout#3  rejected
+        """,
+        until="7s",
+    )
+    assert run.line("orders", "payment").rejected == 2
+
+
+def test_S17_capacity_is_tested_when_a_message_is_published(engine: str) -> None:
+    """Orders that are delayed are not waiting, so all four are accepted into a line for two; one that would be
+    delayed is rejected when two wait at its publishing, a retry comes back all the same."""
+    check(
+        engine,
+        """
+        topics: {orders: {capacity: 2, delay: 1s}}
+        producers:
+          web: {topic: orders, arrivals: {every: 100s}, copies: 4}
+          shop: {topic: orders, arrivals: {interarrival: 2s}}
+        services:
+          payment: {consumes: orders, service_time: 2s, failures: 100%,
+                    retry: {maximum_attempts: 2, initial_interval: 1s}}
+        """,
+        """
+        0 s  payment  web#0   published
+        0 s  payment  web#1   published
+        0 s  payment  web#2   published
+        0 s  payment  web#3   published
+        1 s  payment  web#0   visible
+        1 s  payment  web#1   visible
+        1 s  payment  web#2   visible
+        1 s  payment  web#3   visible
+        2 s  payment  shop#0  published
+        2 s  payment  shop#0  rejected
+        4 s  payment  web#0   visible
+        4 s  payment  shop#1  published
+        4 s  payment  shop#1  rejected
+        """,
+        show="published visible rejected",
+        until="5s",
+    )
+
+
+def test_S17_there_is_no_room_at_once_in_a_pause_without_a_token_or_in_a_busy_partition(engine: str) -> None:
+    """Capacity 0: each service has a free slot, yet what comes when it cannot take is rejected."""
+    run = simulate(
+        engine,
+        """
+        topics: {paused: {capacity: 0}, limited: {capacity: 0}, log: {capacity: 0, partitions: 2}}
+        producers:
+          a: {topic: paused, arrivals: {every: 1s}}
+          b: {topic: limited, arrivals: {every: 1s}}
+          c: {topic: log, arrivals: {every: 1s}, keys: {count: 1}}
+        services:
+          s: {consumes: paused, concurrency: unlimited, service_time: 1s}
+          t: {consumes: limited, concurrency: unlimited, service_time: 1s, rate_limit: {rate: 0.5/s}}
+          u: {consumes: log, concurrency: 2, service_time: 2s}
+        faults: [{name: stop, at: 2s, for: 2s, target: services.s, effect: {pause: true}}]
+        """,
+        until="6s",
+    )
+    taken = {s: [e.number for e in run.events if e.what == "taken" and e.where == s] for s in "stu"}
+    assert taken == {"s": [0, 1, 4, 5], "t": [0, 2, 4], "u": [0, 2, 4]}
+
+
+def test_S18_a_full_topic_rejects_or_drops_the_oldest(engine: str) -> None:
+    """Capacity 1, one slot: the second waits; then either the third is rejected or the second is dropped."""
+    system = """
+        topics: {{orders: {{capacity: 1, when_full: {way}}}}}
+        producers: {{checkout: {{topic: orders, arrivals: {{every: 1s}}}}}}
+        services: {{payment: {{consumes: orders, service_time: 5s}}}}
+        """
+    check(
+        engine,
+        system.format(way="reject"),
+        """
+        0 s  payment  checkout#0  taken
+        2 s  payment  checkout#2  rejected
+        3 s  payment  checkout#3  rejected
+        """,
+        until="4s",
+    )
+    run = check(
+        engine,
+        system.format(way="drop_oldest"),
+        """
+        0 s  payment  checkout#0  taken
+        2 s  payment  checkout#1  dropped
+        3 s  payment  checkout#2  dropped
+        """,
+        until="4s",
+    )
+    assert run.line("orders", "payment").dropped == 2
+
+
+def test_S19_an_attempt_ends_when_all_it_emits_is_accepted(engine: str) -> None:
+    """Shipping has room for one: payment's second order is done at 2 s, but holds its slot until 5 s, when shipping
+    has finished the first parcel."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {capacity: 0, when_full: block}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 3}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: parcels, timeout: 2s}
+          shipping: {consumes: parcels, service_time: 4s}
+        """,
+        """
+        0 s  payment   checkout#0  taken
+        1 s  payment   checkout#0  succeeded
+        1 s  payment   checkout#1  taken
+        1 s  shipping  checkout#0  taken
+        2 s  payment   checkout#1  blocked by parcels
+        5 s  payment   checkout#1  accepted by parcels
+        5 s  payment   checkout#1  succeeded
+        5 s  payment   checkout#2  taken
+        5 s  shipping  checkout#0  succeeded
+        5 s  shipping  checkout#1  taken
+        6 s  payment   checkout#2  blocked by parcels
+        """,
+        until="7s",
+    )
+    assert run.service("payment").service == (2, 1 + 4)
+    assert run.service("payment").timed_out == 0
+    assert run.line("orders", "payment").blocked_at_end == 1
+
+
+def test_S19_publishers_of_a_full_topic_are_served_first_come_first_served(engine: str) -> None:
+    """web#1 waits from 0 s, shop#0 from 1 s, though there is another order of web at 2 s."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {capacity: 0, when_full: block}}
+        producers:
+          web: {topic: orders, arrivals: {every: 1s}}
+          shop: {topic: orders, arrivals: {interarrival: 1s}}
+        services: {payment: {consumes: orders, service_time: 3s}}
+        """,
+        """
+        0 s  payment  web#0   taken
+        1 s  web      web#1   blocked by orders
+        1 s  shop     shop#0  blocked by orders
+        2 s  web      web#2   blocked by orders
+        2 s  shop     shop#1  blocked by orders
+        3 s  web      web#1   accepted by orders
+        3 s  web      web#3   blocked by orders
+        3 s  shop     shop#2  blocked by orders
+        3 s  payment  web#0   succeeded
+        3 s  payment  web#1   taken
+        """,
+        until="4s",
+    )
+    assert run.states("web") == {"completed": 1, "in_flight": 3}
+    assert run.states("shop") == {"in_flight": 3}
+
+
+def test_S20_a_message_expires_the_instant_it_has_waited_its_time(engine: str) -> None:
+    """With 3 s to live: #1 is taken at 3 s, when the slot frees; #2 expires at 4 s; #0 does not expire in work."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {message_ttl: 3s}}
+        producers:
+          web: {topic: orders, arrivals: {every: 100s}, copies: 2}
+          shop: {topic: orders, arrivals: {interarrival: 1s}}
+        services: {payment: {consumes: orders, service_time: {integers: {from: 3, to: 3}}}}
+        """,
+        """
+        0 s  payment  web#0   taken
+        3 s  payment  web#0   succeeded
+        3 s  payment  web#1   taken
+        4 s  payment  shop#0  expired
+        5 s  payment  shop#1  expired
+        """,
+        until="6s",
+    )
+    assert run.line("orders", "payment").expired == 2
+
+
+def test_S20_a_message_that_reappears_too_late_expires_at_once(engine: str) -> None:
+    """Its time is over at 3 s, while it backs off: it expires when it is visible again, though the slot is free."""
+    check(
+        engine,
+        """
+        topics: {orders: {message_ttl: 3s}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, failures: 100%,
+                    retry: {maximum_attempts: 9, initial_interval: 1s, backoff_coefficient: 3}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  failed
+        1 s  payment  checkout#0  retry at 2 s
+        2 s  payment  checkout#0  taken (attempt 2)
+        3 s  payment  checkout#0  failed
+        3 s  payment  checkout#0  retry at 6 s
+        6 s  payment  checkout#0  expired
+        """,
+    )
+
+
+def test_S21_expired_dropped_and_rejected_messages_go_to_the_dead_letters_of_the_topic(engine: str) -> None:
+    """Three lines lose a message each, one way each; all come to the same dead-letter topic."""
+    run = simulate(
+        engine,
+        """
+        topics:
+          a: {message_ttl: 1s, dead_letter: late}
+          b: {capacity: 0, dead_letter: late}
+          c: {capacity: 1, when_full: drop_oldest, dead_letter: late}
+          late: {}
+        producers:
+          pa: {topic: a, arrivals: {every: 100s}, copies: 2}
+          pb: {topic: b, arrivals: {every: 100s}, copies: 2}
+          pc: {topic: c, arrivals: {every: 100s}, copies: 3}
+        services:
+          sa: {consumes: a, service_time: 9s}
+          sb: {consumes: b, service_time: 9s}
+          sc: {consumes: c, service_time: 9s}
+          clerk: {consumes: late, service_time: 1s}
+        """,
+        until="4s",
+    )
+    assert run.line("a", "sa").expired == run.line("b", "sb").rejected == run.line("c", "sc").dropped == 1
+    clerk = [(e.time_s, e.what, f"{e.producer}#{e.number}") for e in run.events if e.where == "clerk"]
+    assert [line for line in clerk if line[1] == "taken"] == [
+        (0, "taken", "pb#1"),
+        (1, "taken", "pc#1"),
+        (2, "taken", "pa#1"),
+    ]
+
+
+def test_S22_a_topic_that_nobody_consumes_keeps_its_messages(engine: str) -> None:
+    """Receipts rest; there is no line they could wait in."""
+    check(
+        engine,
+        """
+        topics: {orders: {}, receipts: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services: {payment: {consumes: orders, service_time: 1s, emits: [{topic: receipts, copies: 2}]}}
+        """,
+        """
+        0 s  payment   checkout#0  taken
+        1 s  payment   checkout#0  succeeded
+        1 s  receipts  checkout#0  rested
+        1 s  receipts  checkout#0  rested
+        """,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- services
+
+
+def test_S23_a_slot_that_frees_takes_before_arrivals_of_that_instant(engine: str) -> None:
+    """lifo: at 2 s the slot takes web#1, which waits, although shop#0 arrives at 2 s and would be served first."""
+    check(
+        engine,
+        """
+        topics: {orders: {order: lifo}}
+        producers:
+          web: {topic: orders, arrivals: {every: 100s}, copies: 2}
+          shop: {topic: orders, arrivals: {interarrival: 2s}}
+        services: {payment: {consumes: orders, service_time: 2s}}
+        """,
+        """
+        0 s  payment  web#0   taken
+        2 s  payment  web#1   taken
+        4 s  payment  shop#0  taken
+        """,
+        show="taken",
+        until="5s",
+    )
+
+
+def test_S24_slowdown_then_added_latency_of_the_faults_when_it_is_taken(engine: str) -> None:
+    """Taken inside the fault: 2 s x 3 + 1 s = 7 s; taken when it has just ended: 2 s, although one runs on."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 4s}}}
+        services: {payment: {consumes: orders, concurrency: unlimited, service_time: 2s}}
+        faults:
+          - {name: slow, at: 4s, for: 4s, target: services.payment, effect: {slowdown: 3x, added_latency: 1s}}
+        """,
+        """
+        0 s   payment  checkout#0  taken
+        2 s   payment  checkout#0  succeeded
+        4 s   payment  checkout#1  taken
+        8 s   payment  checkout#2  taken
+        10 s  payment  checkout#2  succeeded
+        11 s  payment  checkout#1  succeeded
+        """,
+        until="12s",
+    )
+
+
+def test_S25_a_token_bucket_starts_full(engine: str) -> None:
+    """One token every 2 s, three at first: three at 0 s, then one at 2 s, 4 s and 6 s; that wait is wait."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 6}}
+        services: {payment: {consumes: orders, concurrency: unlimited, service_time: 1s,
+                             rate_limit: {rate: 0.5/s, burst: 3}}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#1  taken
+        0 s  payment  checkout#2  taken
+        2 s  payment  checkout#3  taken
+        4 s  payment  checkout#4  taken
+        6 s  payment  checkout#5  taken
+        """,
+        show="taken",
+    )
+    assert run.service("payment").wait == (6, 2 + 4 + 6)
+
+
+TIMEOUT = """
+    topics: {{orders: {{}}}}
+    producers: {{checkout: {{topic: orders, arrivals: {{every: 100s}}, copies: 2}}}}
+    services:
+      payment: {{consumes: orders, service_time: 5s, timeout: {timeout}, on_timeout: {way},
+                 retry: {{maximum_attempts: 2, initial_interval: 1s}}}}
+    """
+
+
+def test_S26_equal_to_the_time_out_is_in_time(engine: str) -> None:
+    """5 s of work with a time-out of 5 s succeed."""
+    check(
+        engine,
+        TIMEOUT.format(timeout="5s", way="cancel"),
+        """
+        0 s   payment  checkout#0  taken
+        5 s   payment  checkout#0  succeeded
+        5 s   payment  checkout#1  taken
+        10 s  payment  checkout#1  succeeded
+        """,
+    )
+
+
+def test_S26_cancel_frees_the_slot_at_the_time_out(engine: str) -> None:
+    """5 s of work with a time-out of 3 s: the slot takes the next order at 3 s."""
+    run = check(
+        engine,
+        TIMEOUT.format(timeout="3s", way="cancel"),
+        """
+        0 s  payment  checkout#0  taken
+        3 s  payment  checkout#0  timed out
+        3 s  payment  checkout#0  retry at 4 s
+        3 s  payment  checkout#1  taken
+        6 s  payment  checkout#1  timed out
+        6 s  payment  checkout#1  retry at 7 s
+        6 s  payment  checkout#0  taken (attempt 2)
+        """,
+        until="7s",
+    )
+    assert (run.service("payment").failed, run.service("payment").timed_out) == (2, 2)
+
+
+def test_S26_abandoned_work_keeps_its_slot_busy(engine: str) -> None:
+    """The order is free at 3 s, the slot only at 5 s, when the work ends; its result counts for nothing."""
+    run = check(
+        engine,
+        TIMEOUT.format(timeout="3s", way="abandon"),
+        """
+        0 s   payment  checkout#0  taken
+        3 s   payment  checkout#0  timed out
+        3 s   payment  checkout#0  retry at 4 s
+        5 s   payment  checkout#0  work ended
+        5 s   payment  checkout#1  taken
+        8 s   payment  checkout#1  timed out
+        8 s   payment  checkout#1  retry at 9 s
+        10 s  payment  checkout#1  work ended
+        10 s  payment  checkout#0  taken (attempt 2)
+        """,
+        until="11s",
+    )
+    assert run.service("payment").busy.integral == pytest.approx(11)
+    assert run.service("payment").service == (2, 6)
+
+
+def test_S27_a_failure_at_the_end_takes_the_time_and_one_at_the_start_takes_none(engine: str) -> None:
+    """The same failure, at the end and at the start."""
+    system = """
+        topics: {{orders: {{}}}}
+        producers: {{checkout: {{topic: orders, arrivals: {{every: 100s}}}}}}
+        services: {{payment: {{consumes: orders, service_time: 2s,
+                               failures: {{probability: 100%, at: {at}}}}}}}
+        """
+    check(
+        engine,
+        system.format(at="end"),
+        """
+        0 s  payment  checkout#0  taken
+        2 s  payment  checkout#0  failed
+        2 s  payment  checkout#0  dead lettered
+        """,
+    )
+    run = check(
+        engine,
+        system.format(at="start"),
+        """
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#0  failed
+        0 s  payment  checkout#0  dead lettered
+        """,
+    )
+    assert run.service("payment").service == (1, 0)
+
+
+def test_S27_in_an_outage_every_attempt_fails_at_the_start_and_takes_a_token(engine: str) -> None:
+    """The two orders of 0 s fail at 0 s and, for want of a second token, at 2 s; the one of 4 s succeeds."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers:
+          web: {topic: orders, arrivals: {every: 100s}, copies: 2}
+          shop: {topic: orders, arrivals: {interarrival: 4s}}
+        services: {payment: {consumes: orders, service_time: 3s, rate_limit: {rate: 0.5/s}}}
+        faults: [{name: down, at: 0s, for: 4s, target: services.payment, effect: {outage: true}}]
+        """,
+        """
+        0 s  payment  web#0   taken
+        0 s  payment  web#0   failed
+        0 s  payment  web#0   dead lettered
+        2 s  payment  web#1   taken
+        2 s  payment  web#1   failed
+        2 s  payment  web#1   dead lettered
+        4 s  payment  shop#0  taken
+        7 s  payment  shop#0  succeeded
+        """,
+        until="8s",
+    )
+
+
+def retry_delays(engine: str, retry: str, until: str = "400s") -> list[float]:
+    """Seconds from each failure to the next attempt's visibility."""
+    run = simulate(
+        engine,
+        f"""
+        topics: {{orders: {{}}}}
+        producers: {{checkout: {{topic: orders, arrivals: {{every: 1000s}}}}}}
+        services: {{payment: {{consumes: orders, service_time: 1s, failures: 100%, retry: {{{retry}}}}}}}
+        """,
+        until=until,
+    )
+    return [event.value - event.time_s for event in run.events if event.what == "retry"]
+
+
+def test_S28_back_off(engine: str) -> None:
+    """Exponential with a maximum; the jitters spread it by the uniform of message and attempt."""
+    grow = "maximum_attempts: 7, initial_interval: 2s, maximum_interval: 20s"
+    base = [2, 4, 8, 16, 20, 20]
+    order = producer_identity("checkout", 0)
+    u = [uniform(0, 0, "services.payment/retry", order, attempt) for attempt in range(1, 7)]
+    assert retry_delays(engine, grow) == base
+    equal = [b / 2 + x * b / 2 for b, x in zip(base, u, strict=True)]
+    full = [x * b for b, x in zip(base, u, strict=True)]
+    decorrelated, previous = [], 2.0
+    for x in u:
+        previous = min(20, 2 + x * (3 * previous - 2))
+        decorrelated.append(previous)
+    assert retry_delays(engine, f"{grow}, jitter: equal") == pytest.approx(equal, rel=1e-9)
+    assert retry_delays(engine, f"{grow}, jitter: full") == pytest.approx(full, rel=1e-9)
+    assert retry_delays(engine, f"{grow}, jitter: decorrelated") == pytest.approx(decorrelated, rel=1e-9)
+    uniform_delay = [10 + 20 * x for x in u]
+    drawn = retry_delays(engine, "maximum_attempts: 7, delay: {uniform: [10s, 30s]}")
+    assert drawn == pytest.approx(uniform_delay, rel=1e-9)
+
+
+def test_S28_a_retry_joins_the_tail_of_its_line(engine: str) -> None:
+    """web#0 fails at 2 s and is visible again at 3 s, behind web#1 and web#2 that came first."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {web: {topic: orders, arrivals: {every: 100s}, copies: 3}}
+        services: {payment: {consumes: orders, service_time: 2s, failures: 100%,
+                             retry: {maximum_attempts: 2, initial_interval: 1s}}}
+        """,
+        """
+        0 s   payment  web#0  taken
+        2 s   payment  web#1  taken
+        4 s   payment  web#2  taken
+        6 s   payment  web#0  taken (attempt 2)
+        8 s   payment  web#1  taken (attempt 2)
+        10 s  payment  web#2  taken (attempt 2)
+        """,
+        show="taken",
+    )
+
+
+def test_S29_a_blocking_retry_holds_the_slot_of_a_queue(engine: str) -> None:
+    """The slot waits 3 s with the order that failed, and tries again in a pause; only then it takes the next."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services: {payment: {consumes: orders, service_time: 1s, failures: 100%,
+                             retry: {maximum_attempts: 2, initial_interval: 3s, blocking: true}}}
+        faults: [{name: stop, at: 3s, for: 3s, target: services.payment, effect: {pause: true}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  failed
+        1 s  payment  checkout#0  retry at 4 s
+        4 s  payment  checkout#0  taken (attempt 2)
+        5 s  payment  checkout#0  failed
+        5 s  payment  checkout#0  dead lettered
+        6 s  payment  checkout#1  taken
+        """,
+        until="7s",
+    )
+    assert run.service("payment").wait == (2, 6)
+    assert run.service("payment").busy.integral == pytest.approx(6)
+
+
+def test_S29_a_blocking_retry_on_a_queue_starts_with_the_first_token_from_then_on(engine: str) -> None:
+    """A token every 4 s: #0 fails at 1 s, is ready at 2 s and starts with the token of 4 s; #1 gets that of 8 s."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services: {payment: {consumes: orders, concurrency: 2, service_time: 1s, failures: 100%,
+                             rate_limit: {rate: 0.25/s},
+                             retry: {maximum_attempts: 2, initial_interval: 1s, blocking: true}}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        4 s  payment  checkout#0  taken (attempt 2)
+        8 s  payment  checkout#1  taken
+        """,
+        show="taken",
+        until="10s",
+    )
+
+
+def test_S29_a_blocking_retry_holds_the_partition_of_a_log(engine: str) -> None:
+    """Partition 0: #0 fails at 1 s and is tried again at 4 s, before #2; meanwhile the slot works on partition 1."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {partitions: 2}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 3}}
+        services: {payment: {consumes: orders, service_time: 1s, failures: {probability: 100%},
+                             retry: {maximum_attempts: 2, initial_interval: 3s, blocking: true}}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#1  taken
+        4 s  payment  checkout#0  taken (attempt 2)
+        5 s  payment  checkout#2  taken
+        6 s  payment  checkout#1  taken (attempt 2)
+        9 s  payment  checkout#2  taken (attempt 2)
+        """,
+        show="taken",
+    )
+    assert run.service("payment").wait == (3, 0 + 1 + 5)
+
+
+def test_S30_the_last_failure_goes_to_the_dead_letter(engine: str) -> None:
+    """Two attempts, then the order is published to the dead letters; without a topic it leaves, counted alike."""
+    system = """
+        topics: {{orders: {{}}, dlq: {{}}, other: {{}}}}
+        producers: {{checkout: {{topic: orders, arrivals: {{every: 100s}}}}}}
+        services:
+          payment: {{consumes: orders, service_time: 1s, failures: 100%, {dead_letter}
+                     retry: {{maximum_attempts: 2, initial_interval: 1s}}}}
+          clerk: {{consumes: other, service_time: 1s}}
+          reader: {{consumes: dlq, service_time: 1s}}
+        """
+    run = check(
+        engine,
+        system.format(dead_letter="dead_letter: dlq,"),
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  failed
+        1 s  payment  checkout#0  retry at 2 s
+        2 s  payment  checkout#0  taken (attempt 2)
+        3 s  payment  checkout#0  failed
+        3 s  payment  checkout#0  dead lettered
+        3 s  reader   checkout#0  taken
+        4 s  reader   checkout#0  succeeded
+        """,
+    )
+    assert run.line("orders", "payment").dead_lettered == 1
+    run = simulate(engine, system.format(dead_letter=""))
+    assert run.line("orders", "payment").dead_lettered == run.service("payment").dead_lettered == 1
+    assert run.line("dlq", "reader").published == 0
+
+
+def test_S31_a_success_publishes_what_the_service_emits(engine: str) -> None:
+    """A failure emits nothing; the success emits two copies to a, and never to b."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, a: {}, b: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s,
+                    emits: [{topic: a, copies: 2}, {topic: b, probability: 0%}],
+                    retry: {maximum_attempts: 2, initial_interval: 1s}}
+        faults: [{name: down, at: 0s, for: 1s, target: services.payment, effect: {error_rate: 100%}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  failed
+        1 s  payment  checkout#0  retry at 2 s
+        2 s  payment  checkout#0  taken (attempt 2)
+        3 s  payment  checkout#0  succeeded
+        3 s  a        checkout#0  rested
+        3 s  a        checkout#0  rested
+        """,
+    )
+    assert run.service("payment").first_successes == 1
+
+
+def test_S32_faults_are_active_from_at_to_before_the_end_and_combine(engine: str) -> None:
+    """Slow in [2, 4) and again in [7, 9); in [3, 4) another fault doubles it and adds 1 s."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, concurrency: unlimited, service_time: 1s}}
+        faults:
+          - {name: slow, at: 2s, for: 2s, repeat_every: 5s, target: services.payment,
+             effect: {slowdown: 3x, added_latency: 1s}}
+          - {name: slower, at: 3s, for: 1s, target: services.payment, effect: {slowdown: 2x, added_latency: 1s}}
+        """,
+        until="30s",
+    )
+    times = attempt_times(run, "payment")
+    assert [times[number, 0, 1] for number in range(10)] == [1, 1, 4, 8, 1, 1, 1, 4, 4, 1]
+
+
+def test_S32_error_rates_combine_independently(engine: str) -> None:
+    """50% and 50% on top of 20%: an attempt fails below 1 - 0.8 x 0.5 x 0.5 = 80%."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100ms}}}
+        services: {payment: {consumes: orders, service_time: 1ms, failures: 20%}}
+        faults:
+          - {name: a, at: 0s, for: 90s, target: services.payment, effect: {error_rate: 50%}}
+          - {name: b, at: 0s, for: 90s, target: services.payment, effect: {error_rate: 50%}}
+        """,
+    )
+    for event in run.events:
+        if event.what in ("failed", "succeeded"):
+            u = uniform(0, 0, "services.payment/failure", producer_identity("checkout", event.number), 1)
+            assert (event.what == "failed") == (u < 0.8)
+
+
+def test_S33_a_paused_service_takes_nothing(engine: str) -> None:
+    """Paused from 1 s to 4 s: what runs ends as usual; at 4 s it takes what waits, before what arrives at 4 s."""
+    check(
+        engine,
+        """
+        topics: {orders: {order: lifo}}
+        producers: {checkout: {topic: orders, arrivals: {every: 2s}}}
+        services: {payment: {consumes: orders, service_time: 2s}}
+        faults: [{name: stop, at: 1s, for: 3s, target: services.payment, effect: {pause: true}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        2 s  payment  checkout#0  succeeded
+        4 s  payment  checkout#1  taken
+        6 s  payment  checkout#1  succeeded
+        6 s  payment  checkout#2  taken
+        """,
+        until="7s",
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- flows
+
+
+def test_S34_an_instance_is_complete_when_nothing_that_matters_is_left(engine: str) -> None:
+    """Two parcels per order: the latency ends with the second one at shipping, at 5 s; the slow audit, from which
+    shipping cannot be reached, does not matter."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}, parcels: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: [{topic: parcels, copies: 2}]}
+          shipping: {consumes: parcels, service_time: 2s}
+          audit: {consumes: orders, service_time: 50s}
+        flows: {fulfilment: {from: checkout, to: shipping}}
+        """,
+    )
+    flow = run.flow("fulfilment")
+    assert (flow.started, flow.completed, flow.latency) == (1, 1, (1, 5))
+
+
+STATES = """
+    topics:
+      orders: {{capacity: {capacity}, message_ttl: {ttl}{topic_outlet}}}
+      parcels: {{}}
+      dlq: {{}}
+      archive: {{}}
+    producers: {{checkout: {{topic: orders, arrivals: {{every: 100s}}, copies: 3}}}}
+    services:
+      payment: {{consumes: orders, service_time: 4s, failures: {failures}{service_outlet},
+                 emits: {{choose: [{{share: {share}, topic: parcels}}, {{share: {rest}, topic: archive}}]}}}}
+      shipping: {{consumes: parcels, service_time: 1s}}
+      {reader}
+    flows: {{fulfilment: {{from: checkout, to: shipping}}}}
+    """
+
+
+def states(engine: str, until: str = "20s", **changes: str) -> dict[str, int]:
+    """What became of three orders of 0 s that wait for one slot, 4 s each."""
+    usual = {
+        "capacity": "9",
+        "ttl": "90s",
+        "topic_outlet": "",
+        "failures": "0%",
+        "service_outlet": "",
+        "share": "100%",
+        "rest": "0%",
+        "reader": "",
+    }
+    reader = changes.get("reader", "")
+    changed = (
+        usual | changes | {"reader": f"repair: {{consumes: dlq, service_time: 1s{reader}}}" if reader else ""}
+    )
+    return simulate(engine, STATES.format(**changed), until=until).states("fulfilment")
+
+
+def test_S35_states_of_instances(engine: str) -> None:
+    """Every way in which an instance can end, one after the other."""
+    assert states(engine) == {"completed": 3}
+    assert states(engine, until="6s") == {"completed": 1, "in_flight": 2}
+    assert states(engine, share="0.01%", rest="99.99%") == {"completed_elsewhere": 3}
+    assert states(engine, failures="100%") == {"dead_lettered": 3}
+    assert states(engine, capacity="1") == {"completed": 2, "dropped": 1}
+    assert states(engine, capacity="1", topic_outlet=", dead_letter: dlq") == {
+        "completed": 2,
+        "dead_lettered": 1,
+    }
+    assert states(engine, ttl="5s") == {"completed": 2, "dropped": 1}
+    assert states(engine, ttl="5s", topic_outlet=", dead_letter: dlq") == {"completed": 2, "dead_lettered": 1}
+    # the archive is a topic in which dead letters rest: what comes to rest there is dead-lettered too
+    assert states(engine, share="0.01%", rest="99.99%", topic_outlet=", dead_letter: archive") == {
+        "dead_lettered": 3
+    }
+    # a consumer of the dead letters from which shipping can be reached keeps the instance alive
+    outlet = {"failures": "100%", "service_outlet": ", dead_letter: dlq"}
+    assert states(engine, **outlet) == {"dead_lettered": 3}
+    assert states(engine, **outlet, reader=", emits: parcels") == {"completed": 3}
+    assert states(engine, **outlet, reader=", cost_per_instance_hour: 1") == {"dead_lettered": 3}
+
+
+def test_S35_dead_lettered_comes_before_dropped(engine: str) -> None:
+    """Of the three parcels of an order one is dropped at 1 s and one dead-lettered at 3 s: dead-lettered."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}, parcels: {capacity: 1}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: [{topic: parcels, copies: 3}]}
+          shipping: {consumes: parcels, service_time: 2s, failures: 100%}
+        """,
+    )
+    assert run.line("parcels", "shipping").rejected == 1
+    assert run.states("checkout") == {"dead_lettered": 1}
+
+
+def test_S36_good_and_bad_instances(engine: str) -> None:
+    """One order a second, 2 s of work each: latencies 2, 3, 4, 5 s ... Within 3 s the first two are good at their
+    completion, the others bad 3 s after their start; without `within` all are good when they complete."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {capacity: 3}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, service_time: 2s}}
+        objectives:
+          - {name: in time, flow: checkout, within: 3s, target: 90%}
+          - {name: not lost, flow: checkout, target: 90%}
+        """,
+        until="10s",
+        run="sample_every: 1s",
+    )
+    # waiting grows by one every 2 s: 4 wait (3 fit) from 7 s on, when #7 is rejected, as is #9
+    #                                 0  1  2  3  4  5  6  7  8  9  after
+    assert run.objective("in time")[0] == [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert run.objective("in time")[1] == [0, 0, 0, 0, 0, 1, 1, 2, 1, 2, 0]
+    assert run.objective("not lost")[0] == [0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0]
+    assert run.objective("not lost")[1] == [0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0]
+
+
+def test_S36_in_flight_counts_as_bad_when_it_is_older_than_within(engine: str) -> None:
+    """At the end, 8 s: the orders of 0 s and 4 s are in flight; with `within` 4 s only the older one is bad."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 4s}}}
+        services: {payment: {consumes: orders, concurrency: 2, service_time: 9s}}
+        objectives: [{name: in time, flow: checkout, within: 4s, target: 90%}]
+        """,
+        until="8s",
+        run="sample_every: 4s",
+    )
+    assert run.objective("in time") == ([0, 0, 0], [0, 1, 0])
+
+
+def test_S37_the_parts_of_the_last_success_add_up_to_the_latency(engine: str) -> None:
+    """1 s topic delay, 3 s wait behind the first order, 2 s work twice with a retry of 3 s, then 1 s at shipping."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {delay: 1s}, parcels: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services:
+          payment: {consumes: orders, service_time: 2s, emits: [{topic: parcels, delay: 1s}],
+                    retry: {maximum_attempts: 2, initial_interval: 3s}}
+          shipping: {consumes: parcels, service_time: 1s}
+        faults: [{name: errors, at: 0s, for: 2s, target: services.payment, effect: {error_rate: 100%}}]
+        """,
+    )
+    # #0: visible 1, taken 1, failed 3, again 6 to 8, delayed 1, shipped 9 to 10
+    # #1: visible 1, taken 3, done 5, delayed 1, shipped 6 to 7
+    flow = run.flow("checkout")
+    assert flow.latency == (2, 10 + 7)
+    assert flow.parts == {
+        "payment.delay": 1 + 1,
+        "payment.wait": 0 + 2,
+        "payment.service": 4 + 2,
+        "payment.retry": 3,
+        "shipping.delay": 1 + 1,
+        "shipping.service": 1 + 1,
+    }
+
+
+# ---------------------------------------------------------------------------------------------------- measures
+
+
+def test_S38_lag_counts_from_publishing_until_it_settles(engine: str) -> None:
+    """Delayed to 2 s, in work to 4 s, backing off to 7 s, in work to 9 s: lag 1 and an age that grows all the time."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {delay: 2s}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services: {payment: {consumes: orders, service_time: 2s, failures: 100%,
+                             retry: {maximum_attempts: 2, initial_interval: 3s}}}
+        """,
+        until="12s",
+        run="sample_every: 1s",
+    )
+    line = run.line("orders", "payment")
+    assert list(line.lag.samples) == [1] * 9 + [0] * 3
+    assert list(line.age_samples) == [*range(9), 0, 0, 0]
+    assert line.lag.integral == pytest.approx(9)
+    assert line.waiting.integral == pytest.approx(0)
+    assert run.service("payment").busy.integral == pytest.approx(4)
+
+
+def test_S39_durations(engine: str) -> None:
+    """#1 is visible at 1 s, waits to 3 s, fails at 5 s, is visible again at 6 s, succeeds from 6 s to 8 s."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {delay: 1s}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services: {payment: {consumes: orders, service_time: 2s, retry: {maximum_attempts: 2, initial_interval: 1s}}}
+        faults: [{name: errors, at: 3s, for: 1s, target: services.payment, effect: {error_rate: 100%}}]
+        """,
+    )
+    service = run.service("payment")
+    assert service.wait == (3, 0 + 2 + 0)
+    assert service.service == (3, 6)
+    assert service.sojourn == (2, 2 + 7)
+    assert run.line("orders", "payment").event_lag == (2, 1 + 3)
+
+
+def test_S40_the_warm_up_is_not_measured(engine: str) -> None:
+    """From 4 s on: the order of 2 s ends in it and its attempt counts as a success, but it is no flow instance."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 2s}}}
+        services: {payment: {consumes: orders, concurrency: unlimited, service_time: 3s}}
+        """,
+        until="10s",
+        run="warmup: 4s",
+    )
+    service, flow = run.service("payment"), run.flow("checkout")
+    assert (service.attempts, service.succeeded) == (3, 3)  # taken at 4, 6, 8; ended at 5, 7, 9
+    assert (flow.started, flow.completed, flow.in_flight) == (3, 2, 1)
+    line = run.line("orders", "payment")
+    assert line.published == 5  # the line's counters are those of the whole run
+    assert line.lag.integral == pytest.approx(1 + 3 + 3 + 2)
+
+
+def test_S41_everything_published_is_somewhere(engine: str) -> None:
+    """All places a message can be in at the end, at once; the lag's integral is the time spent in the line."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {capacity: 3, message_ttl: 1s, delay: {uniform: [0s, 2s]}}}
+        producers: {checkout: {topic: orders, arrivals: {poisson: 4/s}}}
+        services: {payment: {consumes: orders, concurrency: 2, service_time: {exponential: 1s}, failures: 40%,
+                             retry: {maximum_attempts: 2, initial_interval: 3s}}}
+        """,
+        until="60s",
+        run="warmup: 7s",
+    )
+    line, flow = run.line("orders", "payment"), run.flow("checkout")
+    left = line.rejected + line.finished + line.dead_lettered + line.expired + line.dropped
+    here = line.delayed_at_end + line.waiting_at_end + line.backing_off_at_end + line.in_work_at_end
+    assert line.published == left + here
+    for count in (line.rejected, line.finished, line.dead_lettered, line.expired):
+        assert count > 0
+    assert flow.started == sum(run.states("checkout").values())
+    entered, time_in_line_s = {}, 0.0
+    for event in run.events:
+        if event.what == "published":
+            entered[event.number] = event.time_s
+        elif event.what in ("rejected", "succeeded", "dead_lettered", "expired"):
+            time_in_line_s += max(0.0, event.time_s - max(7.0, entered.pop(event.number)))
+    time_in_line_s += sum(60 - max(7.0, published_s) for published_s in entered.values())
+    assert line.lag.integral == pytest.approx(time_in_line_s, rel=1e-9)

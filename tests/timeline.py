@@ -1,0 +1,199 @@
+"""Runs a scenario on either engine and writes what happened as lines that anybody can read.
+
+    2 s     payment   checkout#1   taken (attempt 2)
+
+time, service (or producer or topic), message (producer and number from 0), what happened. Lines stand in the order
+of time; at the same instant those of producers, services and topics in file order, each in the order of handling.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from slosim.model import loads
+
+ENGINES = ("kernel", "reference")
+QUIET = ("published", "visible")
+"""Not in a timeline unless it is asked for."""
+
+
+@dataclass
+class Run:
+    """One run: its events, and the same numbers from either engine (`result` is the engine's own)."""
+
+    scenario: Any
+    events: list[Any]
+    result: Any
+    is_reference: bool
+
+    # ------------------------------------------------------------------ the timeline
+
+    def lines(self, show: str = "") -> list[str]:
+        """One line per event whose word is in `show` (default: all but QUIET)."""
+        words = show.split()
+        places = [*self.scenario.producers, *self.scenario.services, *self.scenario.topics]
+        events = [e for e in self.events if (e.what in words if words else e.what not in QUIET)]
+        return [self.line_of(e) for e in sorted(events, key=lambda e: (e.time_s, places.index(e.where)))]
+
+    def line_of(self, event: Any) -> str:
+        what = event.what.replace("_", " ")
+        if event.what == "taken" and event.attempt > 1:
+            what += f" (attempt {event.attempt})"
+        elif event.what == "published" and event.value >= 0:
+            what += f" to partition {event.value:g}"
+        elif event.what == "retry":
+            what += f" at {event.value:g} s"
+        elif event.what in ("blocked", "accepted"):
+            what += f" by {list(self.scenario.topics)[int(event.value)]}"
+        return f"{event.time_s:g} s  {event.where}  {event.producer}#{event.number}  {what}"
+
+    # ------------------------------------------------------------------ numbers
+
+    def line(self, topic: str, service: str) -> SimpleNamespace:
+        """Whole-run counters of a line, and its lag, waiting and age."""
+        if self.is_reference:
+            counters = self.result.counters["lines"][topic, service]["whole_run"]
+            averages = self.result.averages
+            return SimpleNamespace(
+                **{name: counters[name] for name in LINE_COUNTERS},
+                lag=averages[service, "lag"],
+                waiting=averages[service, "waiting"],
+                age_samples=self.result.age_samples[service],
+                event_lag=total_of(self.result.durations[service].event_lag),
+            )
+        line = self.result.lines[topic, service]
+        return SimpleNamespace(
+            **{name: getattr(line, name) for name in LINE_COUNTERS},
+            lag=line.lag,
+            waiting=line.waiting,
+            age_samples=line.age_samples,
+            event_lag=total_of(line.event_lag),
+        )
+
+    def service(self, name: str) -> SimpleNamespace:
+        """Counters of a service from the warm-up on; busy; (count, total) of its durations."""
+        if self.is_reference:
+            counters = self.result.counters["services"][name]["measured"]
+            durations = self.result.durations[name]
+            return SimpleNamespace(
+                **{word: counters[word] for word in SERVICE_COUNTERS},
+                busy=self.result.averages[name, "busy"],
+                **{word: total_of(getattr(durations, word)) for word in ("wait", "service", "sojourn")},
+            )
+        service = self.result.services[name]
+        return SimpleNamespace(
+            **{word: getattr(service, word) for word in SERVICE_COUNTERS},
+            busy=service.busy,
+            **{word: total_of(getattr(service, word)) for word in ("wait", "service", "sojourn")},
+        )
+
+    def flow(self, name: str) -> SimpleNamespace:
+        """States and latency of a flow's instances from the warm-up on, and the seconds of every part."""
+        if self.is_reference:
+            counters = self.result.counters["flows"][name]["measured"]
+            measured = [
+                i
+                for i in self.result.flow_instances
+                if i.flow == name and i.start_s >= self.scenario.run.warmup and i.state == "completed"
+            ]
+            parts: Counter[str] = Counter()
+            for instance in measured:
+                parts.update(instance.parts)
+            return SimpleNamespace(
+                **{word: counters[word] for word in FLOW_COUNTERS},
+                latency=total_of([i.latency_s for i in measured]),
+                parts=dict(parts),
+            )
+        flow = self.result.flows[name]
+        sums = np.asarray(flow.parts_by_bucket).sum(axis=0)
+        return SimpleNamespace(
+            **{word: getattr(flow, word) for word in FLOW_COUNTERS},
+            latency=total_of(flow.latency),
+            parts={part: float(s) for part, s in zip(flow.parts, sums, strict=True) if s > 0},
+        )
+
+    def states(self, name: str) -> dict[str, int]:
+        """How many instances of a flow are in each state; states without instances are left out."""
+        flow = self.flow(name)
+        return {word: getattr(flow, word) for word in FLOW_COUNTERS[1:] if getattr(flow, word)}
+
+    def objective(self, name: str) -> tuple[list[int], list[int]]:
+        """Good and bad per sample, and after the last sample."""
+        if self.is_reference:
+            judgement = self.result.judgements[name]
+            return judgement.good, judgement.bad
+        objective = self.result.objectives[name]
+        good = [*map(int, objective.good), objective.good_after]
+        return good, [*map(int, objective.bad), objective.bad_after]
+
+
+LINE_COUNTERS = (
+    "published",
+    "rejected",
+    "finished",
+    "dead_lettered",
+    "expired",
+    "dropped",
+    "delayed_at_end",
+    "waiting_at_end",
+    "backing_off_at_end",
+    "in_work_at_end",
+    "blocked_at_end",
+)
+SERVICE_COUNTERS = (
+    "attempts",
+    "first_attempts",
+    "succeeded",
+    "failed",
+    "timed_out",
+    "retried",
+    "dead_lettered",
+    "first_successes",
+)
+FLOW_COUNTERS = ("started", "completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
+
+
+def total_of(values: Any) -> tuple[int, float]:
+    """Count and total of a list or of a histogram."""
+    if isinstance(values, list):
+        return len(values), sum(values)
+    return values.count, values.total
+
+
+def simulate(engine: str, text: str, until: str = "20s", base: Path | None = None, run: str = "") -> Run:
+    """Run a scenario: YAML without `name` and `run`.
+
+    until  the duration
+    base   folder of the files that the scenario names
+    run    further fields of `run`, such as "warmup: 5s, sample_every: 1s"
+    """
+    head = f"name: timeline\nrun: {{duration: {until}{', ' if run else ''}{run}}}\n"
+    return simulate_scenario(engine, loads(head + textwrap.dedent(text), base=base or Path(".")))
+
+
+def simulate_scenario(engine: str, scenario: Any, **options: Any) -> Run:
+    if engine == "reference":
+        from slosim.engine.reference import simulate as run_reference
+
+        reference = run_reference(scenario, **options)
+        return Run(scenario, reference.trace, reference, True)
+    from slosim.engine.run import trace
+
+    traced = trace(scenario, **options)
+    return Run(scenario, list(traced.events), traced.measurements, False)
+
+
+def check(engine: str, text: str, expected: str, show: str = "", **options: Any) -> Run:
+    """Run a scenario and compare its timeline; blanks are free. Returns the run, for its numbers."""
+    run = simulate(engine, text, **options)
+    got = run.lines(show)
+    wanted = [" ".join(line.split()) for line in textwrap.dedent(expected).strip().splitlines()]
+    assert [" ".join(line.split()) for line in got] == wanted, "what happened:\n" + "\n".join(got)
+    return run

@@ -27,8 +27,9 @@ def column_maxima(times_s: Sequence[float], values: Sequence[float], end_s: floa
 
 
 def area(whole: Sequence[float], part: Sequence[float], height: int) -> list[str]:
-    """A filled plot of `whole` (shaded) and, in front of it, `part` (solid), with the largest value as its label."""
-    top = max(max(whole, default=0.0), max(part, default=0.0))
+    """A filled plot of `whole` (shaded; may be empty) and, in front of it, `part` (solid), labelled with the largest."""
+    whole = whole or [0.0] * len(part)
+    top = max(*whole, *part)
     scale = height * 8 / top if top > 0 else 0.0
     rows = []
     for row in range(height - 1, -1, -1):
@@ -47,11 +48,11 @@ def _cell(whole: float, part: float) -> str:
 
 def time_axis(end_s: float, warmup_s: float, columns: int) -> list[str]:
     """Two lines: the axis, dotted during the warm-up, and its labels."""
-    warm = round(warmup_s / end_s * columns)
+    warm = int(warmup_s / end_s * columns)
     line = list("┄" * warm + "─" * (columns - warm))
     labels = [" "] * (columns + GUTTER)
     for time in _ticks(end_s, columns // 12):
-        column = round(time / end_s * columns)
+        column = int(time / end_s * columns)
         if 0 < column < columns:
             line[column] = "┬"
         text = clock(time)

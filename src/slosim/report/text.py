@@ -170,7 +170,7 @@ def _alerts(data: dict, width: int) -> list[str]:
     silent = len(pairs) - len(fired) - never
     rest = f"{silent} stay silent" + (f", {never} can never fire" if never else "")
     if not fired:
-        return [f"{paint('ALERTS', 'bold')}  none of {plural(len(pairs), 'burn-rate alert')} fires ({rest})"]
+        return [_title("ALERTS", f"none fires: {rest}", width)]
     columns = [
         Column("objective", [clean(objective["name"]) for objective, _ in fired], "<"),
         Column("alert", [_severity(alert) for _, alert in fired], "<"),
@@ -261,7 +261,7 @@ def _where_time_goes(parts: dict, width: int) -> list[str]:
         for part in mean
         if (mean[part]["value"] or 0) >= 0.005 * total_mean or (slowest[part]["value"] or 0) >= 0.005 * total_slowest
     ]
-    room = max(6, (width - max(map(width_of, shown)) - 2 * 20) // 2)
+    room = max(6, (width - max(len("where the time goes"), *map(width_of, shown)) - 2 * 19) // 2)
     columns = [Column("where the time goes", [clean(part) for part in shown], "<")]
     for title, its, total in (("mean", mean, total_mean), ("slowest 1%", slowest, total_slowest)):
         values = [its[part]["value"] or 0.0 for part in shown]
@@ -374,8 +374,8 @@ def _lines(data: dict, width: int) -> list[str]:
 def _lost_columns(rows: Sequence[tuple[str, dict, dict]]) -> list[Column]:
     """Columns of the ways to leave a line unserved that occur."""
     return [
-        Column(how.replace("_", " "), [short(line[how]["value"]) for _, _, line in rows])
-        for how in ("dead_lettered", "rejected", "expired", "dropped", "shed")
+        Column(how, [short(line[how]["value"]) for _, _, line in rows])
+        for how in ("rejected", "expired", "dropped", "shed")
         if any(line[how]["value"] for _, _, line in rows)
     ]
 
@@ -399,8 +399,9 @@ def _backlog(data: dict, width: int) -> list[str]:
         series = line["series"]
         lag = plots.column_maxima(series["t_s"], series["lag"], end, columns)
         waiting = plots.column_maxima(series["t_s"], series["waiting"], end, columns)
-        lines.append(f"{'':{plots.GUTTER}}{paint(label, 'bold')}")
-        lines += plots.area(lag, waiting, 5 if line["lag"]["max"] >= LOW_LINE * highest else 1)
+        low = line["lag"]["max"] < LOW_LINE * highest
+        lines.append(f"{'':{plots.GUTTER}}{paint(label, 'bold')}{' (lag only)' if low else ''}")
+        lines += plots.area([], lag, 1) if low else plots.area(lag, waiting, 5)
     lines += plots.time_axis(end, run["warmup_s"], columns)
     marked = data["faults"][:8]
     lines += [
@@ -416,9 +417,10 @@ def _event_lag(data: dict, width: int) -> list[str]:
     if not rows:
         return []
     least, most = _decades(rows)
+    at_once = [_at_once_ratio(stat) for _, stat in rows]
     numbers = [
         Column("topic → consumer", [cut(label, 34) for label, _ in rows], "<"),
-        Column("at once", [_at_once(stat) for _, stat in rows]),
+        Column("at once", [share(ratio, 0) if any(at_once) else "" for ratio in at_once], keep=1),
         Column("p50", [duration(stat["p50"]["value"]) for _, stat in rows]),
         Column("p99", [duration(stat["p99"]["value"]) for _, stat in rows]),
         Column("max", [duration(stat["max"]) for _, stat in rows]),
@@ -430,11 +432,11 @@ def _event_lag(data: dict, width: int) -> list[str]:
     return [_title("EVENT LAG", note, width), *table([*numbers, plot], width)]
 
 
-def _at_once(stat: dict) -> str:
+def _at_once_ratio(stat: dict) -> float:
     """Share of messages taken the instant they were published (the lowest bucket)."""
     upper, counts = stat["histogram"]["upper"], stat["histogram"]["count"]
     at_once = counts[0] if upper and upper[0] < 2e-9 else 0
-    return share(at_once / stat["count"], 0)
+    return at_once / stat["count"]
 
 
 def _decades(rows: Sequence[tuple[str, dict]]) -> tuple[int, int]:
@@ -491,7 +493,7 @@ def _faults(data: dict, width: int) -> list[str]:
         Column("from", [clock(one["start_s"]) for one in faults]),
         Column("to", [clock(one["end_s"]) for one in faults]),
         Column("peak lag", [short(one["peak_lag"]["value"]) for one in faults]),
-        Column("recovered after", [_recovered(one) for one in faults]),
+        Column("recovered after", [_recovered(one, data["run"]) for one in faults]),
         Column("in", [share(one["recovered_ratio"], 0) for one in faults]),
         Column("bad", [short(one["bad"]["value"]) for one in faults]),
     ]
@@ -499,10 +501,10 @@ def _faults(data: dict, width: int) -> list[str]:
     return [_title("FAULTS", note, width), *table(columns, width)]
 
 
-def _recovered(fault: dict) -> str:
+def _recovered(fault: dict, run: dict) -> str:
     number = fault["recovered_after_s"]
     if number["value"] is None:
-        return "never"
+        return "never" if fault["end_s"] < run.get("ended_s", run["duration_s"]) else "run ends"
     half_width = _half_width(number)
     return duration(number["value"]) + (f" ± {half_width}" if half_width else "")
 

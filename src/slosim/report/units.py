@@ -65,6 +65,8 @@ def short(number: float | None) -> str:
         return NOTHING
     if number == round(number) and abs(number) < 1_000:
         return f"{number:.0f}"
+    if abs(number) < 0.0005:
+        return "<0.001"
     for below, factor, suffix in ((1e3, 1.0, ""), (1e6, 1e-3, "k"), (1e9, 1e-6, "M")):
         if abs(number) < below * 0.9995:
             return three_digits(number * factor) + suffix

@@ -21,7 +21,7 @@ def retry_amplification(evidence: Evidence) -> Iterator[Finding]:
             f"{name} makes {per_message:.2f} attempts per message ({count(attempts)} attempts per run): retries add"
             f" {share(per_message - 1, 0)} to its load. {share(failed / attempts)} of its attempts fail"
         )
-        if timed_out:
+        if timed_out >= 0.01 * failed:
             text += f", {share(timed_out / failed)} of these by time-out"
         text += "."
         utilisation = numbers["utilisation_ratio"]["value"]

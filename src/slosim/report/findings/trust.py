@@ -44,7 +44,9 @@ def survivors_only(evidence: Evidence) -> Iterator[Finding]:
             text += f", half of it older than {duration(median)}, the oldest {duration(ages.maximum)}"
         p99 = flow["latency_s"]["p99"]["value"]
         reported = "" if p99 is None else f" (p99 {duration(p99)})"
-        yield Finding(f"flows.{name}", f"{text}. Latency is that of the instances that made it{reported}: too low.")
+        yield Finding(
+            f"flows.{name}", f"{text}. Latency{reported} is that of the instances that made it, so it comes out too low."
+        )
 
 
 def no_warmup(evidence: Evidence) -> Iterator[Finding]:

@@ -133,7 +133,7 @@ def _decimal(text: str, noun: str = "a number") -> Decimal:
     try:
         return Decimal(text)
     except DecimalException:
-        raise Mistake(f"expected {noun} that a computer can hold") from None
+        raise Mistake(f"expected {noun} that a computer can hold", complete=True) from None
 
 
 def _finite(number: Decimal, factor: Decimal | int = 1, divisor: int = 1) -> float:
@@ -174,9 +174,11 @@ def parse_duration(text: str) -> float:
     order = [list(SECONDS).index(unit) for _, unit in parts]
     if order != sorted(set(order)):
         raise Mistake("expected a duration whose units descend, each used once", _duration_meant(parts))
-    total = Decimal(0)
-    for number, unit in parts:
-        total += _decimal(number, "a duration") * SECONDS[unit]
+    numbers = [_decimal(number, "a duration") for number, _ in parts]
+    try:
+        total = sum((number * SECONDS[unit] for number, (_, unit) in zip(numbers, parts, strict=True)), Decimal(0))
+    except DecimalException:
+        raise Mistake("expected a duration that a computer can hold", complete=True) from None
     return _finite(total)
 
 

@@ -43,23 +43,50 @@ def over_time(values: float | np.ndarray, seconds: float = 1000.0, samples: int 
 def service(**numbers: object) -> ServiceMeasurements:
     """1000 attempts of 1 s at 2 slots, without failures, unless told otherwise."""
     attempts = int(numbers.get("attempts", 1000))
-    usual = dict(
-        attempts=attempts, first_attempts=attempts, succeeded=attempts, failed=0, timed_out=0, lost=0, retried=0,
-        dead_lettered=0, duplicates=0, first_successes=attempts, busy=over_time(1.0), slot_seconds=2000.0,
-        instance_seconds=1000.0, instances_samples=np.ones(100), wait=Histogram.of(np.zeros(attempts)),
-        service=Histogram.of(np.ones(attempts)), sojourn=Histogram.of(np.ones(attempts)),
-    )  # fmt: skip
+    usual = dict(  # noqa: C408
+        attempts=attempts,
+        first_attempts=attempts,
+        succeeded=attempts,
+        failed=0,
+        timed_out=0,
+        lost=0,
+        retried=0,
+        dead_lettered=0,
+        duplicates=0,
+        first_successes=attempts,
+        busy=over_time(1.0),
+        slot_seconds=2000.0,
+        instance_seconds=1000.0,
+        instances_samples=np.ones(100),
+        wait=Histogram.of(np.zeros(attempts)),
+        service=Histogram.of(np.ones(attempts)),
+        sojourn=Histogram.of(np.ones(attempts)),
+    )
     return ServiceMeasurements(**(usual | numbers))
 
 
 def line(**numbers: object) -> LineMeasurements:
     """1000 messages, one always in work, unless told otherwise."""
-    usual = dict(
-        published=1000, rejected=0, finished=999, dead_lettered=0, expired=0, dropped=0, shed=0, delayed_at_end=0,
-        waiting_at_end=0, backing_off_at_end=0, in_work_at_end=1, blocked_at_end=0, lag=over_time(1.0),
-        waiting=over_time(0.0), age_samples=np.full(100, 0.5), event_lag=Histogram.of(np.full(1000, 0.25)),
-        partition_lag_max_samples=None, partition_published=None,
-    )  # fmt: skip
+    usual = dict(  # noqa: C408
+        published=1000,
+        rejected=0,
+        finished=999,
+        dead_lettered=0,
+        expired=0,
+        dropped=0,
+        shed=0,
+        delayed_at_end=0,
+        waiting_at_end=0,
+        backing_off_at_end=0,
+        in_work_at_end=1,
+        blocked_at_end=0,
+        lag=over_time(1.0),
+        waiting=over_time(0.0),
+        age_samples=np.full(100, 0.5),
+        event_lag=Histogram.of(np.full(1000, 0.25)),
+        partition_lag_max_samples=None,
+        partition_published=None,
+    )
     return LineMeasurements(**(usual | numbers))
 
 
@@ -69,28 +96,45 @@ def flow(latencies: np.ndarray | None = None, **numbers: object) -> FlowMeasurem
     coarse = buckets_of(latencies) // 8
     finished = np.bincount(coarse, minlength=COARSE_BUCKETS)
     sums = np.bincount(coarse, latencies, COARSE_BUCKETS)
-    usual = dict(
-        started=1000, completed=len(latencies), completed_elsewhere=0, dead_lettered=0, dropped=0,
-        in_flight=1000 - len(latencies), latency=Histogram.of(latencies), parts=PARTS,
-        parts_by_bucket=np.stack([0.25 * sums, 0.75 * sums], axis=1), finished_by_bucket=finished,
-        in_flight_ages=Histogram.of(np.ones(max(0, 1000 - len(latencies)))), whole_run={},
-    )  # fmt: skip
+    usual = dict(  # noqa: C408
+        started=1000,
+        completed=len(latencies),
+        completed_elsewhere=0,
+        dead_lettered=0,
+        dropped=0,
+        in_flight=1000 - len(latencies),
+        latency=Histogram.of(latencies),
+        parts=PARTS,
+        parts_by_bucket=np.stack([0.25 * sums, 0.75 * sums], axis=1),
+        finished_by_bucket=finished,
+        in_flight_ages=Histogram.of(np.ones(max(0, 1000 - len(latencies)))),
+        whole_run={},
+    )
     return FlowMeasurements(**(usual | numbers))
 
 
 def outcomes(good: float | np.ndarray, bad: float | np.ndarray, samples: int = 100) -> ObjectiveMeasurements:
     """Good and bad per sample, a constant or an array."""
-    spread = [np.full(samples, float(one)) if np.isscalar(one) else np.asarray(one, float) for one in (good, bad)]
+    spread = [
+        np.full(samples, float(one)) if np.isscalar(one) else np.asarray(one, float) for one in (good, bad)
+    ]
     return ObjectiveMeasurements(spread[0], spread[1], 0, 0)
 
 
 def replication(index: int = 0, **parts: object) -> Measurements:
     """One replication of SCENARIO over 1000 s without warm-up, sampled every 10 s, unless told otherwise."""
-    usual = dict(
-        replication=index, ended_s=1000.0, warmup_s=0.0, sample_times_s=sample_times(), services={"work": service()},
-        topics={"jobs": TopicMeasurements(1000, 0, 0)}, lines={("jobs", "work"): line()}, flows={"done": flow()},
-        objectives={}, messages=1000,
-    )  # fmt: skip
+    usual = dict(  # noqa: C408
+        replication=index,
+        ended_s=1000.0,
+        warmup_s=0.0,
+        sample_times_s=sample_times(),
+        services={"work": service()},
+        topics={"jobs": TopicMeasurements(1000, 0, 0)},
+        lines={("jobs", "work"): line()},
+        flows={"done": flow()},
+        objectives={},
+        messages=1000,
+    )
     return Measurements(**(usual | parts))
 
 

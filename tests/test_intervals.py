@@ -41,11 +41,13 @@ def test_equal_replications_have_an_interval_of_no_width():
 
 
 def test_interval_of_a_ratio_by_its_pseudo_values():
-    """Two replications, 1/10 and 3/10: pooled 0.2, left out 0.3 and 0.1, pseudo-values 0.1 and 0.3, their sd 0.1414."""
+    """1/10 and 3/10: pooled 0.2, left out 0.3 and 0.1, so the pseudo-values are 0.1 and 0.3."""
     estimate = intervals.of_ratio([1.0, 3.0], [10.0, 10.0], least=-math.inf)
 
     half_width = student_t_975(1) * np.std([0.1, 0.3], ddof=1) / math.sqrt(2)
-    assert (estimate.value, estimate.low, estimate.high) == pytest.approx((0.2, 0.2 - half_width, 0.2 + half_width))
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx(
+        (0.2, 0.2 - half_width, 0.2 + half_width)
+    )
 
 
 def test_a_ratio_is_pooled_and_not_a_mean_of_ratios():
@@ -108,10 +110,12 @@ def test_a_constant_has_quantiles_of_no_width():
 
 
 def test_coverage_of_the_intervals():
-    """600 experiments of 10 replications: the intervals of a mean, a ratio and two quantiles hold the truth in 95%.
+    """600 experiments of 10 replications: the intervals of a mean, a ratio and two quantiles hold the truth
+    in 95%.
 
-    The number of misses is binomial; if the true coverage is 95% it lies in [92%, 97.5%] of 600 with a probability
-    of more than 99.7%, so three of four would raise a false alarm less than once in a hundred seeds.
+    The number of misses is binomial; if the true coverage is 95% it lies in [92%, 97.5%] of 600 with a
+    probability of more than 99.7%, so three of four would raise a false alarm less than once in a hundred
+    seeds.
     """
     generator = np.random.default_rng(20_261)
     experiments, replications = 600, 10
@@ -120,7 +124,9 @@ def test_coverage_of_the_intervals():
         counts = generator.poisson(300, replications)
         samples = [generator.exponential(size=count) for count in counts]
         p50, p95 = Pooled.of([Histogram.of(sample) for sample in samples]).quantiles([0.5, 0.95])
-        ratio = intervals.of_ratio([float(sample.sum()) for sample in samples], [float(count) for count in counts])
+        ratio = intervals.of_ratio(
+            [float(sample.sum()) for sample in samples], [float(count) for count in counts]
+        )
         estimates = (intervals.of_mean([float(count) for count in counts]), ratio, p50, p95)
         truths = (300.0, 1.0, math.log(2), math.log(20))
         held += [one.low <= truth <= one.high for one, truth in zip(estimates, truths, strict=True)]

@@ -7,8 +7,8 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from made_up import SCENARIO, changed, flow, line, outcomes, over_time, replication, sample_times, service
 
+from made_up import SCENARIO, changed, flow, line, outcomes, over_time, replication, sample_times, service
 from slosim.measure.histogram import Histogram
 from slosim.measure.intervals import Estimate
 from slosim.measure.measurements import TopicMeasurements
@@ -30,7 +30,11 @@ def scenario(objectives: str = "", faults: str = "", text: str = SCENARIO, **ove
     text += f"objectives: [{objectives}]\n" if objectives else ""
     text += f"faults: [{faults}]\n" if faults else ""
     loaded = loads(text)
-    return loaded.replace({path.replace("__", "."): value for path, value in overrides.items()}) if overrides else loaded
+    return (
+        loaded.replace({path.replace("__", "."): value for path, value in overrides.items()})
+        if overrides
+        else loaded
+    )
 
 
 def report_of(*replications, objectives: str = "", faults: str = "", **overrides: object) -> Report:
@@ -81,7 +85,7 @@ def test_budget_is_as_it_would_be_written():
 
 
 def test_objective_of_two_replications():
-    """990 good and 10 bad of 1000, then 970 and 30: 98% of 99% is twice the budget; 1000 s are 1/86.4 of a day."""
+    """10 and 30 bad of 1000 each: 98% of 99% is twice the budget; 1000 s are 1/86.4 of a day."""
     runs = [
         replication(0, objectives={"in time": outcomes(9.9, 0.1)}),
         replication(1, objectives={"in time": outcomes(9.7, 0.3)}),
@@ -119,9 +123,12 @@ def test_objective_without_a_bad_one_has_the_rule_of_three():
 
 
 def test_objective_of_100_percent():
-    perfect = report_of(replication(objectives={"in time": outcomes(10, 0)}), objectives=IN_TIME.replace("99%", "100%"))
+    perfect = report_of(
+        replication(objectives={"in time": outcomes(10, 0)}), objectives=IN_TIME.replace("99%", "100%")
+    )
     spoiled = report_of(
-        replication(objectives={"in time": outcomes(10, np.eye(100)[50])}), objectives=IN_TIME.replace("99%", "100%")
+        replication(objectives={"in time": outcomes(10, np.eye(100)[50])}),
+        objectives=IN_TIME.replace("99%", "100%"),
     )
 
     assert (perfect.verdict, spoiled.verdict) == ("undecided", "missed")
@@ -148,7 +155,7 @@ def test_what_comes_after_the_last_sample_counts():
 
 
 def test_lag_objective_counts_the_samples_strictly_below():
-    """100 samples: 80 of lag 4, 15 of exactly 5 (not below) and 5 of 6; with a warm-up of 100 s the first 10 are out."""
+    """80 samples of lag 4, 15 of 5 (not below) and 5 of 6; a warm-up of 100 s leaves the first 10 out."""
     lag = np.repeat([4.0, 5.0, 6.0], [80, 15, 5])
     whole = report_of(replication(lines={("jobs", "work"): line(lag=over_time(lag))}), objectives=KEEPS_UP)
     warm = report_of(
@@ -180,7 +187,11 @@ def first_fired(rule, sampled: SampledOutcomes, budget: float) -> float | None:
 
 def test_alert_windows_scale_with_the_objective_window():
     """A window of 1 day instead of 30: the hour becomes 2 minutes, the 5 minutes 10 seconds; factors stay."""
-    alerts = report_of(replication(objectives={"in time": outcomes(10, 0)}), objectives=IN_TIME).objectives[0].alerts
+    alerts = (
+        report_of(replication(objectives={"in time": outcomes(10, 0)}), objectives=IN_TIME)
+        .objectives[0]
+        .alerts
+    )
 
     assert [(one.severity, one.long_s, one.short_s, one.burn_rate) for one in alerts] == [
         ("page", 120.0, 10.0, 14.4),
@@ -205,12 +216,14 @@ def test_alert_fires_when_both_windows_burn_too_fast(rule, at_s):
 
 
 def test_time_before_the_warmup_counts_as_healthy():
-    """Bad from the warm-up at 500 s on: the windows that reach back are as healthy as if they had been measured."""
-    assert first_fired(WORKBOOK_RULES[0].scaled(86_400.0), healthy_until(500.0, warmup_s=500.0), 0.01) == 520.0
+    """Bad from the warm-up at 500 s on: what the windows hold before it is healthy."""
+    assert (
+        first_fired(WORKBOOK_RULES[0].scaled(86_400.0), healthy_until(500.0, warmup_s=500.0), 0.01) == 520.0
+    )
 
 
 def test_short_window_ends_an_alert_that_the_long_one_would_keep():
-    """Bad only in (500, 560]: the long window holds 60 of 120 until 620, but the short one is clean from 570 on."""
+    """Bad only in (500, 560]: the long window burns until 670, the short one is clean from 570 on."""
     sampled = healthy_until(500.0)
     bad = np.where(sampled.times_s > 560.0, 0.0, sampled.bad)
     sampled = changed(sampled, bad=bad, good=10.0 - bad)
@@ -245,7 +258,9 @@ def test_fired_ratio_counts_replications_and_times_are_those_of_the_first():
 def test_finding_tells_how_long_after_the_fault_an_alert_fired():
     sampled = healthy_until(330.0)
     report = report_of(
-        replication(objectives={"in time": outcomes(sampled.good, sampled.bad)}), objectives=IN_TIME, faults=FAULT
+        replication(objectives={"in time": outcomes(sampled.good, sampled.bad)}),
+        objectives=IN_TIME,
+        faults=FAULT,
     )
 
     assert "in the first at 5m50s, 50.0 s after 'provider down' began" in texts(report, "alert_fired")[0]
@@ -283,11 +298,14 @@ def test_fault_that_is_never_recovered_from():
 
     assert (both.faults[0].recovered_after_s.value, both.faults[0].recovered_ratio) == (100, 0.5)
     assert (alone.faults[0].recovered_after_s.value, alone.faults[0].recovered_ratio) == (None, 0)
-    assert "never comes back after 'provider down' (5m to 6m40s): it peaks at 30" in texts(alone, "not_recovered")[0]
+    assert (
+        "never comes back after 'provider down' (5m to 6m40s): it peaks at 30"
+        in texts(alone, "not_recovered")[0]
+    )
 
 
 def test_each_occurrence_has_its_own_normal_lag():
-    """After the first occurrence [100, 150) the lag settles at 5, which is what the second [500, 550) returns to."""
+    """After the first occurrence [100, 150) the lag settles at 5: that is normal for the second."""
     repeated = FAULT.replace("at: 300s, for: 100s", "at: 100s, for: 50s, repeat_every: 400s")
 
     faults = report_of(with_lag((0, 2), (100, 10), (160, 5), (500, 20), (560, 5)), faults=repeated).faults
@@ -300,16 +318,22 @@ def test_bad_of_a_fault_is_counted_until_the_recovery():
     bad = np.where((sample_times() > 300) & (sample_times() <= 600), 2.0, 0.0)
     run = with_lag((0, 1), (310, 9), (460, 1), objectives={"in time": outcomes(8, bad)})
 
-    assert report_of(run, objectives=IN_TIME, faults=FAULT).faults[0].bad.value == 2 * 16  # samples 310 to 460
+    assert (
+        report_of(run, objectives=IN_TIME, faults=FAULT).faults[0].bad.value == 2 * 16
+    )  # samples 310 to 460
 
 
 # Statistics
 
 
 def test_service_numbers_are_pooled():
-    """3 slots busy of 4 in one replication, 1 in the other; 1000 and 500 messages with 1200 and 600 attempts."""
-    one = service(attempts=1200, first_attempts=1000, first_successes=900, busy=over_time(3.0), slot_seconds=4000.0)
-    other = service(attempts=600, first_attempts=500, first_successes=500, busy=over_time(1.0), slot_seconds=4000.0)
+    """3 of 4 slots busy, then 1; 1000 and 500 messages with 1200 and 600 attempts."""
+    one = service(
+        attempts=1200, first_attempts=1000, first_successes=900, busy=over_time(3.0), slot_seconds=4000.0
+    )
+    other = service(
+        attempts=600, first_attempts=500, first_successes=500, busy=over_time(1.0), slot_seconds=4000.0
+    )
 
     numbers = report_of(
         replication(0, services={"work": one}),
@@ -329,7 +353,9 @@ def test_service_numbers_are_pooled():
 
 
 def test_unlimited_concurrency_has_no_utilisation():
-    assert report_of(replication(services={"work": service(slot_seconds=math.inf)})).services.work.utilisation_ratio == (
+    assert report_of(
+        replication(services={"work": service(slot_seconds=math.inf)})
+    ).services.work.utilisation_ratio == (
         None,
         None,
         None,
@@ -337,7 +363,7 @@ def test_unlimited_concurrency_has_no_utilisation():
 
 
 def test_lag_has_an_exact_mean_and_sampled_quantiles():
-    """The integral and the maximum know what happened between samples; quantiles are of the samples after the warm-up."""
+    """Integral and maximum know what happened between samples; quantiles are of those measured."""
     lag = changed(over_time(np.repeat([100.0, 2.0, 8.0], [10, 81, 9])), integral=2700.0, maximum=17.0)
 
     stat = report_of(
@@ -373,7 +399,11 @@ def test_replications_stopped_early_count_as_far_as_they_came():
         ended_s=500.0,
         sample_times_s=sample_times(500.0),
         services={"work": service(busy=over_time(2.0, 500.0, 50), instances_samples=np.ones(50))},
-        lines={("jobs", "work"): line(lag=over_time(3.0, 500.0, 50), waiting=over_time(0.0, 500.0, 50), age_samples=np.zeros(50))},
+        lines={
+            ("jobs", "work"): line(
+                lag=over_time(3.0, 500.0, 50), waiting=over_time(0.0, 500.0, 50), age_samples=np.zeros(50)
+            )
+        },
     )
 
     report = build_report(scenario(), [replication(0), short], stopped="interrupted")
@@ -401,13 +431,15 @@ def test_saturated_service_with_its_arithmetic():
     report = report_of(run, services__work__instances=2, services__work__concurrency=1)
 
     assert texts(report, "saturated") == [
-        "work is saturated: 66.0 messages/s × 40.0 ms ÷ 2 slots = utilisation 1.32, so its lag grows by about 16.0"
-        " messages/s for as long as this load lasts (16,000 at the end of the run). 3 instances would give 0.88."
+        "work is saturated: 66.0 messages/s × 40.0 ms ÷ 2 slots = utilisation 1.32, so its lag grows by about"
+        " 16.0"
+        " messages/s for as long as this load lasts (16,000 at the end of the run). 3 instances would give"
+        " 0.88."
     ]
 
 
 def test_saturated_log_asks_for_partitions():
-    """100 messages/s of 40 ms need 4 slots; 3 partitions have 3 messages in work at most, whatever the instances."""
+    """100 messages/s of 40 ms need 4 slots; 3 partitions have at most 3 messages in work."""
     run = replication(
         services={"work": service(attempts=75_000, busy=over_time(3.0))},
         topics={"jobs": TopicMeasurements(100_000, 0, 0)},
@@ -416,7 +448,9 @@ def test_saturated_log_asks_for_partitions():
 
     text = texts(report_of(run, topics__jobs__partitions=3, services__work__concurrency=8), "saturated")[0]
 
-    assert "100 messages/s × 40.0 ms ÷ 3 partitions (one message at a time in each) = utilisation 1.33" in text
+    assert (
+        "100 messages/s × 40.0 ms ÷ 3 partitions (one message at a time in each) = utilisation 1.33" in text
+    )
     assert "5 partitions with a slot each would give 0.80" in text
 
 
@@ -437,7 +471,10 @@ def test_a_busy_service_that_copes_is_not_saturated_but_named_as_first():
     report = report_of(run)
 
     assert not texts(report, "saturated")
-    assert "at 2.00 times this load: on average 1.00 messages/s × 1.00 s ÷ 2 usable slots" in texts(report, "headroom")[0]
+    assert (
+        "at 2.00 times this load: on average 1.00 messages/s × 1.00 s ÷ 2 usable slots"
+        in texts(report, "headroom")[0]
+    )
 
 
 def test_uneven_partitions_with_their_utilisation():
@@ -452,7 +489,13 @@ def test_uneven_partitions_with_their_utilisation():
 
 def test_retry_amplification_dead_letters_and_drops():
     failing = service(
-        attempts=1500, first_attempts=1000, succeeded=900, failed=600, timed_out=300, retried=500, dead_lettered=100
+        attempts=1500,
+        first_attempts=1000,
+        succeeded=900,
+        failed=600,
+        timed_out=300,
+        retried=500,
+        dead_lettered=100,
     )
     run = replication(
         services={"work": failing},
@@ -462,7 +505,10 @@ def test_retry_amplification_dead_letters_and_drops():
 
     report = report_of(run, services__work__retry={"maximum_attempts": 5})
 
-    assert "1.50 attempts per message (1,500 attempts per run): retries add 50%" in texts(report, "retry_amplification")[0]
+    assert (
+        "1.50 attempts per message (1,500 attempts per run): retries add 50%"
+        in texts(report, "retry_amplification")[0]
+    )
     assert "40.0% of its attempts fail, 50.0% of these by time-out" in texts(report, "retry_amplification")[0]
     assert "10.0% of done is dead-lettered: 100 of 1,000" in texts(report, "dead_lettered")[0]
     assert "100 at work after 5 attempts" in texts(report, "dead_lettered")[0]
@@ -472,7 +518,11 @@ def test_retry_amplification_dead_letters_and_drops():
 
 def test_latency_of_survivors_only():
     run = replication(
-        flows={"done": flow(np.full(600, 2.0), in_flight_ages=Histogram.of(np.repeat([100.0, 400.0], [300, 100])))}
+        flows={
+            "done": flow(
+                np.full(600, 2.0), in_flight_ages=Histogram.of(np.repeat([100.0, 400.0], [300, 100]))
+            )
+        }
     )
 
     text = texts(report_of(run), "survivors_only")[0]
@@ -507,9 +557,10 @@ def test_deadlock_of_a_ring_of_full_topics():
     report = build_report(loads(RING), [run])
 
     assert "deadlock: ping → pong → ping" in texts(report, "deadlock")[0]
-    assert "1 slot of ping on back and 1 slot of pong on there), since 7m, in 100% of the replications" in texts(
-        report, "deadlock"
-    )[0]
+    assert (
+        "1 slot of ping on back and 1 slot of pong on there), since 7m, in 100% of the replications"
+        in texts(report, "deadlock")[0]
+    )
     assert not texts(report, "back_pressure")
 
 
@@ -528,7 +579,7 @@ def test_blocked_without_a_cycle_is_back_pressure():
 
 
 def test_undecided_says_how_many_more_replications_would_do():
-    """The half width is to shrink from 12.7 points to 1: that takes 12.706² = 161.4 times as many replications."""
+    """The half width has to shrink from 12.7 points to 1: 12.706² = 161.4 times as many replications."""
     runs = [
         replication(0, objectives={"in time": outcomes(9.9, 0.1)}),
         replication(1, objectives={"in time": outcomes(9.7, 0.3)}),
@@ -544,7 +595,9 @@ def test_undecided_says_how_many_more_replications_would_do():
 def test_idle_instances():
     report = report_of(replication(), topics__jobs__partitions=4, services__work__instances=6)
 
-    assert texts(report, "idle_instances") == ["work has 6 instances for 4 partitions: 2 of them own none and stay idle."]
+    assert texts(report, "idle_instances") == [
+        "work has 6 instances for 4 partitions: 2 of them own none and stay idle."
+    ]
 
 
 def test_every_finding_has_a_number_and_a_subject():
@@ -563,7 +616,9 @@ def test_every_finding_has_a_number_and_a_subject():
 def rich_report() -> Report:
     """A report in which every part of the contract occurs."""
     runs = [
-        with_lag((0, 1), (310, 9), (460 + 10 * index, 1), index=index, objectives={"in time": outcomes(9.7, 0.3)})
+        with_lag(
+            (0, 1), (310, 9), (460 + 10 * index, 1), index=index, objectives={"in time": outcomes(9.7, 0.3)}
+        )
         for index in range(3)
     ]
     return report_of(
@@ -575,7 +630,9 @@ def test_json_follows_its_schema():
     schema = json.loads((DOCS / "report.schema.json").read_text())
 
     jsonschema.validate(json.loads(rich_report().to_json()), schema)
-    jsonschema.validate(json.loads(build_report(scenario(), [replication()], stopped="interrupted").to_json()), schema)
+    jsonschema.validate(
+        json.loads(build_report(scenario(), [replication()], stopped="interrupted").to_json()), schema
+    )
 
 
 def test_json_has_no_nan_and_no_infinity():
@@ -632,7 +689,9 @@ def test_every_number_is_documented_and_every_documented_number_exists():
 
 
 def test_documentation_is_current():
-    assert (DOCS / "report.md").read_text() == reference(), "run: python -m slosim.report.reference > docs/report.md"
+    assert (DOCS / "report.md").read_text() == reference(), (
+        "run: python -m slosim.report.reference > docs/report.md"
+    )
 
 
 @pytest.mark.parametrize("width", [72, 80, 100, 140])
@@ -646,7 +705,9 @@ def test_text_keeps_to_its_width_and_has_no_trailing_spaces(width):
 def test_text_begins_with_the_verdict_in_one_sentence():
     first = rich_report().to_text().splitlines()[0]
 
-    assert first.startswith("made up: MISSED. 2 of 2 objectives missed: in time reaches 97.0% of 99%; keeps up")
+    assert first.startswith(
+        "made up: MISSED. 2 of 2 objectives missed: in time reaches 97.0% of 99%; keeps up"
+    )
 
 
 def test_text_has_colours_only_when_asked():

@@ -1,8 +1,8 @@
 """Estimates pooled over replications, with 95% confidence intervals from the spread between replications.
 
-Every number is an estimator of the pooled data: a mean, a ratio of sums, or a quantile of the summed histogram.
-Its interval is the delete-one jackknife with a Student t quantile. With n replications, the estimate e of all of
-them and e[-i] of all but the i-th, the pseudo-values are
+Every number is an estimator of the pooled data: a mean, a ratio of sums, or a quantile of the summed
+histogram. Its interval is the delete-one jackknife with a Student t quantile. With n replications, the
+estimate e of all of them and e[-i] of all but the i-th, the pseudo-values are
 
     p[i] = n * e - (n - 1) * e[-i],      interval = e -+ t(0.975, n - 1) * sd(p) / sqrt(n)
 
@@ -10,11 +10,12 @@ For a mean this is the ordinary t interval. The interval is centred on the poole
 shown, and not on the mean of the pseudo-values; the two differ by terms of order 1/n.
 
 One replication has no spread, so low and high are None. A share without a single bad instance has no spread
-either, and its lower bound is the rule of three, 1 - 3/n for n instances (Hanley and Lippman-Hand, JAMA 1983).
-A bound outside the range that the quantity can take (below 0; above 1 for a share) is moved to the end of that
-range, which cannot hurt coverage. Estimates themselves are never moved.
+either, and its lower bound is the rule of three, 1 - 3/n for n instances (Hanley and Lippman-Hand, JAMA
+1983). A bound outside the range that the quantity can take (below 0; above 1 for a share) is moved to the end
+of that range, which cannot hurt coverage. Estimates themselves are never moved.
 
-Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 11; Miller, Biometrika 61 (1974).
+Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 11; Miller, Biometrika 61
+(1974).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ RULE_OF_THREE = 3.0
 
 @dataclass(frozen=True)
 class Estimate:
-    """A pooled estimate and its 95% interval; all None when undefined, the bounds None without an interval."""
+    """A pooled estimate and its 95% interval; None when undefined, bounds None without an interval."""
 
     value: float | None
     low: float | None = None
@@ -110,7 +111,9 @@ def jackknife(
     mean = math.fsum(left_out) / n  # type: ignore[arg-type]
     squares = math.fsum((value - mean) ** 2 for value in left_out)  # type: ignore[operator]
     half_width = student_t_975(n - 1) * math.sqrt(squares * (n - 1) / n)
-    return Estimate(pooled, max(min(least, pooled), pooled - half_width), min(max(most, pooled), pooled + half_width))
+    return Estimate(
+        pooled, max(min(least, pooled), pooled - half_width), min(max(most, pooled), pooled + half_width)
+    )
 
 
 def of_mean(values: Sequence[float], least: float = 0.0, most: float = math.inf) -> Estimate:
@@ -131,13 +134,14 @@ def of_ratio(
     if below == 0 or not math.isfinite(below):
         return UNDEFINED
     left_out = [
-        (above - a) / (below - b) if below - b > 0 else None for a, b in zip(numerators, denominators, strict=True)
+        (above - a) / (below - b) if below - b > 0 else None
+        for a, b in zip(numerators, denominators, strict=True)
     ]
     return jackknife(above / below, left_out, least, most)
 
 
 def of_share(good: Sequence[float], bad: Sequence[float]) -> Estimate:
-    """Share of good among good and bad, pooled; without a single bad one low = 1 - 3/n, also with one replication."""
+    """Share of good among good and bad, pooled; without a single bad one low = 1 - 3/n."""
     total = math.fsum(good) + math.fsum(bad)
     if total == 0:
         return UNDEFINED
@@ -217,7 +221,8 @@ class Pooled:
 def _shape(whole: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Middle, lower and upper edge of every bucket: float64[BUCKET_COUNT] each.
 
-    A whole number below 256 fills a bucket alone, at its lower edge; it stands for the unit interval around it.
+    A whole number below 256 fills a bucket alone, at its lower edge; it stands for the unit interval around
+    it.
     """
     middles, upper = representatives(), upper_edges()
     lower = np.concatenate(([0.0], upper[:-1]))

@@ -1,9 +1,9 @@
 """Multi-window, multi-burn-rate alerts, evaluated on the simulated good and bad of an objective.
 
-An alert fires while the error budget burns faster than its factor over a long and over a short window: the long
-one shows that it matters, the short one that it still goes on. The table is that of the SRE workbook for 30 days;
-for another objective window the alert windows are scaled and the factors are kept, so that an alert spends the
-same part of the budget before it fires.
+An alert fires while the error budget burns faster than its factor over a long and over a short window: the
+long one shows that it matters, the short one that it still goes on. The table is that of the SRE workbook for
+30 days; for another objective window the alert windows are scaled and the factors are kept, so that an alert
+spends the same part of the budget before it fires.
 
 Source: Beyer and others, The Site Reliability Workbook (2018), chapter 5, tables 5-6 and 5-8.
 """
@@ -20,7 +20,7 @@ THIRTY_DAYS_S = 30 * 86_400.0
 
 @dataclass(frozen=True)
 class AlertRule:
-    """Windows in seconds for an objective window of 30 days; `factor` is the burn rate that both must exceed."""
+    """Windows for an objective window of 30 days; both must exceed the burn rate `factor`."""
 
     severity: str
     long_s: float
@@ -108,7 +108,9 @@ def _exceeds(window_s: float, factor: float, outcomes: SampledOutcomes, budget_r
     return (times >= outcomes.warmup_s) & (bad > factor * budget_ratio * all_)
 
 
-def _cumulated(counts: np.ndarray, at: np.ndarray, outcomes: SampledOutcomes, rate_before: float) -> np.ndarray:
+def _cumulated(
+    counts: np.ndarray, at: np.ndarray, outcomes: SampledOutcomes, rate_before: float
+) -> np.ndarray:
     """How many by each time `at`, linear between samples and at `rate_before` per second before the warm-up.
 
     Counted from the warm-up on, so it is negative before it.
@@ -126,7 +128,7 @@ def _cumulated(counts: np.ndarray, at: np.ndarray, outcomes: SampledOutcomes, ra
 
 
 def _on_grid(position: np.ndarray) -> np.ndarray:
-    """Positions in samples, those within a millionth of a sample put on it: t - w of whole samples stays whole."""
+    """Positions in samples, put on a sample within a millionth of it: t - w stays on the grid."""
     nearest = np.round(position)
     return np.where(np.abs(position - nearest) < 1e-6, nearest, position)
 

@@ -1,7 +1,8 @@
-"""The report as data, exactly as it is written to JSON: the one place where measurements become reported numbers.
+"""The report as data, exactly as it is written to JSON: here measurements become reported numbers.
 
 Text, Markdown and HTML show what is here and nothing else. Undefined numbers are None; there is no NaN, no
-infinity, no wall time and no machine, so the same inputs give the same bytes. `docs/report.md` explains every key.
+infinity, no wall time and no machine, so the same inputs give the same bytes. `docs/report.md` explains every
+key.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ SLOWEST = 0.01
 BUCKETS_PER_COARSE_BUCKET = 8
 
 
-def content_of(scenario: Any, measurements: Sequence[Measurements], version: str, stopped: str | None = None) -> dict:
+def content_of(
+    scenario: Any, measurements: Sequence[Measurements], version: str, stopped: str | None = None
+) -> dict:
     """Everything the report says but its findings.
 
     measurements: one of each replication, the first one first; at least one.
@@ -62,13 +65,20 @@ def _run(scenario: Any, measurements: Sequence[Measurements], version: str, stop
 
 def _means(records: Sequence[Any], names: Sequence[str]) -> dict[str, dict]:
     """EST of each of these counts: the mean per replication."""
-    return {name: intervals.of_mean([float(getattr(one, name)) for one in records]).as_dict() for name in names}
+    return {
+        name: intervals.of_mean([float(getattr(one, name)) for one in records]).as_dict() for name in names
+    }
 
 
 def _ratio(
-    records: Sequence[Any], above: Callable[[Any], float], below: Callable[[Any], float], most: float = math.inf
+    records: Sequence[Any],
+    above: Callable[[Any], float],
+    below: Callable[[Any], float],
+    most: float = math.inf,
 ) -> dict:
-    return intervals.of_ratio([above(one) for one in records], [below(one) for one in records], 0.0, most).as_dict()
+    return intervals.of_ratio(
+        [above(one) for one in records], [below(one) for one in records], 0.0, most
+    ).as_dict()
 
 
 # Flows
@@ -94,7 +104,7 @@ def _mean_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
 
 
 def _slowest_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
-    """The same of the slowest 1%; of the latency bucket where that share begins, its instances' mean counts."""
+    """The same of the slowest 1%; the bucket where that share begins counts with its mean."""
     parts = np.array([flow.parts_by_bucket for flow in flows])
     finished = np.array([flow.finished_by_bucket for flow in flows], dtype=np.float64)
     used = finished.any(axis=0)
@@ -113,7 +123,7 @@ def _slowest_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
 
 
 def _mean_of_slowest(parts: np.ndarray, finished: np.ndarray) -> list[float | None]:
-    """Mean parts of the slowest instances: float64[buckets, parts] and float64[buckets], slowest last, to parts."""
+    """Mean parts of the slowest: from float64[buckets, parts] and float64[buckets], slowest last."""
     wanted = SLOWEST * finished.sum()
     if wanted == 0:
         return [None] * parts.shape[1]
@@ -168,7 +178,8 @@ def _topic(name: str, measurements: Sequence[Measurements]) -> dict:
     return {
         **_means(topics, ("published", "resting")),
         "consumers": {
-            service: _line([one.lines[name, service] for one in measurements], measurements) for service in consumers
+            service: _line([one.lines[name, service] for one in measurements], measurements)
+            for service in consumers
         },
     }
 

@@ -1,4 +1,4 @@
-"""Faults: how high the lag rose, how long it took to come back, and what it cost; one entry per occurrence."""
+"""Faults: how high the lag rose, when it came back, and what it cost; one entry per occurrence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slosim.report.objectives import outcomes_of
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One time that a fault is active, [start, end); `lines` are the (topic, service) that feed its target."""
+    """A time when a fault is active, [start, end); `lines`: (topic, service) that feed its target."""
 
     name: str
     target: str
@@ -92,10 +92,14 @@ def baseline_window(occurrence: Occurrence, occurrences: Sequence[Occurrence]) -
 
 
 def _entry(
-    occurrence: Occurrence, baseline: tuple[float, float], measurements: Sequence[Measurements], bad: Sequence[np.ndarray]
+    occurrence: Occurrence,
+    baseline: tuple[float, float],
+    measurements: Sequence[Measurements],
+    bad: Sequence[np.ndarray],
 ) -> dict:
     courses = [
-        course_of(occurrence, baseline, one, bad[index] if bad else None) for index, one in enumerate(measurements)
+        course_of(occurrence, baseline, one, bad[index] if bad else None)
+        for index, one in enumerate(measurements)
     ]
     recovered = [course.recovered_after_s for course in courses if course.recovered_after_s is not None]
     return {
@@ -105,14 +109,16 @@ def _entry(
         "peak_lag": intervals.of_mean([course.peak_lag for course in courses]).as_dict(),
         "recovered_after_s": intervals.of_mean(recovered).as_dict(),
         "recovered_ratio": len(recovered) / len(courses),
-        "bad": (intervals.of_mean([course.bad for course in courses]) if bad else intervals.UNDEFINED).as_dict(),
+        "bad": (
+            intervals.of_mean([course.bad for course in courses]) if bad else intervals.UNDEFINED
+        ).as_dict(),
     }
 
 
 def course_of(
     occurrence: Occurrence, baseline: tuple[float, float], one: Measurements, bad: np.ndarray | None
 ) -> Course:
-    """Peak, recovery and bad of one replication, from the start to the recovery or else the end of the run."""
+    """Peak, recovery and bad of one replication, until the recovery or else the end of the run."""
     times = one.sample_times_s
     lag = np.sum([one.lines[line].lag.samples for line in occurrence.lines], axis=0) + np.zeros(len(times))
     normal = _normal_lag(times, lag, baseline, one.warmup_s)

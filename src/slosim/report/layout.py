@@ -1,4 +1,4 @@
-"""Plain-text building blocks: painted text, aligned tables, wrapped paragraphs, all aware of display width."""
+"""Plain-text building blocks: painted text, aligned tables and paragraphs, aware of display width."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def table(columns: Sequence[Column], width: int, gap: int = 2) -> list[str]:
         pad(paint(column.title, "dim"), size, column.align) for column, size in zip(kept, widths, strict=True)
     )
     rows = [
-        between.join(pad(cell, size, column.align) for column, size, cell in zip(kept, widths, row, strict=True))
+        between.join(
+            pad(cell, size, column.align) for column, size, cell in zip(kept, widths, row, strict=True)
+        )
         for row in zip(*(column.cells for column in kept), strict=True)
     ]
     return [header, *rows]
@@ -98,7 +100,7 @@ def _total(columns: Sequence[Column], gap: int) -> int:
 
 
 def paragraph(text: str, width: int, first: str = "", rest: str | None = None) -> list[str]:
-    """Text wrapped to the width, `first` before its first line and `rest` (default: as many spaces) before the others."""
+    """Text wrapped to the width, `first` before its first line, `rest` (default: spaces) before others."""
     rest = " " * width_of(first) if rest is None else rest
     wrapped = textwrap.wrap(text, width - width_of(rest), break_on_hyphens=False) or [""]
     return [(first if index == 0 else rest) + line for index, line in enumerate(wrapped)]

@@ -12,8 +12,10 @@ GUTTER = 8
 """Columns left of a plot: the label of the axis and the axis itself."""
 
 
-def column_maxima(times_s: Sequence[float], values: Sequence[float], end_s: float, columns: int) -> list[float]:
-    """The largest value in each of `columns` equal parts of [0, end); a part without a sample repeats the one before."""
+def column_maxima(
+    times_s: Sequence[float], values: Sequence[float], end_s: float, columns: int
+) -> list[float]:
+    """The largest value in each of equal parts of [0, end); one without a sample repeats the last."""
     maxima: list[float | None] = [None] * columns
     for time, value in zip(times_s, values, strict=True):
         column = min(int(time / end_s * columns), columns - 1)
@@ -27,13 +29,15 @@ def column_maxima(times_s: Sequence[float], values: Sequence[float], end_s: floa
 
 
 def area(whole: Sequence[float], part: Sequence[float], height: int) -> list[str]:
-    """A filled plot of `whole` (shaded; may be empty) and, in front of it, `part` (solid), labelled with the largest."""
+    """A filled plot of `whole` (shaded; may be empty) and, in front of it, `part` (solid)."""
     whole = whole or [0.0] * len(part)
     top = max(*whole, *part)
     scale = height * 8 / top if top > 0 else 0.0
     rows = []
     for row in range(height - 1, -1, -1):
-        cells = "".join(_cell(w * scale - 8 * row, p * scale - 8 * row) for w, p in zip(whole, part, strict=True))
+        cells = "".join(
+            _cell(w * scale - 8 * row, p * scale - 8 * row) for w, p in zip(whole, part, strict=True)
+        )
         label = short(top) if row == height - 1 else ""
         rows.append(f"{label:>{GUTTER - 2}} {'┤' if label else '│'}{cells}")
     return rows
@@ -82,7 +86,7 @@ def span_marks(start_s: float, end_s: float, run_s: float, columns: int, label: 
 
 
 def density(positions: Sequence[float], counts: Sequence[float], columns: int) -> str:
-    """One line of bars: how many lie in each of `columns` equal parts of [0, 1), the fullest one being full height."""
+    """A line of bars: how many lie in each of equal parts of [0, 1), the fullest one full height."""
     bins = [0.0] * columns
     for position, count in zip(positions, counts, strict=True):
         bins[min(max(int(position * columns), 0), columns - 1)] += count

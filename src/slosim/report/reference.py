@@ -24,7 +24,11 @@ class Entry:
 RUN = (
     Entry("format", "text", "`slosim-report/1`."),
     Entry("scenario.name", "text", "Name of the scenario."),
-    Entry("scenario.digest", "text", "SHA-256 of the resolved scenario as canonical JSON: the same digest is the same system."),
+    Entry(
+        "scenario.digest",
+        "text",
+        "SHA-256 of the resolved scenario as canonical JSON: the same digest is the same system.",
+    ),
     Entry("scenario.resolved", "scenario", "The scenario with every default filled in; it loads again."),
     Entry("run.version", "text", "Version of slosim that ran it."),
     Entry("run.seed", "number", "Seed; with version and scenario it determines every byte of the report."),
@@ -33,31 +37,41 @@ RUN = (
     Entry("run.warmup_s", "s", "Start of what is measured."),
     Entry("run.ended_s", "s", "Only when stopped early: how far the shortest replication came."),
     Entry("run.stopped", "text", "Only when stopped early: why."),
-    Entry("verdict", "text", "`missed` if any objective is, else `undecided` if any is, else `met`; or `no objectives`."),
+    Entry(
+        "verdict",
+        "text",
+        "`missed` if any objective is, else `undecided` if any is, else `met`; or `no objectives`.",
+    ),
 )
 
 OBJECTIVES = (
     Entry("objectives[].name", "text", "As declared."),
     Entry("objectives[].kind", "text", "`latency`, `success`, `lag` or `age`."),
     Entry("objectives[].target_ratio", "ratio", "The share that is promised to be good."),
-    Entry("objectives[].threshold", "s or messages", "`within`, `lag_below` or `age_below`; null for success."),
+    Entry(
+        "objectives[].threshold", "s or messages", "`within`, `lag_below` or `age_below`; null for success."
+    ),
     Entry("objectives[].sli_ratio", "EST", "good / (good + bad), pooled; null when nothing was counted."),
     Entry(
         "objectives[].good",
         "EST",
-        "Latency: instances completed in time. Success: completed. Lag and age: samples strictly below the threshold.",
+        "Latency: instances completed in time. Success: completed. Lag and age: samples strictly below the"
+        " threshold.",
     ),
     Entry(
         "objectives[].bad",
         "EST",
-        "Latency: late, dead-lettered, dropped, and in flight already older than `within` (younger ones are not counted)."
+        "Latency: late, dead-lettered, dropped, and in flight already older than `within` (younger ones are"
+        " not counted)."
         " Success: dead-lettered and dropped. Lag and age: the other samples.",
     ),
     Entry(
         "objectives[].verdict",
         "text",
-        "`met` when the interval's low end is at least the target, `missed` when its high end is below it, else"
-        " `undecided`. Without an interval the value decides. Nothing counted is undecided. With a target of 100% a"
+        "`met` when the interval's low end is at least the target, `missed` when its high end is below it,"
+        " else"
+        " `undecided`. Without an interval the value decides. Nothing counted is undecided. With a target of"
+        " 100% a"
         " single bad instance is a miss, and none at all stays undecided: no finite run shows 100%.",
     ),
     Entry("objectives[].error_budget.budget_ratio", "ratio", "1 - target."),
@@ -69,31 +83,47 @@ OBJECTIVES = (
     Entry(
         "objectives[].error_budget.consumed_of_window_ratio",
         "EST",
-        "burn_rate × (duration - warm-up) / window: the part of the whole window's budget that this run spent.",
+        "burn_rate × (duration - warm-up) / window: the part of the whole window's budget that this run"
+        " spent.",
     ),
-    Entry("objectives[].error_budget.remaining_in_run_ratio", "EST", "1 - burn_rate; negative when overspent."),
+    Entry(
+        "objectives[].error_budget.remaining_in_run_ratio", "EST", "1 - burn_rate; negative when overspent."
+    ),
     Entry("objectives[].alerts[].severity", "text", "`page` or `ticket`."),
     Entry("objectives[].alerts[].long_s", "s", "The long window, scaled by the objective's window / 30d."),
     Entry("objectives[].alerts[].short_s", "s", "The short window, scaled alike."),
     Entry("objectives[].alerts[].burn_rate", "number", "Both windows must exceed this burn rate."),
-    Entry("objectives[].alerts[].evaluable", "true or false", "False: the factor exceeds 1 / (1 - target), so it can never fire."),
-    Entry("objectives[].alerts[].fired_ratio", "ratio", "Share of replications in which it fired; null if not evaluable."),
+    Entry(
+        "objectives[].alerts[].evaluable",
+        "true or false",
+        "False: the factor exceeds 1 / (1 - target), so it can never fire.",
+    ),
+    Entry(
+        "objectives[].alerts[].fired_ratio",
+        "ratio",
+        "Share of replications in which it fired; null if not evaluable.",
+    ),
     Entry("objectives[].alerts[].fired_at_s", "list of s", "When it began to fire in the first replication."),
     Entry("objectives[].series.t_s", "list of s", "Sample times."),
     Entry(
-        "objectives[].series.good", "list", "What turned good since the sample before, mean over replications."
+        "objectives[].series.good",
+        "list",
+        "What turned good since the sample before, mean over replications.",
     ),
     Entry(
         "objectives[].series.bad",
         "list",
-        "What turned bad since then. An instance turns good when it completes, bad at the earlier of its loss and its"
+        "What turned bad since then. An instance turns good when it completes, bad at the earlier of its loss"
+        " and its"
         " intended time + `within`.",
     ),
 )
 
 FLOWS = (
     Entry("flows.*.started", "EST", "Instances whose intended publish time is at or after the warm-up."),
-    Entry("flows.*.completed", "EST", "Of these: no message that matters is left, at least one reached `to`."),
+    Entry(
+        "flows.*.completed", "EST", "Of these: no message that matters is left, at least one reached `to`."
+    ),
     Entry("flows.*.completed_elsewhere", "EST", "Ended well without reaching `to`: a branch not taken."),
     Entry("flows.*.dead_lettered", "EST", "Lost at least one message that matters to a dead letter."),
     Entry("flows.*.dropped", "EST", "Lost one otherwise: rejected, expired, dropped or shed."),
@@ -107,7 +137,8 @@ FLOWS = (
     Entry(
         "flows.*.where_time_goes_s.slowest_1%.*",
         "EST",
-        "The same of the slowest 1% of the completed. Of the latency bucket (at most 6% wide) where this share begins,"
+        "The same of the slowest 1% of the completed. Of the latency bucket (at most 6% wide) where this"
+        " share begins,"
         " its instances' mean counts in proportion.",
     ),
 )
@@ -115,7 +146,11 @@ FLOWS = (
 SERVICES = (
     Entry("services.*.attempts", "EST", "Attempts begun: a slot took the message."),
     Entry("services.*.succeeded", "EST", "Attempts that ended well."),
-    Entry("services.*.failed", "EST", "Attempts that failed, time-outs included; failed = retried + dead_lettered."),
+    Entry(
+        "services.*.failed",
+        "EST",
+        "Attempts that failed, time-outs included; failed = retried + dead_lettered.",
+    ),
     Entry("services.*.timed_out", "EST", "Of the failed: by time-out."),
     Entry("services.*.lost", "EST", "Attempts lost with their instance."),
     Entry("services.*.retried", "EST", "Failures that are followed by another attempt."),
@@ -155,16 +190,21 @@ TOPICS = (
     Entry(
         "topics.*.consumers.*.lag",
         "STAT",
-        "Published to this group and not settled, over time: delayed + waiting + backing off + in work. Mean and maximum"
+        "Published to this group and not settled, over time: delayed + waiting + backing off + in work. Mean"
+        " and maximum"
         " are exact, quantiles those of the samples.",
     ),
     Entry("topics.*.consumers.*.waiting", "STAT", "Visible and not taken, over time, measured alike."),
     Entry(
-        "topics.*.consumers.*.age_s", "STAT", "Time since the oldest of the lag was published, 0 without any; of samples."
+        "topics.*.consumers.*.age_s",
+        "STAT",
+        "Time since the oldest of the lag was published, 0 without any; of samples.",
     ),
     Entry("topics.*.consumers.*.event_lag_s", "STAT", "Published to first taken, per message."),
     Entry(
-        "topics.*.consumers.*.partition_lag_max", "STAT", "Lag of the partition that has most, of samples; null for a queue."
+        "topics.*.consumers.*.partition_lag_max",
+        "STAT",
+        "Lag of the partition that has most, of samples; null for a queue.",
     ),
     Entry("topics.*.consumers.*.series.t_s", "list of s", "Sample times."),
     Entry("topics.*.consumers.*.series.lag", "list", "Lag, mean over replications."),
@@ -173,28 +213,37 @@ TOPICS = (
 )
 
 FAULTS = (
-    Entry("faults[].name", "text", "As declared; one entry per occurrence that begins before the end of the run."),
+    Entry(
+        "faults[].name",
+        "text",
+        "As declared; one entry per occurrence that begins before the end of the run.",
+    ),
     Entry("faults[].start_s", "s", "Start of the occurrence."),
     Entry("faults[].end_s", "s", "Its end, active in [start, end)."),
     Entry(
         "faults[].peak_lag",
         "EST",
-        "Largest sampled lag from the start to the recovery, or else the end of the run, summed over the lines that feed"
+        "Largest sampled lag from the start to the recovery, or else the end of the run, summed over the"
+        " lines that feed"
         " the target: a service's own lines; of a topic or a producer, the lines of its consumers.",
     ),
     Entry(
         "faults[].recovered_after_s",
         "EST",
-        "From the end of the fault to the first sample after it with a lag of at most its normal maximum: that between the"
-        " warm-up, or the end of the fault before, and the start (of several that overlap, of the first). Mean of the"
-        " replications that recover; null when none does. A fault before which nothing was measured is compared with the"
+        "From the end of the fault to the first sample after it with a lag of at most its normal maximum:"
+        " that between the"
+        " warm-up, or the end of the fault before, and the start (of several that overlap, of the first)."
+        " Mean of the"
+        " replications that recover; null when none does. A fault before which nothing was measured is"
+        " compared with the"
         " time before the warm-up, one at 0 with an empty system.",
     ),
     Entry("faults[].recovered_ratio", "ratio", "Share of replications that recover."),
     Entry(
         "faults[].bad",
         "EST",
-        "Instances that turned bad between the start and the recovery, or else the end of the run, summed over all"
+        "Instances that turned bad between the start and the recovery, or else the end of the run, summed"
+        " over all"
         " latency and success objectives; null without one.",
     ),
 )
@@ -212,36 +261,46 @@ INTRODUCTION = """\
 
 <!-- generated by `python -m slosim.report.reference`; edit src/slosim/report/reference.py -->
 
-`slosim run X.yaml --json report.json` writes this. The text report shows these numbers and no others. Names carry
-units: `_s` seconds, `_per_s` per second, `_ratio` 0 to 1. Undefined values are null. No wall time and no machine is
-in it: the same inputs give the same bytes. `docs/report.schema.json` is its JSON Schema.
+`slosim run X.yaml --json report.json` writes this. The text report shows these numbers and no others. Names
+carry units: `_s` seconds, `_per_s` per second, `_ratio` 0 to 1. Undefined values are null. No wall time and
+no machine is in it: the same inputs give the same bytes. `docs/report.schema.json` is its JSON Schema.
 
-Flow numbers cover the instances started at or after the warm-up, everything else counts what happens at or after it.
+Flow numbers cover the instances started at or after the warm-up, everything else counts what happens at or
+after it.
 
 ## EST: an estimate
 
 `{"value": …, "low": …, "high": …}`: pooled over all replications, with its 95% confidence interval.
 
-- Counts are means per replication. Ratios and means are ratios of sums over all replications. Quantiles are those of
+- Counts are means per replication. Ratios and means are ratios of sums over all replications. Quantiles are
+those of
   the summed histograms.
-- The interval is the delete-one jackknife with Student's t: with the estimate e of all n replications and e₋ᵢ of all
-  but the i-th, the pseudo-values are n·e - (n - 1)·e₋ᵢ, and the interval is e ∓ t(0.975, n - 1) · sd / √n. For a mean
-  this is the ordinary t interval. Quantiles are interpolated inside their bucket for this, and for nothing else.
-- With one replication there is no interval, `low` and `high` are null; so they are when leaving out one replication
+- The interval is the delete-one jackknife with Student's t: with the estimate e of all n replications and e₋ᵢ
+of all
+  but the i-th, the pseudo-values are n·e - (n - 1)·e₋ᵢ, and the interval is e ∓ t(0.975, n - 1) · sd / √n.
+  For a mean this is the ordinary t interval. Quantiles are interpolated inside their bucket for this, and for
+  nothing else.
+- With one replication there is no interval, `low` and `high` are null; so they are when leaving out one
+replication
   leaves nothing.
-- A share without a single bad instance (sample) among n has `low` = 1 - 3/n (the rule of three), `high` = 1, also with
+- A share without a single bad instance (sample) among n has `low` = 1 - 3/n (the rule of three), `high` = 1,
+also with
   one replication. Samples of one run resemble each other, so for lag and age this is a hopeful bound.
-- A bound outside the range of its quantity (below 0, above 1 for a share) is moved to the end of the range. Values are
-  never moved or rounded, and budgets follow from the indicator as they are: a remaining budget may be negative.
+- A bound outside the range of its quantity (below 0, above 1 for a share) is moved to the end of the range.
+Values are
+  never moved or rounded, and budgets follow from the indicator as they are: a remaining budget may be
+  negative.
 
 ## STAT: a distribution
 
 `{"count": n, "mean": EST, "p50": EST, "p90": EST, "p95": EST, "p99": EST, "p99.9": EST, "max": number,
 "histogram": {"upper": […], "count": […]}}`, null where nothing was recorded.
 
-- Count and histogram are pooled over all replications; only filled buckets are listed, by their upper edge. A bucket
+- Count and histogram are pooled over all replications; only filled buckets are listed, by their upper edge. A
+bucket
   is at most 1/128 wide relative to its lower edge; the lowest (upper edge 2⁻³⁰) holds what is zero.
-- A quantile is the smallest bucket's middle with at least that share at or below it: within 0.4%. Whole numbers
+- A quantile is the smallest bucket's middle with at least that share at or below it: within 0.4%. Whole
+numbers
   (messages) below 256 are exact. The mean and the maximum are exact.
 
 ## Series
@@ -276,13 +335,17 @@ def _section(title: str, entries: tuple[Entry, ...], notes: str) -> str:
 
 def _alerts() -> str:
     rows = [
-        f"| {rule.severity} | {rule.factor:g} | {clock(rule.long_s)} | {clock(rule.short_s)} |\n" for rule in WORKBOOK_RULES
+        f"| {rule.severity} | {rule.factor:g} | {clock(rule.long_s)} | {clock(rule.short_s)} |\n"
+        for rule in WORKBOOK_RULES
     ]
     return (
-        "Alerts for a window of 30d; for another the windows are scaled and the factors are kept (The Site Reliability"
+        "Alerts for a window of 30d; for another the windows are scaled and the factors are kept (The Site"
+        " Reliability"
         " Workbook, chapter 5):\n\n| severity | burn rate above | long | short |\n|---|---|---|---|\n"
-        f"{''.join(rows)}\nThey are evaluated at each sample t over (t - w, t], both windows at once. The time before the"
-        " warm-up counts as healthy at the run's mean rate. Between two samples counts are taken as evenly spread. With a"
+        f"{''.join(rows)}\nThey are evaluated at each sample t over (t - w, t], both windows at once. The"
+        " time before the"
+        " warm-up counts as healthy at the run's mean rate. Between two samples counts are taken as evenly"
+        " spread. With a"
         " target of 100% every bad one exceeds.\n"
     )
 

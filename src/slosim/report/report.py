@@ -95,7 +95,7 @@ def view(value: Any) -> Any:
 
 
 class Report(View):
-    """What a run has shown: `.verdict`, `.objectives`, `.flows`, `.services`, `.topics`, `.faults`, `.findings`.
+    """What a run has shown: `.verdict`, `.objectives`, `.flows`, `.services`, `.topics`, `.faults` and so on.
 
     data      the report as data, as in JSON; everything else here is a way to look at it
     complete  False when the run was stopped before its time; `stopped` says why
@@ -103,7 +103,9 @@ class Report(View):
 
     def __init__(self, data: dict[str, Any]) -> None:
         if data.get("format") != FORMAT:
-            raise ValueError(f"not a report of this version: format is {data.get('format')!r}, expected {FORMAT!r}")
+            raise ValueError(
+                f"not a report of this version: format is {data.get('format')!r}, expected {FORMAT!r}"
+            )
         super().__init__(data)
 
     @property
@@ -156,7 +158,10 @@ class Report(View):
 
 
 def build_report(
-    scenario: Any, measurements: Sequence[Measurements], stopped: str | None = None, version: str | None = None
+    scenario: Any,
+    measurements: Sequence[Measurements],
+    stopped: str | None = None,
+    version: str | None = None,
 ) -> Report:
     """Judge the measurements of a scenario.
 

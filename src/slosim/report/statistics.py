@@ -44,7 +44,9 @@ def stat_of_samples(samples: Sequence[np.ndarray], whole: bool = False) -> dict:
 
 def stat_over_time(averages: Sequence[TimeAverage], measurements: Sequence[Measurements]) -> dict:
     """STAT of a whole number over time: mean and maximum exact, quantiles those of the samples."""
-    samples = [average.samples[measured_samples(one)] for average, one in zip(averages, measurements, strict=True)]
+    samples = [
+        average.samples[measured_samples(one)] for average, one in zip(averages, measurements, strict=True)
+    ]
     pooled = Pooled.of([Histogram.of(values) for values in samples], whole=True)
     mean = intervals.of_ratio([average.integral for average in averages], measured_seconds(measurements))
     return _stat(pooled, mean, max(average.maximum for average in averages))
@@ -62,7 +64,7 @@ def _stat(pooled: Pooled, mean: Estimate, maximum: float | None) -> dict:
 
 
 def mean_series(series: Sequence[np.ndarray]) -> list[float]:
-    """Mean over replications sample by sample; a replication that was stopped early counts as far as it came."""
+    """Mean over replications sample by sample; one that was stopped counts as far as it came."""
     longest = max(len(one) for one in series)
     if all(len(one) == longest for one in series):
         return np.mean(np.asarray(series, dtype=np.float64), axis=0).tolist()

@@ -1,7 +1,7 @@
-"""The report for people, in plain text: verdict first, then why, then the numbers, then how far to trust them.
+"""The report for people, in plain text: verdict first, then why, then the numbers.
 
-It is made from the report's data alone (the JSON), so it can be printed again from a saved report, and it cannot
-disagree with it.
+It is made from the report's data alone (the JSON), so it can be printed again from a saved report, and it
+cannot disagree with it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,18 @@ from typing import Any
 from slosim.report import plots
 from slosim.report.layout import Column, clean, cut, finish, pad, paint, paragraph, table, width_of
 from slosim.report.objectives import MET, MISSED, NO_OBJECTIVES, UNDECIDED
-from slosim.report.units import NOTHING, clock, count, duration, exact_share, plural, share, share_decimals, short, three_digits
+from slosim.report.units import (
+    NOTHING,
+    clock,
+    count,
+    duration,
+    exact_share,
+    plural,
+    share,
+    share_decimals,
+    short,
+    three_digits,
+)
 
 NARROWEST = 72
 LOW_LINE = 0.05
@@ -53,7 +64,11 @@ def text_of(data: dict[str, Any], width: int = 100, colour: bool = False, source
 
 def _title(text: str, note: str = "", width: int = 100) -> str:
     """A heading, with a note in the same line as far as there is room."""
-    return f"{paint(text, 'bold')}  {paint(cut(note, width - width_of(text) - 2), 'dim')}" if note else paint(text, "bold")
+    return (
+        f"{paint(text, 'bold')}  {paint(cut(note, width - width_of(text) - 2), 'dim')}"
+        if note
+        else paint(text, "bold")
+    )
 
 
 # Verdict, objectives, alerts, findings
@@ -66,12 +81,18 @@ def _headline(data: dict, width: int) -> list[str]:
     style = STYLES[data["verdict"]]
     lines = [paint(line, style) for line in wrapped]
     if "stopped" in run:
-        lines += paragraph(f"Stopped early, at {clock(run['ended_s'])}: {clean(run['stopped'])}. Partial numbers follow.", width)
+        lines += paragraph(
+            f"Stopped early, at {clock(run['ended_s'])}: {clean(run['stopped'])}. Partial numbers follow.",
+            width,
+        )
     description = clean(scenario["resolved"].get("description") or "")
     if description:
         lines += paragraph(description, width)
     warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
-    lines.append(f"{plural(run['replications'], 'replication')} of {clock(run['duration_s'])}{warmup}, seed {run['seed']}")
+    lines.append(
+        f"{plural(run['replications'], 'replication')} of {clock(run['duration_s'])}{warmup}, seed"
+        f" {run['seed']}"
+    )
     return lines
 
 
@@ -80,7 +101,8 @@ def _verdict_sentence(data: dict) -> str:
     if verdict == NO_OBJECTIVES:
         return "NO OBJECTIVES. Nothing is promised, so nothing is judged."
     if verdict == MET:
-        return f"MET. {'The objective is' if len(objectives) == 1 else f'All {len(objectives)} objectives are'} met."
+        whole = "The objective is" if len(objectives) == 1 else f"All {len(objectives)} objectives are"
+        return f"MET. {whole} met."
     decisive = [one for one in objectives if one["verdict"] == verdict]
     named = "; ".join(_reached(one) for one in decisive)
     return f"{verdict.upper()}. {len(decisive)} of {plural(len(objectives), 'objective')} {verdict}: {named}."
@@ -106,7 +128,11 @@ def _objectives(data: dict, width: int) -> list[str]:
         Column("measured", [share(one["sli_ratio"]["value"], _decimals(one)) for one in objectives]),
         Column("95% interval", [_interval(one) for one in objectives], keep=2),
         Column("burn rate", [_times(one["error_budget"]["burn_rate"]["value"]) for one in objectives]),
-        Column(budget, [share(one["error_budget"]["consumed_of_window_ratio"]["value"]) for one in objectives], keep=1),
+        Column(
+            budget,
+            [share(one["error_budget"]["consumed_of_window_ratio"]["value"]) for one in objectives],
+            keep=1,
+        ),
     ]
     header, *rows = table(columns, width)
     lines = [_title("OBJECTIVES"), header]
@@ -118,7 +144,12 @@ def _objectives(data: dict, width: int) -> list[str]:
 def _promise(objective: dict, data: dict) -> str:
     """What is promised, in words: `fulfilment within 30s`."""
     declared = next(
-        (one for one in data["scenario"]["resolved"].get("objectives", []) if one["name"] == objective["name"]), {}
+        (
+            one
+            for one in data["scenario"]["resolved"].get("objectives", [])
+            if one["name"] == objective["name"]
+        ),
+        {},
     )
     subject = clean(declared.get("flow") or declared.get("topic") or "")
     match objective["kind"]:
@@ -176,7 +207,10 @@ def _alerts(data: dict, width: int) -> list[str]:
         Column("alert", [_severity(alert) for _, alert in fired], "<"),
         Column("over", [f"{clock(alert['long_s'])}, {clock(alert['short_s'])}" for _, alert in fired], "<"),
         Column("fires in", [share(alert["fired_ratio"], 0) for _, alert in fired]),
-        Column("first at", [clock(alert["fired_at_s"][0]) if alert["fired_at_s"] else NOTHING for _, alert in fired]),
+        Column(
+            "first at",
+            [clock(alert["fired_at_s"][0]) if alert["fired_at_s"] else NOTHING for _, alert in fired],
+        ),
         Column("which is", [_after_fault(alert, data) for _, alert in fired], "<", keep=1),
     ]
     return [_title("ALERTS", rest, width), *table(columns, width)]
@@ -184,18 +218,26 @@ def _alerts(data: dict, width: int) -> list[str]:
 
 def _severity(alert: dict) -> str:
     """`page 14.4x`: severity and the burn rate that both windows must exceed."""
-    return paint(f"{alert['severity']} {alert['burn_rate']:g}x", "red" if alert["severity"] == "page" else "yellow")
+    return paint(
+        f"{alert['severity']} {alert['burn_rate']:g}x", "red" if alert["severity"] == "page" else "yellow"
+    )
 
 
 def _after_fault(alert: dict, data: dict) -> str:
-    begun = [fault for fault in data["faults"] if alert["fired_at_s"] and fault["start_s"] <= alert["fired_at_s"][0]]
+    begun = [
+        fault
+        for fault in data["faults"]
+        if alert["fired_at_s"] and fault["start_s"] <= alert["fired_at_s"][0]
+    ]
     if not begun:
         return ""
     return f"{duration(alert['fired_at_s'][0] - begun[-1]['start_s'])} after {clean(begun[-1]['name'])}"
 
 
 def _findings(data: dict, width: int) -> list[str]:
-    findings = [finding for finding in data["findings"] if finding["rule"] != "alert_fired"]  # the table says it
+    findings = [
+        finding for finding in data["findings"] if finding["rule"] != "alert_fired"
+    ]  # the table says it
     lines = [_title("FINDINGS")] if findings else []
     for finding in findings:
         mark = paint("!", "red") if finding["rule"] in SEVERE else paint("·", "dim")
@@ -209,7 +251,8 @@ def _findings(data: dict, width: int) -> list[str]:
 def _flow(name: str, flow: dict, data: dict, width: int) -> list[str]:
     declared = data["scenario"]["resolved"].get("flows", {}).get(name, {})
     to = declared.get("to", "")
-    route = f"{declared.get('from', '')} → {to if isinstance(to, str) else ', '.join(to)}" if declared else ""
+    ends = to if isinstance(to, str) else ", ".join(to)
+    route = f"{declared.get('from', '')} → {ends}" if declared else ""
     started = flow["started"]["value"]
     lines = [_title(f"FLOW {clean(name)}", f"{clean(route)}, {count(started)} started per run", width)]
     if not started:
@@ -242,7 +285,9 @@ def _distributions(title: str, rows: Sequence[tuple[str, dict]], width: int) -> 
             if with_interval:
                 column.append("" if key == "max" else _half_width(number))
     columns = [Column(title, labels, "<")]
-    columns += [Column(key, column, keep=1 if key in ("p90", "p99.9") else 0) for key, column in cells.items()]
+    columns += [
+        Column(key, column, keep=1 if key in ("p90", "p99.9") else 0) for key, column in cells.items()
+    ]
     return table(columns, width, gap=3)
 
 
@@ -259,7 +304,8 @@ def _where_time_goes(parts: dict, width: int) -> list[str]:
     shown = [
         part
         for part in mean
-        if (mean[part]["value"] or 0) >= 0.005 * total_mean or (slowest[part]["value"] or 0) >= 0.005 * total_slowest
+        if (mean[part]["value"] or 0) >= 0.005 * total_mean
+        or (slowest[part]["value"] or 0) >= 0.005 * total_slowest
     ]
     room = max(6, (width - max(len("where the time goes"), *map(width_of, shown)) - 2 * 19) // 2)
     columns = [Column("where the time goes", [clean(part) for part in shown], "<")]
@@ -294,9 +340,16 @@ def _services(data: dict, width: int) -> list[str]:
         Column("p99", [duration(one["service_s"]["p99"]["value"]) for one in numbers], keep=3),
         Column("sojourn p50", [duration(one["sojourn_s"]["p50"]["value"]) for one in numbers], keep=1),
         Column("p99", [duration(one["sojourn_s"]["p99"]["value"]) for one in numbers], keep=1),
-        Column("cost", ["" if one["cost"]["value"] is None else f"{one['cost']['value']:.2f}" for one in numbers], keep=2),
+        Column(
+            "cost",
+            ["" if one["cost"]["value"] is None else f"{one['cost']['value']:.2f}" for one in numbers],
+            keep=2,
+        ),
     ]
-    return [_title("SERVICES", "wait: per attempt; sojourn: first visible to settled", width), *table(columns, width)]
+    return [
+        _title("SERVICES", "wait: per attempt; sojourn: first visible to settled", width),
+        *table(columns, width),
+    ]
 
 
 def _slots(service: dict) -> str:
@@ -326,7 +379,9 @@ def _failures(data: dict, width: int) -> list[str]:
     ]
     for key in ("timed_out", "lost", "retried", "dead_lettered", "duplicates"):
         values = [one[key]["value"] for one in rows.values()]
-        columns.append(Column(key.replace("_", " "), [short(value) if any(values) else "" for value in values], keep=1))
+        columns.append(
+            Column(key.replace("_", " "), [short(value) if any(values) else "" for value in values], keep=1)
+        )
     return [_title("FAILURES AND RETRIES", "per run", width), *table(columns, width)]
 
 
@@ -353,7 +408,11 @@ def _lines(data: dict, width: int) -> list[str]:
             Column("lag mean", [short(line["lag"]["mean"]["value"]) for _, _, line in rows]),
             Column("p99", [short(line["lag"]["p99"]["value"]) for _, _, line in rows]),
             Column("max", [short(line["lag"]["max"]) for _, _, line in rows]),
-            Column("end", [short(sum(one["value"] for one in line["at_end"].values())) for _, _, line in rows], keep=1),
+            Column(
+                "end",
+                [short(sum(one["value"] for one in line["at_end"].values())) for _, _, line in rows],
+                keep=1,
+            ),
             Column("waiting mean", [short(line["waiting"]["mean"]["value"]) for _, _, line in rows], keep=1),
             Column("max", [short(line["waiting"]["max"]) for _, _, line in rows], keep=1),
             Column("age p99", [duration(line["age_s"]["p99"]["value"]) for _, _, line in rows], keep=2),
@@ -362,7 +421,8 @@ def _lines(data: dict, width: int) -> list[str]:
         note = "messages per run; lag: published and not settled, waiting: visible and not taken"
         lines = [_title("TOPICS", note, width), *table(columns, width)]
     resting = [
-        f"{clean(name)} {count(entry['resting']['value'])} (of {count(entry['published']['value'])} published)"
+        f"{clean(name)} {count(entry['resting']['value'])} (of {count(entry['published']['value'])}"
+        " published)"
         for name, entry in data["topics"].items()
         if not entry["consumers"]
     ]
@@ -394,7 +454,13 @@ def _backlog(data: dict, width: int) -> list[str]:
     run = data["run"]
     end, columns = run["duration_s"], width - plots.GUTTER
     highest = max(line["lag"]["max"] for _, _, line in rows)
-    lines = [_title("LAG OVER TIME", "░ published and not settled, █ of these waiting; mean over replications, peaks kept", width)]
+    lines = [
+        _title(
+            "LAG OVER TIME",
+            "░ published and not settled, █ of these waiting; mean over replications, peaks kept",
+            width,
+        )
+    ]
     for label, _, line in rows:
         series = line["series"]
         lag = plots.column_maxima(series["t_s"], series["lag"], end, columns)
@@ -405,7 +471,8 @@ def _backlog(data: dict, width: int) -> list[str]:
     lines += plots.time_axis(end, run["warmup_s"], columns)
     marked = data["faults"][:8]
     lines += [
-        paint(plots.span_marks(one["start_s"], one["end_s"], end, columns, clean(one["name"])), "red") for one in marked
+        paint(plots.span_marks(one["start_s"], one["end_s"], end, columns, clean(one["name"])), "red")
+        for one in marked
     ]
     if len(data["faults"]) > len(marked):
         lines.append(f"{'':{plots.GUTTER}}and {len(data['faults']) - len(marked)} more faults")
@@ -413,7 +480,9 @@ def _backlog(data: dict, width: int) -> list[str]:
 
 
 def _event_lag(data: dict, width: int) -> list[str]:
-    rows = [(label, line["event_lag_s"]) for label, _, line in _line_rows(data) if line["event_lag_s"]["count"]]
+    rows = [
+        (label, line["event_lag_s"]) for label, _, line in _line_rows(data) if line["event_lag_s"]["count"]
+    ]
     if not rows:
         return []
     least, most = _decades(rows)
@@ -440,12 +509,16 @@ def _at_once_ratio(stat: dict) -> float:
 
 
 def _decades(rows: Sequence[tuple[str, dict]]) -> tuple[int, int]:
-    """Powers of ten around nearly all positive values of these distributions; at least one decade, at most eight."""
+    """Powers of ten around nearly all positive values; at least one decade, at most eight."""
     largest = max(stat["max"] for _, stat in rows)
     most = math.ceil(math.log10(largest)) if largest > 0 else 0
     lowest = most - 1
     for _, stat in rows:
-        positive = [(u, c) for u, c in zip(stat["histogram"]["upper"], stat["histogram"]["count"], strict=True) if u > 2e-9]
+        positive = [
+            (u, c)
+            for u, c in zip(stat["histogram"]["upper"], stat["histogram"]["count"], strict=True)
+            if u > 2e-9
+        ]
         enough, seen = 0.01 * sum(c for _, c in positive), 0
         for upper, number in positive:
             seen += number
@@ -456,7 +529,11 @@ def _decades(rows: Sequence[tuple[str, dict]]) -> tuple[int, int]:
 
 
 def _density(stat: dict, least: int, most: int, columns: int) -> str:
-    positive = [(u, c) for u, c in zip(stat["histogram"]["upper"], stat["histogram"]["count"], strict=True) if u > 2e-9]
+    positive = [
+        (u, c)
+        for u, c in zip(stat["histogram"]["upper"], stat["histogram"]["count"], strict=True)
+        if u > 2e-9
+    ]
     positions = [(math.log10(upper) - least) / (most - least) for upper, _ in positive]
     return plots.density(positions, [number for _, number in positive], columns)
 
@@ -518,12 +595,18 @@ def _footer(data: dict, width: int, source: str | None) -> list[str]:
         else "One replication: no intervals."
     )
     assumptions = (
-        f"Flow numbers cover instances started from {warmup} on, everything else counts what happens from then on. Latency"
-        " counts from the intended publish time. Counts are means per replication. Percentiles are within 0.5%."
+        f"Flow numbers cover instances started from {warmup} on, everything else counts what happens from"
+        " then on. Latency"
+        " counts from the intended publish time. Counts are means per replication. Percentiles are within"
+        " 0.5%."
         f" {intervals}"
     )
     again = (
-        f"slosim {run['version']}, scenario {data['scenario']['digest'][:12]}; again: slosim run {source or 'SCENARIO.yaml'}"
+        f"slosim {run['version']}, scenario {data['scenario']['digest'][:12]}; again: slosim run"
+        f" {source or 'SCENARIO.yaml'}"
         f" --seed {run['seed']} --replications {run['replications']}"
     )
-    return [*(paint(line, "dim") for line in paragraph(assumptions, width)), *(paint(line, "dim") for line in paragraph(again, width))]
+    return [
+        *(paint(line, "dim") for line in paragraph(assumptions, width)),
+        *(paint(line, "dim") for line in paragraph(again, width)),
+    ]

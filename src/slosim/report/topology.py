@@ -7,17 +7,21 @@ from typing import Any
 
 def emitted_topics(service: Any) -> tuple[str, ...]:
     """Topics that a service's success may publish to."""
-    return tuple(dict.fromkeys([emit.topic for emit in service.emits] + [choice.topic for choice in service.choose]))
+    return tuple(
+        dict.fromkeys([emit.topic for emit in service.emits] + [choice.topic for choice in service.choose])
+    )
 
 
 def useful_slots(scenario: Any, name: str, instances: int | None = None) -> int | None:
-    """Attempts that a service can have running at once, with its own or another number of instances; None: any.
+    """Attempts that a service can have running at once; None: any number.
+
+    instances: another number of them than the scenario's.
 
     A partition of a log has at most one message in work and belongs to one instance (range assignment: the
     first ones get one more), so slots beyond an instance's partitions are never used.
     """
     service = scenario.services[name]
-    instances = service.instances if instances is None else instances
+    instances = int(service.instances if instances is None else instances)
     partitions = [scenario.topics[topic].partitions for topic in service.consumes]
     if None in partitions:
         return None if service.concurrency is None else instances * service.concurrency
@@ -35,7 +39,7 @@ def partitions_of(scenario: Any, name: str) -> int | None:
 
 
 def blocking_edges(scenario: Any) -> dict[str, dict[str, str]]:
-    """For each service the services that it can be blocked by, with the full topic: {publisher: {consumer: topic}}."""
+    """Which services can block which, and by which full topic: {publisher: {consumer: topic}}."""
     edges: dict[str, dict[str, str]] = {name: {} for name in scenario.services}
     for name, service in scenario.services.items():
         for topic in emitted_topics(service):

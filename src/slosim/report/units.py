@@ -8,7 +8,13 @@ from decimal import Decimal
 NOTHING = "–"
 """Shown for an undefined number."""
 
-_DURATIONS = ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms"), (120.0, 1.0, "s"), (7_200.0, 1 / 60, "min"), (172_800.0, 1 / 3_600, "h"))
+_DURATIONS = (
+    (1e-3, 1e6, "µs"),
+    (1.0, 1e3, "ms"),
+    (120.0, 1.0, "s"),
+    (7_200.0, 1 / 60, "min"),
+    (172_800.0, 1 / 3_600, "h"),
+)
 
 
 def three_digits(number: float) -> str:
@@ -36,7 +42,7 @@ def duration(seconds: float | None) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A point in time of the run, or a round length of time, in the language's notation: 0s, 45s, 1h30m, 30m7.2s."""
+    """A point in time, or a round length of time, in the language's notation: 0s, 45s, 30m7.2s."""
     whole, parts = seconds, []
     for unit, name in ((86_400, "d"), (3_600, "h"), (60, "m")):
         count = int(whole // unit)
@@ -74,7 +80,7 @@ def short(number: float | None) -> str:
 
 
 def share(ratio: float | None, decimals: int | None = None) -> str:
-    """A ratio in percent; without `decimals` with two digits of what is missing from 0% or 100%, at least one."""
+    """A ratio in percent; without `decimals`, two digits of its distance to 0% or 100%."""
     if ratio is None:
         return NOTHING
     if decimals is None:

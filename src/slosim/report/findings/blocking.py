@@ -25,9 +25,11 @@ def deadlock(evidence: Evidence) -> Iterator[Finding]:
     ]
     yield Finding(
         f"services.{cycle[0]}",
-        f"deadlock: {' → '.join([*cycle, cycle[0]])}. Each waits to publish into a full topic that only the next can"
+        f"deadlock: {' → '.join([*cycle, cycle[0]])}. Each waits to publish into a full topic that only the"
+        " next can"
         f" drain ({enumeration(held)}), since {clock(_stuck_since(one, cycle[0]))}, in"
-        f" {share(len(found) / evidence.replications)} of the replications. Nothing in this cycle moves again; a larger"
+        f" {share(len(found) / evidence.replications)} of the replications. Nothing in this cycle moves"
+        " again; a larger"
         " capacity only delays it, `when_full: reject` or a cycle that loses messages ends it.",
     )
 
@@ -66,14 +68,18 @@ def back_pressure(evidence: Evidence) -> Iterator[Finding]:
             of = "" if slots is None else f" of {slots}"
             yield Finding(
                 f"services.{name}",
-                f"{name} ends the run with {count(blocked)}{of} slots held by finished messages that wait for room in"
+                f"{name} ends the run with {count(blocked)}{of} slots held by finished messages that wait for"
+                " room in"
                 f" {enumeration(topics)}: it is slowed down by what comes after it.",
             )
     for topic in evidence.measurements[0].topics:
-        held = sum(one.topics[topic].held_back_at_end for one in evidence.measurements) / evidence.replications
+        held = (
+            sum(one.topics[topic].held_back_at_end for one in evidence.measurements) / evidence.replications
+        )
         if held >= 1:
             yield Finding(
                 f"topics.{topic}",
-                f"the full topic {topic} holds back {count(held)} publishes at the end of the run; they wait at their"
+                f"the full topic {topic} holds back {count(held)} publishes at the end of the run; they wait"
+                " at their"
                 " producers, and their latency counts from the time when they were meant to be published.",
             )

@@ -1,4 +1,4 @@
-"""What a rule may look at: the scenario, the reported numbers and, for a few things that are not in them, the measurements."""
+"""What a rule may look at: the scenario, the reported numbers and, for what they lack, the measurements."""
 
 from __future__ import annotations
 

@@ -23,11 +23,19 @@ def _text(evidence: Evidence, entry: dict, occurrence: Occurrence) -> str:
     label = f"'{entry['name']}' ({clock(entry['start_s'])} to {clock(entry['end_s'])})"
     peak = count(entry["peak_lag"]["value"])
     if entry["end_s"] >= ended:
-        return f"{label} lasts to the end of the run at {clock(ended)}, so recovery cannot be seen; the lag reaches {peak}."
+        return (
+            f"{label} lasts to the end of the run at {clock(ended)}, so recovery cannot be seen;"
+            f" the lag reaches {peak}."
+        )
     topics = ", ".join(dict.fromkeys(topic for topic, _ in occurrence.lines))
     at_end = sum(evidence.lag_at_end(topic, service) for topic, service in occurrence.lines)
-    whom = "never" if entry["recovered_ratio"] == 0 else f"in only {share(entry['recovered_ratio'])} of the replications"
+    whom = (
+        "never"
+        if entry["recovered_ratio"] == 0
+        else f"in only {share(entry['recovered_ratio'])} of the replications"
+    )
     return (
-        f"the lag of {topics} {whom} comes back after {label}: it peaks at {peak} and is still {count(at_end)}"
+        f"the lag of {topics} {whom} comes back after {label}: it peaks at {peak} and is still"
+        f" {count(at_end)}"
         f" at the end of the run, {duration(ended - entry['end_s'])} after the fault."
     )

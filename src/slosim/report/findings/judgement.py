@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from slosim.measure.intervals import RULE_OF_THREE
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.objectives import MISSED, UNDECIDED
-from slosim.report.units import clock, count, duration, exact_share, plural, share, share_decimals, three_digits
+from slosim.report.units import (
+    clock,
+    count,
+    duration,
+    exact_share,
+    plural,
+    share,
+    share_decimals,
+    three_digits,
+)
 
 MOST_REPLICATIONS = 10_000
 """Beyond this the honest advice is that the value is too close to the target to tell."""
@@ -20,7 +29,8 @@ def nothing_counted(evidence: Evidence) -> Iterator[Finding]:
             what = "sample" if objective["kind"] in ("lag", "age") else "finished instance"
             yield Finding(
                 _subject(objective),
-                f"'{objective['name']}' is undecided because nothing was counted: 0 good and 0 bad {what}s in the"
+                f"'{objective['name']}' is undecided because nothing was counted: 0 good and 0 bad {what}s in"
+                " the"
                 f" {duration(evidence.seconds)} after the warm-up.",
             )
 
@@ -36,11 +46,13 @@ def _undecided_text(evidence: Evidence, objective: dict) -> str:
     sli, target = objective["sli_ratio"], objective["target_ratio"]
     decimals = max(share_decimals(value) for value in (sli["value"], sli["low"], target))
     interval = f"{share(sli['low'], decimals)} to {share(sli['high'], decimals)}"
-    text = f"'{objective['name']}' is undecided: {share(sli['value'], decimals)} ({interval}) against {exact_share(target)}."
+    measured = f"{share(sli['value'], decimals)} ({interval})"
+    text = f"'{objective['name']}' is undecided: {measured} against {exact_share(target)}."
     per_replication = objective["good"]["value"] + objective["bad"]["value"]
     if objective["bad"]["value"] == 0:
         n = per_replication * evidence.replications
-        text += f" {count(n)} without a single bad one show at best 1 - 3/{count(n)} = {share(sli['low'], decimals)};"
+        shown = share(sli["low"], decimals)
+        text += f" {count(n)} without a single bad one show at best 1 - 3/{count(n)} = {shown};"
         if target == 1:
             return f"{text} no finite run shows 100%."
         needed = math.ceil(RULE_OF_THREE / (1 - target) / per_replication)
@@ -49,16 +61,19 @@ def _undecided_text(evidence: Evidence, objective: dict) -> str:
     half_width = max(sli["high"] - sli["value"], sli["value"] - sli["low"])  # one side may end at 0% or 100%
     more = needed_replications(evidence.replications, half_width, distance) - evidence.replications
     if more > MOST_REPLICATIONS:
-        return f"{text} It lies too close to the target to be decided by {count(MOST_REPLICATIONS)} more replications."
+        return (
+            f"{text} It is too close to the target to be decided by {count(MOST_REPLICATIONS)} replications."
+        )
     return (
-        f"{text} If the value stays where it is, about {plural(more, 'more replication')} decide it (the interval"
+        f"{text} If the value stays where it is, about {plural(more, 'more replication')} decide it (the"
+        " interval"
         f" shrinks with the square root of their number: ±{three_digits(100 * half_width)} points now,"
         f" {three_digits(100 * distance)} needed)."
     )
 
 
 def needed_replications(replications: int, half_width: float, wanted: float) -> int:
-    """Replications for an interval of half width `wanted` by the square-root law; at least one more than now."""
+    """Replications for an interval of half width `wanted` by the square-root law, more than now."""
     if wanted <= 0 or half_width / wanted > 1e6:
         return 2**62
     return max(replications + 1, math.ceil(replications * (half_width / wanted) ** 2))
@@ -69,11 +84,17 @@ def silent(evidence: Evidence) -> Iterator[Finding]:
     for objective in evidence.content["objectives"]:
         pages = [alert for alert in objective["alerts"] if alert["severity"] == "page" and alert["evaluable"]]
         burn_rate = objective["error_budget"]["burn_rate"]["value"]
-        if objective["verdict"] == MISSED and pages and burn_rate and not any(alert["fired_ratio"] for alert in pages):
+        if (
+            objective["verdict"] == MISSED
+            and pages
+            and burn_rate
+            and not any(alert["fired_ratio"] for alert in pages)
+        ):
             quiet.append((objective, burn_rate, pages[-1]))
     if quiet:
         rates = ", ".join(
-            f"'{objective['name']}' (burn rate {three_digits(rate)}, the slowest page needs {page['burn_rate']:g} over"
+            f"'{objective['name']}' (burn rate {three_digits(rate)}, the slowest page needs"
+            f" {page['burn_rate']:g} over"
             f" {clock(page['long_s'])})"
             for objective, rate, page in quiet
         )
@@ -114,8 +135,10 @@ def alert_never_fires(evidence: Evidence) -> Iterator[Finding]:
             factors = ", ".join(f"{alert['burn_rate']:g}x" for alert in never)
             yield Finding(
                 _subject(objective),
-                f"{len(never)} of {len(objective['alerts'])} alerts of '{objective['name']}' can never fire ({factors}):"
-                f" with a target of {exact_share(target)} everything being bad is a burn rate of 1 / (1 - {target:g}) ="
+                f"{len(never)} of {len(objective['alerts'])} alerts of '{objective['name']}' can never fire"
+                f" ({factors}):"
+                f" with a target of {exact_share(target)} everything being bad is a burn rate of 1 / (1 -"
+                f" {target:g}) ="
                 f" {three_digits(1 / objective['error_budget']['budget_ratio'])}.",
             )
 
@@ -127,7 +150,8 @@ def coarse_samples(evidence: Evidence) -> Iterator[Finding]:
         if short:
             yield Finding(
                 _subject(objective),
-                f"alerts of '{objective['name']}' look at windows down to {clock(short[0]['short_s'])}, shorter than the"
+                f"alerts of '{objective['name']}' look at windows down to {clock(short[0]['short_s'])},"
+                " shorter than the"
                 f" {clock(step)} between two samples: they are evaluated on counts spread evenly in between."
                 f" `sample_every: {clock(short[0]['short_s'])}` would be exact.",
             )

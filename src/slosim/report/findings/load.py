@@ -61,7 +61,9 @@ def offered_load(evidence: Evidence, name: str) -> OfferedLoad | None:
     if not rate or not attempts or numbers["attempts_per_message"]["value"] is None:
         return None
     slot_s = numbers["busy_slots"]["value"] * evidence.seconds / attempts
-    return OfferedLoad(rate, numbers["attempts_per_message"]["value"], slot_s, useful_slots(evidence.scenario, name))
+    return OfferedLoad(
+        rate, numbers["attempts_per_message"]["value"], slot_s, useful_slots(evidence.scenario, name)
+    )
 
 
 def saturated(evidence: Evidence) -> Iterator[Finding]:
@@ -85,10 +87,15 @@ def _saturated_slots(evidence: Evidence, name: str, load: OfferedLoad) -> Iterat
     utilisation = load.needed_slots / load.slots
     partitions = partitions_of(evidence.scenario, name)
     bound = partitions is not None and load.slots == partitions
-    divisor = f"{plural(load.slots, 'partition')} (one message at a time in each)" if bound else plural(load.slots, "slot")
+    divisor = (
+        f"{plural(load.slots, 'partition')} (one message at a time in each)"
+        if bound
+        else plural(load.slots, "slot")
+    )
     yield Finding(
         f"services.{name}",
-        f"{name} is saturated: {load.arithmetic(divisor)} = utilisation {utilisation:.2f}, so {_consequence(evidence, name, load, utilisation)}."
+        f"{name} is saturated: {load.arithmetic(divisor)} = utilisation {utilisation:.2f}, so"
+        f" {_consequence(evidence, name, load, utilisation)}."
         f" {_remedy(evidence, name, load)}",
     )
 
@@ -100,7 +107,10 @@ def _consequence(evidence: Evidence, name: str, load: OfferedLoad, utilisation: 
     leaving = sum(line[how]["value"] for _, line in lines for how in ("expired", "dropped", "shed"))
     at_end = sum(evidence.lag_at_end(topic, name) for topic, _ in lines)
     if leaving >= 0.5 * excess * evidence.seconds:
-        return f"about {three_digits(excess)} messages/s more than it can do expire or are dropped ({count(leaving)} per run)"
+        return (
+            f"about {three_digits(excess)} messages/s more than it can do expire or are dropped"
+            f" ({count(leaving)} per run)"
+        )
     return (
         f"its lag grows by about {three_digits(excess)} messages/s for as long as this load lasts"
         f" ({count(at_end)} at the end of the run)"
@@ -111,7 +121,11 @@ def _remedy(evidence: Evidence, name: str, load: OfferedLoad) -> str:
     """The smallest number of instances, or else of partitions, that brings utilisation to 0.9 or less."""
     service = evidence.scenario.services[name]
     partitions = partitions_of(evidence.scenario, name)
-    most = partitions if partitions is not None else math.ceil(load.needed_slots / COMFORTABLE / (service.concurrency or 1))
+    most = (
+        partitions
+        if partitions is not None
+        else math.ceil(load.needed_slots / COMFORTABLE / (service.concurrency or 1))
+    )
     for instances in range(service.instances + 1, most + 1):
         slots = useful_slots(evidence.scenario, name, instances)
         if slots is None or load.needed_slots <= COMFORTABLE * slots:
@@ -138,13 +152,14 @@ def _saturated_rate_limit(evidence: Evidence, name: str, load: OfferedLoad) -> I
         f"services.{name}",
         f"{name} is saturated by its rate limit: {three_digits(load.messages_per_s)} messages/s{attempts}"
         f" ÷ {three_digits(limit.rate)}/s = {ratio:.2f}, so its lag grows by about"
-        f" {three_digits(load.messages_per_s * (1 - 1 / ratio))} messages/s ({count(at_end)} at the end of the run)."
+        f" {three_digits(load.messages_per_s * (1 - 1 / ratio))} messages/s ({count(at_end)} at the end of"
+        " the run)."
         f" A limit of {three_digits(load.attempts_per_s / COMFORTABLE)}/s would give {COMFORTABLE:.2f}.",
     )
 
 
 def uneven_partitions(evidence: Evidence) -> Iterator[Finding]:
-    """One finding for all lines whose hottest partition is the same with the same share: messages keep their keys."""
+    """One finding for all lines that share their hottest partition: messages keep their keys."""
     alike: dict[tuple[int, int, float], list[tuple[str, str]]] = {}
     for topic, name in evidence.measurements[0].lines:
         published = [one.lines[topic, name].partition_published for one in evidence.measurements]
@@ -154,8 +169,14 @@ def uneven_partitions(evidence: Evidence) -> Iterator[Finding]:
         partitions, all_ = len(totals), int(totals.sum())
         hottest = int(np.argmax(totals))
         even = all_ / partitions
-        if partitions > 1 and totals[hottest] >= UNEVEN * even and totals[hottest] - even > 4 * math.sqrt(even):
-            alike.setdefault((hottest, partitions, round(totals[hottest] / all_, 3)), []).append((topic, name))
+        if (
+            partitions > 1
+            and totals[hottest] >= UNEVEN * even
+            and totals[hottest] - even > 4 * math.sqrt(even)
+        ):
+            alike.setdefault((hottest, partitions, round(totals[hottest] / all_, 3)), []).append(
+                (topic, name)
+            )
     for (hottest, partitions, hot_share), lines in alike.items():
         yield Finding(f"topics.{lines[0][0]}", _uneven_text(evidence, lines, hottest, hot_share, partitions))
 
@@ -165,7 +186,8 @@ def _uneven_text(
 ) -> str:
     topics = list(dict.fromkeys(topic for topic, _ in lines))
     text = (
-        f"partition {hottest} of {enumeration(topics)} gets {share(hot_share)} of the messages against an even share of"
+        f"partition {hottest} of {enumeration(topics)} gets {share(hot_share)} of the messages against an"
+        " even share of"
         f" {share(1 / partitions)} ({hot_share * partitions:.2f} times as many)."
     )
     hot = {}
@@ -179,12 +201,14 @@ def _uneven_text(
     utilisation = hot[worst].needed_slots
     others = [f"{load.needed_slots:.2f} at {name}" for name, load in hot.items() if name != worst]
     text += (
-        f" Taken one at a time, that is {hot[worst].arithmetic('1 slot')} = utilisation {utilisation:.2f} at {worst}"
+        f" Taken one at a time, that is {hot[worst].arithmetic('1 slot')} = utilisation {utilisation:.2f} at"
+        f" {worst}"
         f"{f' ({enumeration(others)})' if others else ''}"
     )
     if utilisation >= 1:
         growth = hot[worst].messages_per_s * (1 - 1 / utilisation)
-        return f"{text}, so its lag grows by about {three_digits(growth)} messages/s, however many instances there are."
+        return f"{text}, so its lag grows by about {three_digits(growth)} messages/s,"
+            " however many instances there are."
     return f"{text}: it saturates at {1 / utilisation:.2f} times this load, however many instances there are."
 
 
@@ -209,8 +233,10 @@ def overloaded(evidence: Evidence) -> Iterator[Finding]:
         rate = rise / (times[top] - times[first])
         yield Finding(
             f"services.{name}",
-            f"{name} has all its {plural(slots, 'usable slot')} busy from {clock(times[first])} to {clock(times[last])}"
-            f" ({duration(times[last] - times[first])}); its lag rises from {short(lag[first])} to {short(lag[top])} by"
+            f"{name} has all its {plural(slots, 'usable slot')} busy from {clock(times[first])} to"
+            f" {clock(times[last])}"
+            f" ({duration(times[last] - times[first])}); its lag rises from {short(lag[first])} to"
+            f" {short(lag[top])} by"
             f" {clock(times[top])}, {three_digits(rate)} messages/s more than it can do.",
         )
 
@@ -237,8 +263,10 @@ def unsettled(evidence: Evidence) -> Iterator[Finding]:
                 continue
             yield Finding(
                 f"topics.{topic}",
-                f"{topic} ends the run with a lag of {count(at_end)} messages for {name}, {three_digits(at_end / max(median, 1.0))}"
-                f" times its median of {count(median)}: its numbers are those of a run that is cut off, not of a steady state.",
+                f"{topic} ends the run with a lag of {count(at_end)} messages for {name},"
+                f" {three_digits(at_end / max(median, 1.0))}"
+                f" times its median of {count(median)}: its numbers are those of a run that is cut off, not"
+                " of a steady state.",
             )
 
 

@@ -18,10 +18,11 @@ def retry_amplification(evidence: Evidence) -> Iterator[Finding]:
         attempts, failed = numbers["attempts"]["value"], numbers["failed"]["value"]
         timed_out = numbers["timed_out"]["value"]
         text = (
-            f"{name} makes {per_message:.2f} attempts per message ({count(attempts)} attempts per run): retries add"
+            f"{name} makes {per_message:.2f} attempts per message ({count(attempts)} attempts per run):"
+            " retries add"
             f" {share(per_message - 1, 0)} to its load. {share(failed / attempts)} of its attempts fail"
         )
-        if timed_out >= 0.01 * failed:
+        if timed_out and timed_out >= 0.01 * failed:
             text += f", {share(timed_out / failed)} of these by time-out"
         text += "."
         utilisation = numbers["utilisation_ratio"]["value"]
@@ -43,7 +44,8 @@ def dead_lettered(evidence: Evidence) -> Iterator[Finding]:
         where = f" Dead-lettered messages: {enumeration(by_service)}." if by_service else ""
         yield Finding(
             f"flows.{name}",
-            f"{share(lost / started)} of {name} is dead-lettered: {count(lost)} of {count(started)} per run.{where}",
+            f"{share(lost / started)} of {name} is dead-lettered: {count(lost)} of {count(started)} per"
+            f" run.{where}",
         )
 
 

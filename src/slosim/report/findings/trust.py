@@ -25,7 +25,8 @@ def stopped(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         "run",
         f"the run was stopped early ({evidence.stopped}): {plural(evidence.replications, 'replication')} of"
-        f" {run.replications}, the shortest up to {clock(ended)} of {clock(run.duration)}. The numbers are those of what was"
+        f" {run.replications}, the shortest up to {clock(ended)} of {clock(run.duration)}. The numbers are"
+        " those of what was"
         " simulated until then.",
     )
 
@@ -38,14 +39,18 @@ def survivors_only(evidence: Evidence) -> Iterator[Finding]:
         ages = Histogram.empty()
         for one in evidence.measurements:
             ages = ages + one.flows[name].in_flight_ages
-        text = f"{share(in_flight / started)} of {name} ({count(in_flight)} of {count(started)} per run) is in flight at the end"
+        text = (
+            f"{share(in_flight / started)} of {name} ({count(in_flight)} of {count(started)} per run)"
+            " is in flight at the end"
+        )
         median = ages.quantiles([0.5])[0]
         if median is not None:
             text += f", half of it older than {duration(median)}, the oldest {duration(ages.maximum)}"
         p99 = flow["latency_s"]["p99"]["value"]
         reported = "" if p99 is None else f" (p99 {duration(p99)})"
         yield Finding(
-            f"flows.{name}", f"{text}. Latency{reported} is that of the instances that made it, so it comes out too low."
+            f"flows.{name}",
+            f"{text}. Latency{reported} is that of the instances that made it, so it comes out too low.",
         )
 
 
@@ -53,7 +58,9 @@ def no_warmup(evidence: Evidence) -> Iterator[Finding]:
     if evidence.scenario.run.warmup > 0 or evidence.content["faults"]:
         return
     series = [
-        line["series"]["lag"] for topic in evidence.content["topics"].values() for line in topic["consumers"].values()
+        line["series"]["lag"]
+        for topic in evidence.content["topics"].values()
+        for line in topic["consumers"].values()
     ]
     if not series or len(series[0]) < 50:
         return
@@ -65,7 +72,8 @@ def no_warmup(evidence: Evidence) -> Iterator[Finding]:
     times = series and evidence.measurements[0].sample_times_s
     yield Finding(
         "run.warmup",
-        f"the run starts empty and has no warm-up: the mean lag of all lines is {short(early)} messages in its first tenth"
+        f"the run starts empty and has no warm-up: the mean lag of all lines is {short(early)} messages in"
+        " its first tenth"
         f" (to {clock(float(times[tenth]))}) and {short(rest)} later, so means come out too low.",
     )
 
@@ -90,6 +98,7 @@ def wide_interval(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 f"flows.{name}",
                 f"the p99 of {name}'s latency is {duration(p99['value'])} ({duration(p99['low'])} to"
-                f" {duration(p99['high'])}), uncertain by {share(relative, 0)}: about {plural(needed, 'replication')} would"
+                f" {duration(p99['high'])}), uncertain by {share(relative, 0)}: about"
+                f" {plural(needed, 'replication')} would"
                 f" bring that to {share(WANTED_WIDTH, 0)}.",
             )

@@ -9,9 +9,8 @@ import math
 import numpy as np
 import pytest
 
-from slosim.model import Distribution, loads
+from slosim.model import Distribution, loads, lognormal
 from slosim.model import distributions as d
-from slosim.model import lognormal
 
 LOGNORMAL = d.LogNormal(math.log(0.05), 0.8)
 ALL: dict[str, Distribution] = {
@@ -34,7 +33,7 @@ ALL: dict[str, Distribution] = {
     "mixture": d.Mixture(((0.99, d.Constant(0.01)), (0.01, d.Exponential(1.0)))),
     "mixture, smooth": d.Mixture(((0.3, d.Exponential(0.1)), (0.7, LOGNORMAL))),
 }
-VARIANTS = {name: one for name, one in ALL.items()}
+VARIANTS = dict(ALL.items())
 VARIANTS |= {f"{name}, shifted": dataclasses.replace(one, shift=0.5) for name, one in ALL.items()}
 VARIANTS |= {
     f"{name}, shifted and capped": dataclasses.replace(one, shift=0.5, cap=0.5 + one.mean() * 1.3)
@@ -85,8 +84,10 @@ def test_quantiles_stay_between_minimum_and_maximum(name: str):
     one = VARIANTS[name]
     x = one.quantile(np.array([0.0, *P, 1.0]), np.array([1.0, *upper(P), 0.0]))
 
-    assert one.minimum() <= x.min() * (1 + 1e-12) and x.max() <= one.maximum() * (1 + 1e-12)
-    assert x[0] == pytest.approx(one.minimum(), abs=1e-12) and x[-1] == one.maximum()
+    assert one.minimum() <= x.min() * (1 + 1e-12)
+    assert x.max() <= one.maximum() * (1 + 1e-12)
+    assert x[0] == pytest.approx(one.minimum(), abs=1e-12)
+    assert x[-1] == one.maximum()
     assert x.min() >= 0
 
 
@@ -116,7 +117,9 @@ def test_far_tails_are_exact():
     tiny = np.array([1e-18])
     assert d.Exponential(1.0).quantile(1 - tiny, tiny)[0] == pytest.approx(18 * math.log(10), rel=1e-14)
     assert d.Exponential(1.0).quantile(tiny, 1 - tiny)[0] == pytest.approx(1e-18, rel=1e-14)
-    assert d.Hyperexponential(1.0, 1.0).quantile(1 - tiny, tiny)[0] == pytest.approx(18 * math.log(10), rel=1e-12)
+    assert d.Hyperexponential(1.0, 1.0).quantile(1 - tiny, tiny)[0] == pytest.approx(
+        18 * math.log(10), rel=1e-12
+    )
     assert d.Hyperexponential(1.0, 2.0).quantile(tiny, 1 - tiny)[0] > 0
 
 
@@ -129,8 +132,11 @@ def test_an_atom_of_a_mixture_is_hit_exactly():
 
 def test_moments_that_do_not_exist_are_infinite():
     assert d.Pareto(1.0, 1.0).mean() == math.inf
-    assert d.Pareto(1.0, 1.5).mean() == 3.0 and d.Pareto(1.0, 1.5).squared_cv() == math.inf
-    assert dataclasses.replace(d.Pareto(1.0, 1.0), cap=10.0).mean() == pytest.approx(1 + math.log(10), rel=1e-9)
+    assert d.Pareto(1.0, 1.5).mean() == 3.0
+    assert d.Pareto(1.0, 1.5).squared_cv() == math.inf
+    assert dataclasses.replace(d.Pareto(1.0, 1.0), cap=10.0).mean() == pytest.approx(
+        1 + math.log(10), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.combinations(lognormal.PARAMETERS, 2)))
@@ -163,6 +169,7 @@ services: {s: {consumes: a, service_time: {lognormal: {mean: 40ms, p99: 250ms}, 
 """
     one = loads(text).services["s"].service_time
 
-    assert isinstance(one, d.LogNormal) and (one.shift, one.cap) == (0.01, 1.0)
+    assert isinstance(one, d.LogNormal)
+    assert (one.shift, one.cap) == (0.01, 1.0)
     assert math.exp(one.mu + one.sigma**2 / 2) == pytest.approx(0.04, rel=1e-12)
     assert one.quantile(np.array([0.99]), np.array([0.01]))[0] == pytest.approx(0.26, rel=1e-9)

@@ -41,11 +41,14 @@ def names(paths: list[Path]) -> list[str]:
     return [path.stem for path in paths]
 
 
-# --- goldens ---------------------------------------------------------------------------------------------------------
+# --- goldens
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", INVALID, ids=names(INVALID))
-def test_invalid_scenario_gives_its_golden_error(path: Path, update_goldens: bool, monkeypatch: pytest.MonkeyPatch):
+def test_invalid_scenario_gives_its_golden_error(
+    path: Path, update_goldens: bool, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(path.parent)
     with pytest.raises(ScenarioError) as raised:
         load(path.name)
@@ -122,11 +125,14 @@ def test_valid_scenarios_satisfy_the_json_schema(path: Path):
         assert [error.message for error in validator.iter_errors(document)] == []
 
 
-# --- all mistakes at once --------------------------------------------------------------------------------------------
+# --- all mistakes at once
+# --------------------------------------------------------------------------------------------
 
 
 def test_all_mistakes_are_listed_in_the_order_of_the_file():
-    text = SMALL.replace("12/s", "a dozen").replace("40ms", "40 ms").replace("emits: payments", "emits: paymnts")
+    text = (
+        SMALL.replace("12/s", "a dozen").replace("40ms", "40 ms").replace("emits: payments", "emits: paymnts")
+    )
     found = problems_of(text.replace("at: 30m", "at: 3h"), name="orders.yaml")
 
     assert [problem.split(": ")[0] for problem in found] == [
@@ -163,7 +169,8 @@ def test_hostile_text_is_refused_quickly(text: str):
     start = time.perf_counter()
     found = problems_of(text)
 
-    assert len("\n".join(found)) < 20_000_000 and found
+    assert len("\n".join(found)) < 20_000_000
+    assert found
     assert time.perf_counter() - start < 3.0  # a second on an idle machine
 
 
@@ -201,7 +208,8 @@ def test_lines_of_fields_are_known():
     assert scenario.source.line("services.payment.instances") is None
 
 
-# --- defaults --------------------------------------------------------------------------------------------------------
+# --- defaults
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_default_flow_goes_to_the_last_services_and_not_along_dead_letters():
@@ -229,7 +237,8 @@ def test_a_producer_to_a_topic_nobody_consumes_has_no_flow():
     assert loads(SMALL.replace("checkout: {topic: orders", "checkout: {topic: payments.dlq")).flows == {}
 
 
-# --- paths -----------------------------------------------------------------------------------------------------------
+# --- paths
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_replace_changes_one_value_and_what_follows_from_it():
@@ -238,7 +247,8 @@ def test_replace_changes_one_value_and_what_follows_from_it():
 
     assert (longer.run.duration, longer.run.sample_every) == (14400, 14.4)
     assert longer.services["payment"].instances == 6
-    assert scenario.run.duration == 7200 and scenario.services["payment"].instances == 1
+    assert scenario.run.duration == 7200
+    assert scenario.services["payment"].instances == 1
 
 
 @pytest.mark.parametrize(
@@ -259,7 +269,13 @@ def test_override(override: str, path: str, value: object):
     part: object = loads(SMALL, overrides=[override])
     for name in path.replace("payments.dlq", "payments/dlq").split("."):
         name = name.replace("/", ".")
-        part = part[name] if isinstance(part, dict) else part[int(name)] if isinstance(part, tuple) else getattr(part, name)
+        part = (
+            part[name]
+            if isinstance(part, dict)
+            else part[int(name)]
+            if isinstance(part, tuple)
+            else getattr(part, name)
+        )
 
     assert part == value
 
@@ -267,9 +283,16 @@ def test_override(override: str, path: str, value: object):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("services.paymnt.instances=6", "service 'paymnt' is not declared\n    declared services: intake, payment\n    did you mean 'payment'?"),
+        (
+            "services.paymnt.instances=6",
+            "service 'paymnt' is not declared\n    declared services: intake, payment\n    did you mean "
+            "'payment'?",
+        ),
         ("services.payment.instancs=6", "--set services.payment.instancs: service has no such field"),
-        ("services.payment.instances=0", "--set services.payment.instances: expected an integer of at least 1, got 0"),
+        (
+            "services.payment.instances=0",
+            "--set services.payment.instances: expected an integer of at least 1, got 0",
+        ),
         ("services.payment.instances", "expected path=value, got no '='"),
         ("services.payment.instances=", "expected a value behind '=', got nothing"),
         ("faults[b].at=1m", "no item is named 'b'\n    names: 'a=b'"),
@@ -295,7 +318,8 @@ def test_an_override_reaches_one_place_of_an_alias():
     assert changed.services["intake"].service_time.mean() == 0.04
 
 
-# --- in code ---------------------------------------------------------------------------------------------------------
+# --- in code
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_scenario_built_in_code_equals_the_one_read():
@@ -308,7 +332,9 @@ def test_a_scenario_built_in_code_equals_the_one_read():
             "intake": {"consumes": "orders", "service_time": 0.04, "emits": ["payments"]},
             "payment": {"consumes": ["payments"], "service_time": "80ms", "dead_letter": "payments.dlq"},
         },
-        faults=[{"name": "a=b", "at": "30m", "for": 300, "target": "services.payment", "effect": {"outage": True}}],
+        faults=[
+            {"name": "a=b", "at": "30m", "for": 300, "target": "services.payment", "effect": {"outage": True}}
+        ],
     )
 
     assert built == loads(SMALL)
@@ -322,7 +348,11 @@ def test_mistakes_in_code_name_the_path():
 
     with pytest.raises(ScenarioError) as raised:
         Scenario(name="x", run={"duration": -1}, topics={"a": {}}, producers={"p": {"topic": "b"}})
-    assert [problem.path for problem in raised.value.problems] == ["run.duration", "producers.p.topic", "producers.p"]
+    assert [problem.path for problem in raised.value.problems] == [
+        "run.duration",
+        "producers.p.topic",
+        "producers.p",
+    ]
 
 
 def test_a_scenario_does_not_change():
@@ -346,8 +376,51 @@ def test_digest_covers_values_and_the_content_of_files(tmp_path: Path):
 
 
 def test_the_model_imports_no_numerical_package():
-    code = "import sys, slosim.model; print([m for m in ('numpy', 'scipy', 'numba', 'ruamel.yaml') if m in sys.modules])"
+    code = (
+        "import sys, slosim.model; print([m for m in ('numpy', 'scipy', 'numba', 'ruamel.yaml') if m in "
+        "sys.modules])"
+    )
     source = str(Path(slosim.errors.__file__).parents[1])
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=source)
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=source
+    )
 
     assert found.stdout.strip() == "[]"
+
+
+# --- documentation
+# ---------------------------------------------------------------------------------------------------
+
+
+def test_the_reference_is_current(update_goldens: bool):
+    from slosim.model.reference import reference
+
+    page = Path(__file__).parents[1] / "docs" / "scenario.md"
+    if update_goldens:
+        page.write_text(reference(), encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == reference()
+
+
+def test_every_example_of_the_reference_is_accepted():
+    """The examples of forms, put into a scenario of their own, are valid or fail only for the files they name."""
+    from slosim.model import arrivals, distribution_kind
+
+    for form in distribution_kind.FORMS.values():
+        _accepted(SMALL.replace("80ms", form.example))
+    for form in arrivals.FORMS.values():
+        _accepted(SMALL.replace("{poisson: 12/s}", form.example))
+
+
+def test_the_scenario_at_the_top_of_the_reference_is_valid():
+    from slosim.model.reference import reference
+
+    text = reference().split("```yaml\n")[1].split("```")[0]
+
+    assert loads(text).objectives[0].flow == "checkout"
+
+
+def _accepted(text: str) -> None:
+    try:
+        loads(text)
+    except ScenarioError as error:
+        assert all("no such file" in problem.what for problem in error.problems), str(error)

@@ -14,7 +14,10 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "elb_request_
 
 
 def with_arrivals(arrivals: str, folder: Path, duration: str = "1h") -> Scenario:
-    text = f"name: x\nrun: {{duration: {duration}}}\ntopics: {{a: {{}}}}\nproducers: {{p: {{topic: a, arrivals: {arrivals}}}}}\n"
+    text = (
+        f"name: x\nrun: {{duration: {duration}}}\ntopics: {{a: {{}}}}\nproducers: "
+        f"{{p: {{topic: a, arrivals: {arrivals}}}}}\n"
+    )
     return loads(text, name="x.yaml", base=folder)
 
 
@@ -54,7 +57,19 @@ def refused(read, content: str | bytes, folder: Path) -> str:
         "5\n5.5\n65",
         '"0"\n"0.5"\n"60"',
     ],
-    ids=["blank", "T", "Z", "zones", "seconds", "milliseconds", "microseconds", "nanoseconds", "from 0", "from 5", "quoted"],
+    ids=[
+        "blank",
+        "T",
+        "Z",
+        "zones",
+        "seconds",
+        "milliseconds",
+        "microseconds",
+        "nanoseconds",
+        "from 0",
+        "from 5",
+        "quoted",
+    ],
 )
 def test_timestamps_of_every_usual_form(rows: str, tmp_path: Path):
     assert list(trace(f"t\n{rows}\n", tmp_path).times) == [0, 0.5, 60]
@@ -103,7 +118,10 @@ def test_counts_cover_gaps_and_the_last_interval_is_as_long_as_the_one_before(tm
         ("0\nnan", "t.csv:3 t: expected a time that is finite, got nan"),
         ("0\n1,2", "t.csv:3: expected 1 cells, got 2"),
         ("", "t.csv:1: no row follows the header"),
-        ("2024-03-07T00:00:00\n2024-03-07T00:00:01Z", "t.csv:3 t: a time with a zone below times without one"),
+        (
+            "2024-03-07T00:00:00\n2024-03-07T00:00:01Z",
+            "t.csv:3 t: a time with a zone below times without one",
+        ),
         ('0\n"1', "t.csv:3: broken CSV"),
     ],
 )
@@ -134,7 +152,10 @@ def test_many_broken_rows_are_summed_up(tmp_path: Path):
 
 def test_empirical_values_are_sorted_durations(tmp_path: Path):
     (tmp_path / "e.csv").write_text("s\n0.25\n100ms\n1e-3\n")
-    text = "name: x\nrun: {duration: 1h}\ntopics: {a: {}}\nproducers: {p: {topic: a, arrivals: {interarrival: {empirical: {file: e.csv, column: s}}}}}"
+    text = (
+        "name: x\nrun: {duration: 1h}\ntopics: {a: {}}\nproducers: {p: {topic: a, arrivals: "
+        "{interarrival: {empirical: {file: e.csv, column: s}}}}}"
+    )
     gap = loads(text, base=tmp_path).producers["p"].arrivals.gap
 
     assert gap.values == (0.001, 0.1, 0.25)
@@ -171,7 +192,8 @@ def test_files_are_found_beside_the_scenario_file(tmp_path: Path, monkeypatch: p
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "t.csv").write_text("t\n0\n1\n")
     (tmp_path / "in" / "x.yaml").write_text(
-        "name: x\nrun: {duration: 1h}\ntopics: {a: {}}\nproducers: {p: {topic: a, arrivals: {trace: {file: t.csv, time: t}}}}\n"
+        "name: x\nrun: {duration: 1h}\ntopics: {a: {}}\nproducers: {p: {topic: a, arrivals: {trace: "
+        "{file: t.csv, time: t}}}}\n"
     )
     monkeypatch.chdir(tmp_path)
 
@@ -183,16 +205,23 @@ def test_a_million_rows_take_about_a_second(tmp_path: Path):
     start = time.perf_counter()
     found = trace(content, tmp_path)
 
-    assert len(found.times) == 1_000_000 and found.times[-1] == pytest.approx(99999.9)
+    assert len(found.times) == 1_000_000
+    assert found.times[-1] == pytest.approx(99999.9)
     assert time.perf_counter() - start < 6.0  # about 1 s on an idle machine
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the two weeks of real request counts are not beside this checkout")
+@pytest.mark.skipif(
+    not SHARED.exists(), reason="the two weeks of real request counts are not beside this checkout"
+)
 def test_two_weeks_of_a_real_load_balancer():
-    found = with_arrivals("{counts: {file: elb_request_count.csv, time: timestamp, count: value}}", SHARED.parent, "14d")
+    found = with_arrivals(
+        "{counts: {file: elb_request_count.csv, time: timestamp, count: value}}", SHARED.parent, "14d"
+    )
     arrivals = found.producers["p"].arrivals
 
-    assert len(arrivals.counts) == 4032 and max(arrivals.counts) == 656
+    assert len(arrivals.counts) == 4032
+    assert max(arrivals.counts) == 656
     assert sum(arrivals.counts) / 4032 == pytest.approx(61.8, abs=0.5)
     lengths = [end - start for start, end in zip(arrivals.starts, arrivals.ends, strict=True)]
-    assert min(lengths) == 300 and max(lengths) > 300
+    assert min(lengths) == 300
+    assert max(lengths) > 300

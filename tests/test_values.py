@@ -39,7 +39,9 @@ def test_a_written_share_is_read_as_the_same_float(ratio: float):
     assert values.parse_share(values.write_share(ratio)) == ratio
 
 
-@given(st.lists(st.integers(0, 999), min_size=6, max_size=6), st.sets(st.sampled_from(list(UNITS)), min_size=1))
+@given(
+    st.lists(st.integers(0, 999), min_size=6, max_size=6), st.sets(st.sampled_from(list(UNITS)), min_size=1)
+)
 def test_a_duration_is_the_exact_sum_of_its_parts_rounded_once(numbers: list[int], used: set[str]):
     parts = [(number, unit) for number, unit in zip(numbers, UNITS, strict=True) if unit in used]
     text = "".join(f"{number}{unit}" for number, unit in parts)
@@ -70,7 +72,13 @@ def test_no_text_does_anything_but_parse_or_be_refused(text: str):
 
 @given(st.text(max_size=30))
 def test_a_suggested_value_is_accepted(text: str):
-    for parse in (values.parse_duration, values.parse_rate, values.parse_factor, values.parse_count, values.parse_name):
+    for parse in (
+        values.parse_duration,
+        values.parse_rate,
+        values.parse_factor,
+        values.parse_count,
+        values.parse_name,
+    ):
         try:
             parse(text)
         except Mistake as found:
@@ -100,12 +108,18 @@ def test_durations(text: str, seconds: float):
     assert values.parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize(("text", "per_second"), [("120/s", 120), ("90/min", 1.5), ("5000/h", 5000 / 3600), ("1/d", 1 / 86400), ("7", 7)])
+@pytest.mark.parametrize(
+    ("text", "per_second"),
+    [("120/s", 120), ("90/min", 1.5), ("5000/h", 5000 / 3600), ("1/d", 1 / 86400), ("7", 7)],
+)
 def test_rates(text: str, per_second: float):
     assert values.parse_rate(text) == per_second
 
 
-@pytest.mark.parametrize(("text", "ratio"), [("2%", 0.02), ("0.02", 0.02), ("100%", 1), ("1", 1), ("0", 0), ("99.99%", 0.9999), ("1e-3%", 1e-5)])
+@pytest.mark.parametrize(
+    ("text", "ratio"),
+    [("2%", 0.02), ("0.02", 0.02), ("100%", 1), ("1", 1), ("0", 0), ("99.99%", 0.9999), ("1e-3%", 1e-5)],
+)
 def test_shares(text: str, ratio: float):
     assert values.parse_share(text) == ratio
 
@@ -170,5 +184,6 @@ def test_refused(parse, text: str):
 
 
 def test_messages_never_carry_control_characters_or_megabytes():
-    assert "\x1b" not in values.show("\x1b[31m") and "\n" not in values.show("a\nb")
+    assert "\x1b" not in values.show("\x1b[31m")
+    assert "\n" not in values.show("a\nb")
     assert len(values.show("x" * 10**6)) < 100

@@ -1,7 +1,7 @@
 """The errors slosim raises: the user's mistakes on one side, our own bugs on the other.
 
-A mistake in a scenario or in a file it names is a `ScenarioError`, which lists every mistake at once. A bug of
-slosim is an `EngineError`, which says how to reproduce it. Neither is ever a warning or a line in a log.
+A mistake in a scenario or in a file it names is a `ScenarioError`, which lists every mistake at once. A bug
+of slosim is an `EngineError`, which says how to reproduce it. Neither is ever a warning or a line in a log.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class EngineError(Exception):
 
     def __str__(self) -> str:
         request = "This is a bug in slosim, please report it"
-        return f"{self.message}. {request} with: {self.replay}" if self.replay else f"{self.message}. {request}."
+        return (
+            f"{self.message}. {request} with: {self.replay}" if self.replay else f"{self.message}. {request}."
+        )
 
 
 def _by_position(problems: Iterable[Problem]) -> list[Problem]:

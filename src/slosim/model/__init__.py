@@ -5,7 +5,17 @@ Imports neither NumPy nor SciPy nor Numba, so that checking a file is quick.
 
 from __future__ import annotations
 
-from slosim.model.arrivals import Arrivals, Bernoulli, Bursts, Counts, Every, Interarrival, Poisson, ProfilePoint, Trace
+from slosim.model.arrivals import (
+    Arrivals,
+    Bernoulli,
+    Bursts,
+    Counts,
+    Every,
+    Interarrival,
+    Poisson,
+    ProfilePoint,
+    Trace,
+)
 from slosim.model.distributions import Distribution
 from slosim.model.faults import Effect, Fault
 from slosim.model.load import load, loads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,22 +13,8 @@ from slosim.model import series_files
 from slosim.model.distribution_kind import DISTRIBUTION
 from slosim.model.distributions import Distribution
 from slosim.model.document import Node, Scalar
-from slosim.model.fields import (
-    DURATION,
-    FACTOR,
-    FILE_NAME,
-    FREE_TEXT,
-    INVALID,
-    RATE,
-    SHARE,
-    Broken,
-    ListOf,
-    Reading,
-    Record,
-    Spec,
-    relation,
-    spec,
-)
+from slosim.model.fields import Broken, Record, Spec, relation, spec
+from slosim.model.kinds import DURATION, FACTOR, FILE_NAME, FREE_TEXT, INVALID, RATE, SHARE, ListOf, Reading
 from slosim.model.values import did_you_mean, write_duration
 from slosim.model.variants import Form, Variants
 
@@ -43,7 +30,10 @@ class ProfilePoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Profiled:
-    """Arrivals whose clock a profile stretches. `profile` is empty without one; `repeat` is its period in seconds."""
+    """Arrivals whose clock a profile stretches.
+
+    `profile` is empty without one; `repeat` is its period in seconds.
+    """
 
     profile: tuple[ProfilePoint, ...] = ()
     repeat: float | None = None
@@ -67,7 +57,9 @@ class Interarrival(Profiled):
     @relation("gap")
     def gap_is_positive(self, given: set[str]) -> Iterator[Broken]:
         if self.gap.mean() <= 0:
-            yield Broken("", "every gap is 0: infinitely many arrivals at once", "a distribution with a mean above 0")
+            yield Broken(
+                "", "every gap is 0: infinitely many arrivals at once", "a distribution with a mean above 0"
+            )
 
 
 @dataclass(frozen=True)
@@ -89,11 +81,16 @@ class Bernoulli:
 
 @dataclass(frozen=True)
 class Trace:
-    """Arrivals at the times of a file, the first shifted to 0. `times` are seconds; `keys` are texts or None."""
+    """Arrivals at the times of a file, the first shifted to 0.
+
+    `times` are seconds, ascending; `keys` are as many texts, or None.
+    """
 
     kind = word = "trace"
     file: str = spec(FILE_NAME, "CSV file with a header row, relative to the folder of the scenario file")
-    time: str = spec(FREE_TEXT, "column with the timestamps, sorted: ISO 8601, or seconds or milliseconds since any moment")
+    time: str = spec(
+        FREE_TEXT, "column with the timestamps, sorted: ISO 8601, or seconds or milliseconds since any moment"
+    )
     key: str | None = spec(FREE_TEXT, "column with the keys of the messages; absent: no key", optional=True)
     times: Sequence[float] = ()
     keys: list[str] | None = None
@@ -115,7 +112,9 @@ class Counts:
 
     kind = word = "counts"
     file: str = spec(FILE_NAME, "CSV file with a header row, relative to the folder of the scenario file")
-    time: str = spec(FREE_TEXT, "column with the start of each interval, sorted; the last is as long as the one before")
+    time: str = spec(
+        FREE_TEXT, "column with the start of each interval, sorted; the last is as long as the one before"
+    )
     count: str = spec(FREE_TEXT, "column with the number of arrivals in the interval")
     starts: Sequence[float] = ()
     counts: Sequence[float] = ()
@@ -144,7 +143,9 @@ class Bursts:
     @relation("on")
     def bursts_last(self, given: set[str]) -> Iterator[Broken]:
         if self.on.mean() <= 0:
-            yield Broken("on", "every burst lasts 0: nothing ever arrives in one", "a distribution with a mean above 0")
+            yield Broken(
+                "on", "every burst lasts 0: nothing ever arrives in one", "a distribution with a mean above 0"
+            )
 
 
 Arrivals = Poisson | Interarrival | Every | Bernoulli | Trace | Counts | Bursts
@@ -172,9 +173,11 @@ class ArrivalsKind(Variants):
 def _profile_faults(made: Profiled) -> Iterator[tuple[str, str, str]]:
     """(key, what is wrong, what would be accepted)"""
     times = [point.at for point in made.profile]
-    for index, (before, after) in enumerate(zip(times[:-1], times[1:], strict=True), start=1):
+    for index, (before, after) in enumerate(itertools.pairwise(times), start=1):
         if after < before:
-            what = f"points must be sorted by time, got {write_duration(after)} after {write_duration(before)}"
+            what = (
+                f"points must be sorted by time, got {write_duration(after)} after {write_duration(before)}"
+            )
             yield f"profile[{index}].at", what, "two points at one time make a step"
     if made.profile and all(point.factor == 0 for point in made.profile):
         yield "profile", "every factor is 0: nothing ever arrives", "at least one point above 0x"
@@ -184,7 +187,11 @@ def _profile_faults(made: Profiled) -> Iterator[tuple[str, str, str]]:
         yield "repeat", "there is no profile to repeat", "profile: [{at: 0s, factor: 1x}, …] beside it"
     elif times[-1] > made.repeat:
         what = f"the profile is longer than the period, got a point at {write_duration(times[-1])}"
-        yield "repeat", f"{what} and repeat {write_duration(made.repeat)}", "every point must lie within the period"
+        yield (
+            "repeat",
+            f"{what} and repeat {write_duration(made.repeat)}",
+            "every point must lie within the period",
+        )
 
 
 FORMS = {
@@ -206,7 +213,15 @@ _EXTRAS = {
         None,
         lambda owner: bool(owner.profile),
     ),
-    "repeat": Spec("repeat", DURATION.above_zero(), "period after which the profile starts again", False, None, None, lambda owner: True),
+    "repeat": Spec(
+        "repeat",
+        DURATION.above_zero(),
+        "period after which the profile starts again",
+        False,
+        None,
+        None,
+        lambda owner: True,
+    ),
 }
 ARRIVALS = ArrivalsKind(
     "Arrivals",

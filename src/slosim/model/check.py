@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from slosim.model.faults import OCCURRENCES_MAX
-from slosim.model.fields import INVALID, Reading, has_invalid
+from slosim.model.fields import has_invalid
 from slosim.model.graph import components, consumers, emitted_topics, last_services, reachable, service_arrows
+from slosim.model.kinds import INVALID, Reading
 from slosim.model.promises import Flow, Objective
 from slosim.model.topology import Producer, Service
 from slosim.model.values import listed, quoted, write_duration
@@ -25,7 +26,9 @@ def default_flows(producers: Mapping[str, Producer], services: Mapping[str, Serv
     return flows
 
 
-def with_default_consumer(objectives: tuple[Objective, ...], services: Mapping[str, Service]) -> tuple[Objective, ...]:
+def with_default_consumer(
+    objectives: tuple[Objective, ...], services: Mapping[str, Service]
+) -> tuple[Objective, ...]:
     """Objectives of a topic with the one service that consumes it as their consumer, where none is named."""
     taken_by = consumers(services)
 
@@ -68,7 +71,10 @@ def _items(section: str, values: Mapping[str, Any], reading: Reading) -> list[tu
 
 
 def _check_anything_to_do(values: Mapping[str, Any], reading: Reading) -> None:
-    for section, why in (("topics", "there is nowhere to publish"), ("producers", "nothing would ever be published")):
+    for section, why in (
+        ("topics", "there is nowhere to publish"),
+        ("producers", "nothing would ever be published"),
+    ):
         if values[section] == {}:
             reading.problem(reading.at(section), section, f"no {section} are declared", why)
             return
@@ -93,11 +99,18 @@ def _check_faults(values: Mapping[str, Any], reading: Reading) -> None:
             continue
         if fault.at >= run.duration:
             found = f"got at {write_duration(fault.at)} of duration {write_duration(run.duration)}"
-            reading.problem(reading.at(f"{path}.at"), f"{path}.at", f"the fault starts after the end of the run, {found}")
+            reading.problem(
+                reading.at(f"{path}.at"), f"{path}.at", f"the fault starts after the end of the run, {found}"
+            )
         elif fault.occurrence_count(run.duration) > OCCURRENCES_MAX:
             count = fault.occurrence_count(run.duration)
             what = f"the fault would occur {count:,} times, got {write_duration(fault.repeat_every)}"
-            reading.problem(reading.at(f"{path}.repeat_every"), f"{path}.repeat_every", what, f"at most {OCCURRENCES_MAX:,} times")
+            reading.problem(
+                reading.at(f"{path}.repeat_every"),
+                f"{path}.repeat_every",
+                what,
+                f"at most {OCCURRENCES_MAX:,} times",
+            )
 
 
 def _check_endless_loops(services: dict[str, Service], topics: dict[str, Any], reading: Reading) -> None:
@@ -110,21 +123,36 @@ def _check_endless_loops(services: dict[str, Service], topics: dict[str, Any], r
         always = [emit.topic for emit in service.emits if emit.probability == 1 and emit.delay.maximum() == 0]
         always += [branch.topic for branch in service.choose if branch.share == 1]
         instant = [t for t in always if t in topics and topics[t].delay.maximum() == 0]
-        certain[name] = tuple(s for t in instant for s in taken_by.get(t, ()) if services[s].service_time.maximum() == 0)
+        certain[name] = tuple(
+            s for t in instant for s in taken_by.get(t, ()) if services[s].service_time.maximum() == 0
+        )
     for cycle in _cycles(certain):
         first = next(name for name in services if name in cycle)
         path = f"services.{first}.emits"
         what = f"an endless loop without delay: {' -> '.join([*cycle, cycle[0]])}"
-        reading.problem(reading.at(path), path, what, "every message would go round for ever at one instant; give it a delay, a service time, or a probability below 100%")
+        reading.problem(
+            reading.at(path),
+            path,
+            what,
+            "every message would go round for ever at one instant; give it a delay, a service time, or a "
+            "probability below 100%",
+        )
     for name, service in services.items():
         retry = service.retry
         if service.failures.probability < 1 or retry is None or retry.maximum_attempts is not None:
             continue
-        longest = retry.delay.maximum() if retry.delay else min(retry.initial_interval, retry.maximum_interval)
+        longest = (
+            retry.delay.maximum() if retry.delay else min(retry.initial_interval, retry.maximum_interval)
+        )
         busy = service.service_time.maximum() if service.failures.at == "end" else 0.0
         if longest == 0 and busy == 0:
             path = f"services.{name}.retry"
-            reading.problem(reading.at(path), path, "an endless loop without delay: every attempt fails and is retried at once, for ever", "a delay, or a number for maximum_attempts")
+            reading.problem(
+                reading.at(path),
+                path,
+                "an endless loop without delay: every attempt fails and is retried at once, for ever",
+                "a delay, or a number for maximum_attempts",
+            )
 
 
 def _cycles(arrows: Mapping[str, tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -168,12 +196,20 @@ def _flow_arrows(services: dict[str, Service], topics: dict[str, Any]) -> dict[s
     arrows = service_arrows(services)
     for name, service in services.items():
         ways = [service.dead_letter] if service.dead_letter else []
-        ways += [getattr(topics.get(topic), "dead_letter", None) for topic in (*service.consumes, *emitted_topics(service))]
-        arrows[name] = (*arrows[name], *(taker for topic in ways if topic for taker in taken_by.get(topic, ())))
+        ways += [
+            getattr(topics.get(topic), "dead_letter", None)
+            for topic in (*service.consumes, *emitted_topics(service))
+        ]
+        arrows[name] = (
+            *arrows[name],
+            *(taker for topic in ways if topic for taker in taken_by.get(topic, ())),
+        )
     return arrows
 
 
-def _check_flows(values: Mapping[str, Any], producers: dict[str, Producer], services: dict[str, Service], reading: Reading) -> None:
+def _check_flows(
+    values: Mapping[str, Any], producers: dict[str, Producer], services: dict[str, Service], reading: Reading
+) -> None:
     topics = _readable(values["topics"])
     arrows, taken_by = _flow_arrows(services, topics), consumers(services)
     for name, flow in _readable(values["flows"]).items():
@@ -187,31 +223,53 @@ def _check_flows(values: Mapping[str, Any], producers: dict[str, Producer], serv
         if missed:
             path = f"flows.{name}.to"
             what = f"no message of {flow.from_} can reach {listed(missed)}"
-            can = f"reachable from {flow.from_}: {listed(s for s in services if s in inside)}" if inside else f"nobody consumes {topic}"
+            can = (
+                f"reachable from {flow.from_}: {listed(s for s in services if s in inside)}"
+                if inside
+                else f"nobody consumes {topic}"
+            )
             reading.problem(reading.at(path), path, what, can)
 
 
-def _check_objectives(values: Mapping[str, Any], producers: dict[str, Producer], services: dict[str, Service], reading: Reading) -> None:
+def _check_objectives(
+    values: Mapping[str, Any], producers: dict[str, Producer], services: dict[str, Service], reading: Reading
+) -> None:
     taken_by = consumers(services)
     for path, objective in _items("objectives", values, reading):
         if has_invalid((objective.topic, objective.consumer, objective.flow)):
             continue
         if objective.topic is not None:
             _check_consumer(objective, path, taken_by.get(objective.topic, ()), reading)
-        elif objective.flow in producers and not values["flows"] and not taken_by.get(producers[objective.flow].topic):
+        elif (
+            objective.flow in producers
+            and not values["flows"]
+            and not taken_by.get(producers[objective.flow].topic)
+        ):
             topic = producers[objective.flow].topic
             what = f"nobody consumes {topic}, where {objective.flow} publishes, so the flow goes nowhere"
-            reading.problem(reading.at(f"{path}.flow"), f"{path}.flow", what, f"a service with consumes: {topic}")
+            reading.problem(
+                reading.at(f"{path}.flow"), f"{path}.flow", what, f"a service with consumes: {topic}"
+            )
 
 
 def _check_consumer(objective: Objective, path: str, takers: tuple[str, ...], reading: Reading) -> None:
     topic = objective.topic
     if not takers:
         what = f"nobody consumes {topic}, so it has no lag and no age"
-        reading.problem(reading.at(f"{path}.topic"), f"{path}.topic", what, f"a service with consumes: {topic}")
+        reading.problem(
+            reading.at(f"{path}.topic"), f"{path}.topic", what, f"a service with consumes: {topic}"
+        )
     elif objective.consumer is None and len(takers) > 1:
-        what = f"{len(takers)} services consume {topic}, each with a line of its own, and consumer names none of them"
+        what = (
+            f"{len(takers)} services consume {topic}, each with a line of its own, and consumer names none "
+            f"of them"
+        )
         reading.problem(reading.at(path), path, what, f"consumer: one of {listed(takers)}")
     elif objective.consumer is not None and objective.consumer not in takers:
         what = f"service {quoted(objective.consumer)} does not consume {topic}"
-        reading.problem(reading.at(f"{path}.consumer"), f"{path}.consumer", what, f"consumers of {topic}: {listed(takers)}")
+        reading.problem(
+            reading.at(f"{path}.consumer"),
+            f"{path}.consumer",
+            what,
+            f"consumers of {topic}: {listed(takers)}",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
 from dataclasses import dataclass
@@ -11,21 +12,8 @@ from typing import Any
 from slosim.model import distributions as d
 from slosim.model import lognormal, series_files
 from slosim.model.document import ListNode, MapNode, Node, Scalar, describe
-from slosim.model.fields import (
-    DURATION,
-    FILE_NAME,
-    FREE_TEXT,
-    INVALID,
-    NUMBER,
-    SHARE,
-    Kind,
-    ListOf,
-    Reading,
-    Record,
-    Spec,
-    has_invalid,
-    spec,
-)
+from slosim.model.fields import Record, Spec, has_invalid, spec
+from slosim.model.kinds import DURATION, FILE_NAME, FREE_TEXT, INVALID, NUMBER, SHARE, Kind, ListOf, Reading
 from slosim.model.values import did_you_mean, nearest, quoted
 from slosim.model.variants import Form, Variants
 
@@ -69,10 +57,14 @@ class IntegersKind(Record):
             if value != int(value):
                 where = f"{path}.{key}"
                 what = f"expected whole seconds, got {DURATION.write(value)}"
-                return reading.problem(reading.at(where), where, what, "integers draws whole seconds, both ends included")
+                return reading.problem(
+                    reading.at(where), where, what, "integers draws whole seconds, both ends included"
+                )
         if made.last < made.first:
             what = f"from is above to, got from {made.first:g} to {made.last:g}"
-            return reading.problem(node, path, what, "", f"did you mean {{from: {made.last:g}, to: {made.first:g}}}?")
+            return reading.problem(
+                node, path, what, "", f"did you mean {{from: {made.last:g}, to: {made.first:g}}}?"
+            )
         return made
 
     def write(self, value: d.Integers) -> dict:
@@ -94,7 +86,9 @@ class LogNormalKind(Kind):
                 close = nearest(key, lognormal.PARAMETERS)
                 hint = did_you_mean(close) if close else ""
                 what = f"lognormal has no parameter {quoted(key)}"
-                found[key] = reading.problem(node.key_node(key), path, what, f"two of {', '.join(lognormal.PARAMETERS)}", hint)
+                found[key] = reading.problem(
+                    node.key_node(key), path, what, f"two of {', '.join(lognormal.PARAMETERS)}", hint
+                )
                 continue
             reading.nodes[f"{path}.{key}"] = value
             kind = NUMBER.above_zero() if key == "cv" else DURATION.above_zero()
@@ -120,14 +114,22 @@ class LogNormalKind(Kind):
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
         kinds = {name: NUMBER if name == "cv" else DURATION for name in lognormal.PARAMETERS}
         properties = {name: kind.schema(definitions) for name, kind in kinds.items()}
-        return {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 2, "maxProperties": 2}
+        return {
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": False,
+            "minProperties": 2,
+            "maxProperties": 2,
+        }
 
 
 class QuantilesKind(Kind):
     """`{p50: 40ms, p90: 90ms, max: 2s}`."""
 
     noun = "quantiles such as p50, p99 or p99.9, and max"
-    accepted = "for example {quantiles: {p50: 40ms, p90: 90ms, p99: 300ms, max: 2s}}, with min where it is not 0"
+    accepted = (
+        "for example {quantiles: {p50: 40ms, p90: 90ms, p99: 300ms, max: 2s}}, with min where it is not 0"
+    )
 
     def read(self, node: Node, path: str, reading: Reading) -> Any:
         if not isinstance(node, MapNode):
@@ -146,7 +148,9 @@ class QuantilesKind(Kind):
                 points[p] = (key, seconds)
         if 1.0 not in points:
             broken = True
-            reading.problem(node, path, "max is missing", "without a largest value the last line would have no end")
+            reading.problem(
+                node, path, "max is missing", "without a largest value the last line would have no end"
+            )
         return INVALID if broken else self.ordered(points, path, reading)
 
     def probability(self, key: str, node: MapNode, path: str, reading: Reading) -> Any:
@@ -159,15 +163,19 @@ class QuantilesKind(Kind):
         number = re.fullmatch(r"[pP]?([0-9.]+)%?", key)
         meant = hints.get(key, f"p{number[1]}" if number else "")
         what = f"not a quantile, got {quoted(key)}"
-        return reading.problem(node.key_node(key), path, what, self.accepted, did_you_mean(meant) if meant else "")
+        return reading.problem(
+            node.key_node(key), path, what, self.accepted, did_you_mean(meant) if meant else ""
+        )
 
     def ordered(self, points: dict[float, tuple[str, float]], path: str, reading: Reading) -> Any:
         in_order = sorted(points.items())
-        for (_, (below, x)), (_, (above, y)) in zip(in_order[:-1], in_order[1:], strict=True):
+        for (_, (below, x)), (_, (above, y)) in itertools.pairwise(in_order):
             if y < x:
                 where = f"{path}.{above}"
                 what = f"{above} is below {below}, got {DURATION.write(y)} below {DURATION.write(x)}"
-                return reading.problem(reading.at(where), where, what, "a higher quantile is never a shorter time")
+                return reading.problem(
+                    reading.at(where), where, what, "a higher quantile is never a shorter time"
+                )
         return d.Quantiles(tuple((p, seconds) for p, (_, seconds) in in_order))
 
     def write(self, value: d.Quantiles) -> dict:
@@ -177,7 +185,12 @@ class QuantilesKind(Kind):
 
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
         pattern = {r"^(min|max|p[0-9]{1,2}(\.[0-9]+)?)$": DURATION.schema(definitions)}
-        return {"type": "object", "patternProperties": pattern, "additionalProperties": False, "required": ["max"]}
+        return {
+            "type": "object",
+            "patternProperties": pattern,
+            "additionalProperties": False,
+            "required": ["max"],
+        }
 
 
 @dataclass(frozen=True)
@@ -197,7 +210,9 @@ class EmpiricalKind(Record):
         table = series_files.read_durations(source, path, reading)
         if table is INVALID:
             return INVALID
-        return d.Empirical(values=tuple(table.values), file=source.file, column=source.column, content=table.content)
+        return d.Empirical(
+            values=tuple(table.values), file=source.file, column=source.column, content=table.content
+        )
 
     def write(self, value: d.Empirical) -> dict:
         return {"file": value.file, "column": value.column}
@@ -244,7 +259,9 @@ class MixtureKind(Kind):
         return d.Mixture(tuple((part.share, part.value) for part in parts))
 
     def write(self, value: d.Mixture) -> list:
-        return [{"share": SHARE.write(share), "value": DISTRIBUTION.write(part)} for share, part in value.parts]
+        return [
+            {"share": SHARE.write(share), "value": DISTRIBUTION.write(part)} for share, part in value.parts
+        ]
 
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
         return ListOf(Record(MixturePart)).schema(definitions)
@@ -255,7 +272,10 @@ def share_sum_fault(shares: list[float]) -> tuple[str, str] | None:
     total = math.fsum(shares)
     if abs(total - 1) <= SHARE_SUM_TOLERANCE:
         return None
-    return f"the shares add up to {round(total * 100, 9):g}%, not 100%", "every message takes exactly one of them"
+    return (
+        f"the shares add up to {round(total * 100, 9):g}%, not 100%",
+        "every message takes exactly one of them",
+    )
 
 
 class _Solved(Variants):
@@ -310,7 +330,12 @@ class DistributionKind(_Solved):
             where = f"{path}.cap"
             least = DURATION.write(made._range()[0] + made.shift)
             what = f"the cap is below the smallest value {least}, got {DURATION.write(made.cap)}"
-            reading.problem(reading.at(where), where, what, "every draw would be the cap: write the cap alone as a constant")
+            reading.problem(
+                reading.at(where),
+                where,
+                what,
+                "every draw would be the cap: write the cap alone as a constant",
+            )
             return False
         return True
 
@@ -337,11 +362,15 @@ FORMS = {
     "hyperexponential": Form(d.Hyperexponential, "{hyperexponential: {mean: 1s, cv: 2}}"),
     "quantiles": Form(d.Quantiles, "{quantiles: {p50: 40ms, p90: 90ms, p99: 300ms, max: 2s}}"),
     "empirical": Form(d.Empirical, "{empirical: {file: times.csv, column: seconds}}"),
-    "mixture": Form(d.Mixture, "{mixture: [{share: 99%, value: 10ms}, {share: 1%, value: {exponential: 1s}}]}"),
+    "mixture": Form(
+        d.Mixture, "{mixture: [{share: 99%, value: 10ms}, {share: 1%, value: {exponential: 1s}}]}"
+    ),
 }
 _EXTRAS = {
     "shift": Spec("shift", DURATION, "added to every value", False, "0", None, lambda owner: owner.shift > 0),
-    "cap": Spec("cap", DURATION, "largest value, applied after the shift", False, None, None, lambda owner: True),
+    "cap": Spec(
+        "cap", DURATION, "largest value, applied after the shift", False, None, None, lambda owner: True
+    ),
 }
 DISTRIBUTION = DistributionKind(
     "Distribution",

@@ -1,12 +1,14 @@
 """Distributions of durations, in seconds: mean, squared coefficient of variation, quantile function, range.
 
-Every class carries `shift` (added first) and `cap` (the largest value, None for none): value = min(cap, raw + shift).
-`quantile(p, q)` takes the lower probability p and the upper one q = 1 - p as two arrays, so that both tails are exact.
-NumPy is imported when a quantile is asked for, SciPy only for gamma and Erlang quantiles and for mixtures of normals.
+Every class carries `shift` (added first) and `cap` (the largest value, None for none): value = min(cap, raw +
+shift). `quantile(p, q)` takes the lower probability p and the upper one q = 1 - p as two arrays, so that both
+tails are exact. NumPy is imported when a quantile is asked for, SciPy only for gamma and Erlang quantiles and
+for mixtures of normals.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +16,8 @@ from functools import cached_property
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
-from slosim.model.fields import DURATION, NUMBER, Count, spec
+from slosim.model.fields import spec
+from slosim.model.kinds import DURATION, NUMBER, Count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,7 +105,9 @@ class Distribution:
             return self.cap, 0.0
         lower, upper = (float(part) for part in self._cdf(np.float64(self.cap - self.shift)))
         # the atom at the cap counts as its upper part, whatever lies exactly there
-        mean = _integral(lambda p, q: self._quantile(p, q) + self.shift, lower, self._kinks()) + self.cap * upper
+        mean = (
+            _integral(lambda p, q: self._quantile(p, q) + self.shift, lower, self._kinks()) + self.cap * upper
+        )
         square = _integral(lambda p, q: (self._quantile(p, q) + self.shift - mean) ** 2, lower, self._kinks())
         return mean, square + (self.cap - mean) ** 2 * upper
 
@@ -114,17 +119,21 @@ def _integral(function: Callable[[Array, Array], Array], end: float, kinks: list
     t = np.arange(-3.2, 3.2 + 1e-9, 0.05)
     reach = np.pi / 2 * np.sinh(t)
     weight = 0.05 * np.pi / 2 * np.cosh(t) / np.cosh(reach) ** 2 / 2
-    left, right = 1 / (1 + np.exp(-2 * reach)), 1 / (1 + np.exp(2 * reach))  # distances from both ends, adding to 1
+    left, right = (
+        1 / (1 + np.exp(-2 * reach)),
+        1 / (1 + np.exp(2 * reach)),
+    )  # distances from both ends, adding to 1
     edges = [0.0, *sorted(kink for kink in kinks if 0 < kink < end), end]
     total = 0.0
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         p = low + (high - low) * left
         q = (1 - high) + (high - low) * right
         total += float(np.sum(weight * function(p, q))) * (high - low)
     return total
 
 
-# --- the forms ---------------------------------------------------------------------------------------------------
+# --- the forms
+# ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -263,7 +272,11 @@ class Normal(Distribution):
 
 @dataclass(frozen=True)
 class LogNormal(Distribution):
-    """ln X is normal with mean mu and standard deviation sigma; written as two of mean median sd cv p90 p95 p99."""
+    """The logarithm is normal; given by two of mean, median, sd, cv, p90, p95, p99, and of two solutions the
+    narrower.
+
+    `mu` and `sigma` are mean and standard deviation of ln(seconds).
+    """
 
     word = "lognormal"
     mu: float
@@ -362,7 +375,9 @@ class Pareto(Distribution):
 
     word = "pareto"
     minimum_s: float = spec(DURATION.above_zero(), "smallest value", key="minimum")
-    shape: float = spec(NUMBER.between(0.05), "tail index: the mean needs more than 1, the variance more than 2")
+    shape: float = spec(
+        NUMBER.between(0.05), "tail index: the mean needs more than 1, the variance more than 2"
+    )
 
     def _moments(self) -> tuple[float, float]:
         a, m = self.shape, self.minimum_s
@@ -413,7 +428,9 @@ class Hyperexponential(Distribution):
         finite = np.isfinite(target)
         for _ in range(200):
             lower, upper = self._cdf(x)
-            log_upper = np.where(lower < 0.5, np.log1p(-np.minimum(lower, 0.5)), np.log(np.maximum(upper, 5e-324)))
+            log_upper = np.where(
+                lower < 0.5, np.log1p(-np.minimum(lower, 0.5)), np.log(np.maximum(upper, 5e-324))
+            )
             # density over upper probability, scaled by the slow phase so that neither underflows
             ratio = a * np.exp(-(fast - slow) * x)
             hazard = (ratio * fast + b * slow) / (ratio + b)
@@ -434,7 +451,10 @@ class Hyperexponential(Distribution):
 
 @dataclass(frozen=True)
 class Quantiles(Distribution):
-    """Straight lines through (probability, seconds) points, the first at probability 0 and the last at 1."""
+    """Straight lines through the quantiles that a dashboard shows, from `min` (0 if absent) to `max`.
+
+    `points` are (lower probability, seconds), the first at probability 0 and the last at 1.
+    """
 
     word = "quantiles"
     points: tuple[tuple[float, float], ...]
@@ -473,7 +493,10 @@ class Quantiles(Distribution):
 
 @dataclass(frozen=True)
 class Empirical(Distribution):
-    """Values of a file, equally likely. `values` are sorted seconds; `file`, `column` and `content` say where from."""
+    """Values of a file, equally likely.
+
+    `values` are sorted seconds; `file`, `column` and `content` say where they come from.
+    """
 
     word = "empirical"
     values: tuple[float, ...]  # sorted seconds
@@ -511,14 +534,19 @@ class Empirical(Distribution):
 
 @dataclass(frozen=True)
 class Mixture(Distribution):
-    """One of several distributions, each with its share; `parts` are (share, distribution), shares adding to 1."""
+    """One of several distributions, each with its share.
+
+    `parts` are (share, distribution), the shares adding to 1.
+    """
 
     word = "mixture"
     parts: tuple[tuple[float, Distribution], ...]
 
     def _moments(self) -> tuple[float, float]:
         mean = math.fsum(share * part.mean() for share, part in self.parts)
-        square = math.fsum(share * part.mean() ** 2 * (1 + part.squared_cv()) for share, part in self.parts if share)
+        square = math.fsum(
+            share * part.mean() ** 2 * (1 + part.squared_cv()) for share, part in self.parts if share
+        )
         return mean, max(0.0, square - mean**2) if math.isfinite(square) else math.inf
 
     def _quantile(self, p: Array, q: Array) -> Array:
@@ -566,7 +594,8 @@ class Mixture(Distribution):
         return Mixture(parts=tuple(parts))._moments()
 
 
-# --- helpers over arrays ---------------------------------------------------------------------------------------------
+# --- helpers over arrays
+# ---------------------------------------------------------------------------------------------
 
 
 def _log_of_upper(p: Array, q: Array) -> Array:

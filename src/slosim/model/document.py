@@ -1,8 +1,9 @@
-"""A scenario as a tree of nodes that remember their line: read from YAML 1.2, or made from plain Python values.
+"""A scenario as a tree of nodes that remember their line: read from YAML 1.2, or made from plain Python
+values.
 
-Scalars stay text here; the type of each field parses them. Whatever YAML would quietly do to a value is refused:
-null, merge keys, tags, duplicate keys, several documents. Hostile input ends in a clear error within a second,
-because size, depth and the number of values (counted with aliases expanded) are bounded.
+Scalars stay text here; the type of each field parses them. Whatever YAML would quietly do to a value is
+refused: null, merge keys, tags, duplicate keys, several documents. Hostile input ends in a clear error within
+a second, because size, depth and the number of values (counted with aliases expanded) are bounded.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ def plain(node: Node) -> object:
     return node.text if isinstance(node, Scalar) else None
 
 
-# --- from Python values --------------------------------------------------------------------------------------------
+# --- from Python values
+# --------------------------------------------------------------------------------------------
 
 
 def from_plain(value: object, file: str = IN_CODE, path: str = "") -> Node:
@@ -108,11 +110,13 @@ def from_plain(value: object, file: str = IN_CODE, path: str = "") -> Node:
     raise _error(file, None, f"cannot read a value of type {type(value).__name__}", accepted, path=path)
 
 
-# --- from files ------------------------------------------------------------------------------------------------------
+# --- from files
+# ------------------------------------------------------------------------------------------------------
 
 
 def read_file(path: Path, problems: list[Problem]) -> Node:
-    """The tree of a YAML file. What is refused but leaves a tree (a tag, a duplicate key …) is added to `problems`.
+    """The tree of a YAML file. What is refused but leaves a tree (a tag, a duplicate key …) is added to
+    `problems`.
 
     Raises:
         ScenarioError: it cannot be read, or is not one YAML 1.2 document within the limits.
@@ -146,7 +150,9 @@ def read_bytes(path: Path, shown: str, bytes_max: int, noun: str) -> bytes:
 def decode(data: bytes, shown: str) -> str:
     """UTF-8 text without a byte order mark; anything else is a ScenarioError that names the line."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise _error(shown, None, "not UTF-8: the file begins with a UTF-16 byte order mark", "save it as UTF-8")
+        raise _error(
+            shown, None, "not UTF-8: the file begins with a UTF-16 byte order mark", "save it as UTF-8"
+        )
     zero = data.find(b"\0")
     if zero >= 0:
         line = data.count(b"\n", 0, zero) + 1
@@ -174,7 +180,8 @@ def _error(
     return ScenarioError([Problem(file, line, path, what, accepted, suggestion)])
 
 
-# --- YAML ------------------------------------------------------------------------------------------------------------
+# --- YAML
+# ------------------------------------------------------------------------------------------------------------
 
 
 def read_text(text: str, file: str, problems: list[Problem]) -> Node:
@@ -187,7 +194,9 @@ def read_text(text: str, file: str, problems: list[Problem]) -> Node:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     if len(text) > BYTES_MAX:
-        raise _error(file, None, f"too large, got {len(text):,} characters", f"at most {BYTES_MAX:,} are read")
+        raise _error(
+            file, None, f"too large, got {len(text):,} characters", f"at most {BYTES_MAX:,} are read"
+        )
     text = text.replace("\r\n", "\n")
     composer = _Composer(file, text, problems)
     try:
@@ -216,7 +225,12 @@ class _Composer:
         next(events)  # start of the stream
         start = next(events)
         if type(start).__name__ == "StreamEndEvent":
-            raise _error(self.file, None, "the file is empty", "a scenario is expected: name, run, topics, producers, …")
+            raise _error(
+                self.file,
+                None,
+                "the file is empty",
+                "a scenario is expected: name, run, topics, producers, …",
+            )
         version = getattr(start, "version", None)
         if version and tuple(version) != (1, 2):
             raise _error(self.file, 1, f"expected YAML 1.2, got YAML {version[0]}.{version[1]}")
@@ -239,7 +253,11 @@ class _Composer:
         before = self.count
         tag = getattr(event, "tag", None)
         if tag:
-            self.refuse(line, f"tags are refused, got {show(str(tag).replace('tag:yaml.org,2002:', '!!'))}", "the type of each field is fixed; write the value alone")
+            self.refuse(
+                line,
+                f"tags are refused, got {show(str(tag).replace('tag:yaml.org,2002:', '!!'))}",
+                "the type of each field is fixed; write the value alone",
+            )
         if kind == "ScalarEvent":
             node: Node = Scalar(self.file, line, event.value, quoted=event.style is not None)
         elif kind == "SequenceStartEvent":
@@ -265,12 +283,24 @@ class _Composer:
             elif ":" in key.text and isinstance(value, Scalar) and value.is_null:
                 head, _, tail = key.text.partition(":")
                 what = f"a key without a value, got {quoted(key.text)}"
-                self.refuse(key_line, what, "a ':' ends a key only with a space behind it", did_you_mean(f"{head}: {tail}"))
+                self.refuse(
+                    key_line,
+                    what,
+                    "a ':' ends a key only with a space behind it",
+                    did_you_mean(f"{head}: {tail}"),
+                )
                 node.entries.setdefault(head, Scalar(self.file, key_line, tail))  # so that reading can go on
                 node.key_lines.setdefault(head, key_line)
-            elif re.match(r"[0-9]", key.text) and isinstance(value, Scalar) and value.is_null and not value.text:
+            elif (
+                re.match(r"[0-9]", key.text)
+                and isinstance(value, Scalar)
+                and value.is_null
+                and not value.text
+            ):
                 what = f"a key without a value, got {quoted(key.text)}"
-                self.refuse(key_line, what, "inside { } a ',' begins the next key; decimals are written with a point")
+                self.refuse(
+                    key_line, what, "inside { } a ',' begins the next key; decimals are written with a point"
+                )
             elif key.text in node.entries:
                 first = node.key_lines[key.text]
                 self.refuse(key_line, f"duplicate key {quoted(key.text)}, first given in line {first}")
@@ -292,7 +322,9 @@ class _Composer:
         self.count += values
         if self.count > VALUES_MAX:
             what = f"more than {VALUES_MAX:,} values, counted with aliases expanded"
-            raise _error(self.file, line, what, "long profiles fit better in a CSV file: arrivals {counts: …}")
+            raise _error(
+                self.file, line, what, "long profiles fit better in a CSV file: arrivals {counts: …}"
+            )
 
     def refuse(self, line: int, what: str, accepted: str = "", suggestion: str = "") -> None:
         self.problems.append(Problem(self.file, line, "", what, accepted, suggestion))
@@ -308,20 +340,36 @@ def _syntax_error(fault, text: str, file: str) -> ScenarioError:
     if "\\t" in problem or written[: len(written) - len(written.lstrip())].count("\t"):
         return _error(file, line, "a tab is used for indentation", "YAML allows only spaces there")
     for near in (line, line - 1):
-        match = re.match(r"\s*(?:- )?([\w.\-]+):(?=[^\s:/])(.*)", lines[near - 1]) if 0 < near <= len(lines) else None
+        match = (
+            re.match(r"\s*(?:- )?([\w.\-]+):(?=[^\s:/])(.*)", lines[near - 1])
+            if 0 < near <= len(lines)
+            else None
+        )
         if match:
             suggestion = did_you_mean(f"{match[1]}: {match[2]}"[:60])
-            return _error(file, near, "broken YAML: a key and its value run together",
-                          "a ':' ends a key only with a space behind it", suggestion)
+            return _error(
+                file,
+                near,
+                "broken YAML: a key and its value run together",
+                "a ':' ends a key only with a space behind it",
+                suggestion,
+            )
     if fault.context_mark and fault.context and fault.context_mark.line + 1 != line:
         inside = next((words for raw, words in CONTEXTS if raw in fault.context), "what")
         problem += f", inside {inside} opened in line {fault.context_mark.line + 1}"
-    quote = 'a value with one of : # { } [ ] , & * ? | > @ ` % at its start, or with ": " inside, needs quotes'
+    quote = (
+        'a value with one of : # { } [ ] , & * ? | > @ ` % at its start, or with ": " inside, needs quotes'
+    )
     hint = quote if re.search("mapping values|cannot start any token", problem) else ""
     return _error(file, line, f"broken YAML: {_reworded(problem)}", hint)
 
 
-CONTEXTS = (("flow mapping", "the { }"), ("flow sequence", "the [ ]"), ("quoted", "the quotes"), ("block", "the block"))
+CONTEXTS = (
+    ("flow mapping", "the { }"),
+    ("flow sequence", "the [ ]"),
+    ("quoted", "the quotes"),
+    ("block", "the block"),
+)
 
 
 def _reworded(problem: str) -> str:
@@ -333,8 +381,14 @@ def _reworded(problem: str) -> str:
         ("<block end>", "the end of this block"),
         ("mapping values are not allowed here", "a second ': ' in one value, or wrong indentation"),
         ("expected the end of this block, but found '?'", "this key does not line up with the keys above it"),
-        ("expected the end of this block, but found '-'", "this '-' does not line up with the lines above it"),
-        ("expected the end of this block, but found '<block mapping start>'", "this line does not line up with those above"),
+        (
+            "expected the end of this block, but found '-'",
+            "this '-' does not line up with the lines above it",
+        ),
+        (
+            "expected the end of this block, but found '<block mapping start>'",
+            "this line does not line up with those above",
+        ),
     ):
         problem = problem.replace(raw, words)
     return problem

@@ -32,7 +32,9 @@ def service_arrows(services: Mapping[str, Service]) -> dict[str, tuple[str, ...]
     """Arrows from each service to those that consume what it emits; dead letters are not followed."""
     taken_by = consumers(services)
     return {
-        name: tuple(dict.fromkeys(taker for topic in emitted_topics(service) for taker in taken_by.get(topic, ())))
+        name: tuple(
+            dict.fromkeys(taker for topic in emitted_topics(service) for taker in taken_by.get(topic, ()))
+        )
         for name, service in services.items()
     }
 
@@ -88,7 +90,8 @@ def components(arrows: Arrows) -> list[tuple[str, ...]]:
 def last_services(starts: Iterable[str], services: Mapping[str, Service]) -> tuple[str, ...]:
     """The last services reachable from `starts`, in the order of the file.
 
-    Last is a service from which no message goes on to another service; of a cycle without an exit, all its services.
+    Last is a service from which no message goes on to another service; of a cycle without an exit, all its
+    services.
     """
     arrows = service_arrows(services)
     inside = reachable(starts, arrows)

@@ -11,7 +11,8 @@ from slosim.errors import Problem, ScenarioError
 from slosim.model import document, paths
 from slosim.model.check import check, default_flows, with_default_consumer
 from slosim.model.document import IN_CODE, MapNode, Node, describe
-from slosim.model.fields import Reading, Record
+from slosim.model.fields import Record
+from slosim.model.kinds import Reading
 from slosim.model.scenario import Scenario, Source, assembled
 
 SECTIONS = ("topics", "producers", "services", "flows")
@@ -31,9 +32,13 @@ def load(path: str | Path, overrides: Iterable[str | tuple[str, Any]] = ()) -> S
 
 
 def loads(
-    text: str, name: str = "<text>", base: Path | str | None = None, overrides: Iterable[str | tuple[str, Any]] = ()
+    text: str,
+    name: str = "<text>",
+    base: Path | str | None = None,
+    overrides: Iterable[str | tuple[str, Any]] = (),
 ) -> Scenario:
-    """The scenario of a YAML text; `name` stands for the file in messages, files are found relative to `base`.
+    """The scenario of a YAML text; `name` stands for the file in messages, files are found relative to
+    `base`.
 
     Raises:
         ScenarioError: with every mistake at once.
@@ -56,7 +61,11 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
 
 
 def _scenario(
-    root: Node, file: str, base: Path | None, overrides: Iterable[str | tuple[str, Any]], problems: list[Problem]
+    root: Node,
+    file: str,
+    base: Path | None,
+    overrides: Iterable[str | tuple[str, Any]],
+    problems: list[Problem],
 ) -> Scenario:
     return assembled(_values(paths.overridden(root, overrides), file, base, problems))
 
@@ -66,7 +75,9 @@ def _values(root: Node, file: str, base: Path | None, problems: list[Problem]) -
     reading.nodes[""] = root
     if not isinstance(root, MapNode):
         fields = ", ".join(one.name for one in dataclasses.fields(Scenario) if "spec" in one.metadata)
-        reading.problem(root, "", f"expected the fields of a scenario, got {describe(root)}", f"fields: {fields}")
+        reading.problem(
+            root, "", f"expected the fields of a scenario, got {describe(root)}", f"fields: {fields}"
+        )
         raise ScenarioError(reading.problems)
     reading.names = _declared(root)
     draft = Record(_Draft).read(root, "", reading)
@@ -84,7 +95,8 @@ def _values(root: Node, file: str, base: Path | None, problems: list[Problem]) -
 
 
 def _declared(root: MapNode) -> dict[str, tuple[str, ...] | None]:
-    """Names of each section, None where it is missing or not names at all: that is the mistake, not who refers to it.
+    """Names of each section, None where it is missing or not names at all: that is the mistake, not who
+    refers to it.
 
     Without `flows`, each producer has a flow of its name.
     """

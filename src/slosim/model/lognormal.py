@@ -22,7 +22,8 @@ class NoSolution(Exception):
 
 
 def solve(first: str, a: float, second: str, b: float) -> tuple[float, float]:
-    """(mu, sigma) of the distribution whose parameters `first` and `second` have the values a and b, both above 0.
+    """(mu, sigma) of the distribution whose parameters `first` and `second` have the values a and b, both
+    above 0.
 
     Raises:
         NoSolution: there is none.

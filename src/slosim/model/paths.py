@@ -1,7 +1,7 @@
 """Paths such as `services.payment.instances` or `faults[payment down].at`, and changes made with them.
 
-The longest declared name wins, so `topics.payments.dlq.capacity` is the capacity of `payments.dlq`. List items are
-addressed by [index] or [name]; `*` matches every name, `[*]` every item. Values are YAML.
+The longest declared name wins, so `topics.payments.dlq.capacity` is the capacity of `payments.dlq`. List
+items are addressed by [index] or [name]; `*` matches every name, `[*]` every item. Values are YAML.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def overridden(root: Node, overrides: Iterable[str | tuple[str, Any]]) -> Node:
         file = ON_COMMAND_LINE if isinstance(change, str) else IN_REPLACE
         path = change if isinstance(change, str) else change[0]
         try:
-            path, value = _split(change) if isinstance(change, str) else (path, from_plain(change[1], file, path))
+            path, value = (
+                _split(change) if isinstance(change, str) else (path, from_plain(change[1], file, path))
+            )
             assert isinstance(copy, MapNode)
             _set(copy, path, value, file, path, first=True)
         except _Wrong as wrong:
@@ -62,7 +64,9 @@ def _split(change: str) -> tuple[str, Node]:
         if character == "=" and depth <= 0:
             path, text = change[:place].strip(), change[place + 1 :]
             if not text.strip():
-                raise _Wrong("expected a value behind '=', got nothing", "path=value, the value written as in a file")
+                raise _Wrong(
+                    "expected a value behind '=', got nothing", "path=value, the value written as in a file"
+                )
             problems: list[Problem] = []
             value = read_text(text, ON_COMMAND_LINE, problems)
             if problems:
@@ -93,7 +97,9 @@ def _without_lines(node: Node) -> Node:
     return node
 
 
-def _set(node: Node, rest: str, value: Node, file: str, path: str, first: bool = False, section: str = "") -> None:
+def _set(
+    node: Node, rest: str, value: Node, file: str, path: str, first: bool = False, section: str = ""
+) -> None:
     """Replace what `rest` addresses below `node`."""
     if isinstance(node, ListNode):
         for index, after in _items(node, rest):
@@ -142,7 +148,9 @@ def _keys(node: MapNode, rest: str, section: str) -> list[tuple[str, str]]:
     if section:
         close = nearest(rest[:cut], node.entries)
         what = f"{section.removesuffix('s')} {quoted(rest[:cut])} is not declared"
-        declared = f"declared {section}: {listed(node.entries)}" if node.entries else f"no {section} are declared"
+        declared = (
+            f"declared {section}: {listed(node.entries)}" if node.entries else f"no {section} are declared"
+        )
         raise _Wrong(what, declared, did_you_mean(close) if close else "")
     return [(rest[:cut], rest[cut:])]
 
@@ -164,6 +172,11 @@ def _items(node: ListNode, rest: str) -> list[tuple[int, str]]:
         return [(int(inside), after)]
     known = [text for text in texts if text]
     if inside.isdecimal() or not known:
-        raise _Wrong(f"there is no item {show(inside)}", f"items: 0 to {len(node.items) - 1}" if node.items else "the list is empty")
+        raise _Wrong(
+            f"there is no item {show(inside)}",
+            f"items: 0 to {len(node.items) - 1}" if node.items else "the list is empty",
+        )
     close = nearest(inside, known)
-    raise _Wrong(f"no item is named {quoted(inside)}", f"names: {listed(known)}", did_you_mean(close) if close else "")
+    raise _Wrong(
+        f"no item is named {quoted(inside)}", f"names: {listed(known)}", did_you_mean(close) if close else ""
+    )

@@ -7,20 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from slosim.model.document import ListNode, Node
-from slosim.model.fields import (
-    DURATION,
-    FREE_TEXT,
-    INVALID,
-    SHARE,
-    Broken,
-    Count,
-    Kind,
-    ListOf,
-    Reading,
-    Reference,
-    relation,
-    spec,
-)
+from slosim.model.fields import Broken, relation, spec
+from slosim.model.kinds import DURATION, FREE_TEXT, INVALID, SHARE, Count, Kind, ListOf, Reading, Reference
 
 THRESHOLDS = ("within", "lag_below", "age_below")
 
@@ -38,7 +26,9 @@ class ServicesKind(Kind):
             if found is INVALID or INVALID in found:
                 return INVALID
             doubles = sorted({name for name in found if found.count(name) > 1})
-            return reading.problem(node, path, f"service '{doubles[0]}' is listed twice") if doubles else found
+            return (
+                reading.problem(node, path, f"service '{doubles[0]}' is listed twice") if doubles else found
+            )
         name = self.one.read(node, path, reading)
         return name if name is INVALID else (name,)
 
@@ -57,8 +47,12 @@ class Flow:
     """From the intended publish time of a producer's message to the last finish at `to`."""
 
     word = "flow"
-    from_: str = spec(Reference("producers"), "producer whose messages start instances of the flow", key="from")
-    to: tuple[str, ...] = spec(ServicesKind(), "where an instance completes; messages that cannot reach it do not matter")
+    from_: str = spec(
+        Reference("producers"), "producer whose messages start instances of the flow", key="from"
+    )
+    to: tuple[str, ...] = spec(
+        ServicesKind(), "where an instance completes; messages that cannot reach it do not matter"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +61,25 @@ class Objective:
 
     word = "objective"
     name: str = spec(FREE_TEXT, "what people call it; unique")
-    flow: str | None = spec(Reference("flows"), "flow that is judged; without flows, each producer has one of its name", optional=True)
+    flow: str | None = spec(
+        Reference("flows"),
+        "flow that is judged; without flows, each producer has one of its name",
+        optional=True,
+    )
     topic: str | None = spec(Reference("topics"), "topic whose line is judged", optional=True)
     consumer: str | None = spec(
-        Reference("services"), "service whose line is judged; with one consumer of the topic it is that one", optional=True
+        Reference("services"),
+        "service whose line is judged; with one consumer of the topic it is that one",
+        optional=True,
     )
-    within: float | None = spec(DURATION, "with flow: an instance is good if it takes at most that long", optional=True)
+    within: float | None = spec(
+        DURATION, "with flow: an instance is good if it takes at most that long", optional=True
+    )
     lag_below: int | None = spec(Count(1), "with topic: a sample is good if the lag is below", optional=True)
     age_below: float | None = spec(
-        DURATION.above_zero(), "with topic: a sample is good if the oldest message of the lag is younger", optional=True
+        DURATION.above_zero(),
+        "with topic: a sample is good if the oldest message of the lag is younger",
+        optional=True,
     )
     target: float = spec(SHARE.above_zero(), "share of instances or samples that must be good")
     window: float = spec(DURATION.above_zero(), "period whose error budget is spent", default="30d")
@@ -103,8 +107,16 @@ class Objective:
             for name in sorted({"consumer", "lag_below", "age_below"} & given):
                 yield Broken(name, f"{name} goes with topic, not with flow", forms)
         elif "within" in given:
-            yield Broken("within", "within goes with flow, not with topic", forms, "did you mean 'age_below'?")
+            yield Broken(
+                "within", "within goes with flow, not with topic", forms, "did you mean 'age_below'?"
+            )
         elif {"lag_below", "age_below"} <= given:
-            yield Broken("age_below", "an objective has one threshold, got lag_below and age_below", "two objectives can judge both")
+            yield Broken(
+                "age_below",
+                "an objective has one threshold, got lag_below and age_below",
+                "two objectives can judge both",
+            )
         elif not {"lag_below", "age_below"} & given:
-            yield Broken("", "the objective has no threshold: neither lag_below nor age_below is given", forms)
+            yield Broken(
+                "", "the objective has no threshold: neither lag_below nor age_below is given", forms
+            )

@@ -14,18 +14,8 @@ from slosim.model.arrivals import Counts, Trace
 from slosim.model.distributions import Distribution, Empirical
 from slosim.model.document import MapNode
 from slosim.model.faults import Fault
-from slosim.model.fields import (
-    DESCRIPTION,
-    DURATION,
-    FREE_TEXT,
-    Broken,
-    Count,
-    ListOf,
-    MapOf,
-    Record,
-    relation,
-    spec,
-)
+from slosim.model.fields import Broken, Record, relation, spec
+from slosim.model.kinds import DESCRIPTION, DURATION, FREE_TEXT, Count, ListOf, MapOf
 from slosim.model.promises import Flow, Objective
 from slosim.model.topology import Producer, Service, Topic
 from slosim.model.values import write_duration
@@ -39,7 +29,9 @@ class Run:
 
     word = "run"
     duration: float = spec(DURATION.above_zero(), "simulated time: the run covers [0, duration)")
-    warmup: float = spec(DURATION, "start of the measured part: everything counts what happens at or after it", default="0")
+    warmup: float = spec(
+        DURATION, "start of the measured part: everything counts what happens at or after it", default="0"
+    )
     seed: int = spec(Count(0), "chooses the random numbers; the same seed gives the same report", default="0")
     replications: int = spec(Count(1), "independent runs; intervals need at least 2", default="1")
     sample_every: float = spec(
@@ -57,7 +49,10 @@ class Run:
 
     @relation("duration", "sample_every")
     def samples_fit(self, given: set[str]) -> Iterator[Broken]:
-        found = f"got sample_every {write_duration(self.sample_every)} of duration {write_duration(self.duration)}"
+        found = (
+            f"got sample_every {write_duration(self.sample_every)} of duration "
+            f"{write_duration(self.duration)}"
+        )
         if self.sample_every > self.duration:
             yield Broken("sample_every", f"the first sample lies beyond the end of the run, {found}")
         elif self.duration / self.sample_every > SAMPLES_MAX:
@@ -80,9 +75,10 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, init=False)
 class Scenario:
-    """An event-driven system with everything filled in: plain numbers in seconds, per second and ratios.
+    """One event-driven system: what it is made of, what goes wrong, and what it promises.
 
-    Built in code from the same structure as a file: `Scenario(name="x", run={"duration": "2h"}, topics={…}, …)`.
+    Everything is filled in: plain numbers in seconds, per second and ratios. Built in code from the same
+    structure as a file: `Scenario(name="x", run={"duration": "2h"}, topics={…}, …)`.
 
     Raises:
         ScenarioError: with every mistake at once.
@@ -90,15 +86,20 @@ class Scenario:
 
     word = "scenario"
     name: str = spec(FREE_TEXT, "what people call it")
-    description: str = spec(DESCRIPTION, "anything worth saying about it", default="", written_if=lambda s: bool(s.description))
+    description: str = spec(
+        DESCRIPTION, "anything worth saying about it", default="", written_if=lambda s: bool(s.description)
+    )
     run: Run = spec(Record(Run), "how it is simulated")
     topics: dict[str, Topic] = spec(MapOf(Record(Topic), "topics"), "where messages wait")
     producers: dict[str, Producer] = spec(MapOf(Record(Producer), "producers"), "who publishes from outside")
-    services: dict[str, Service] = spec(MapOf(Record(Service), "services"), "who works on messages", optional=True)
+    services: dict[str, Service] = spec(
+        MapOf(Record(Service), "services"), "who works on messages", optional=True
+    )
     faults: tuple[Fault, ...] = spec(ListOf(Record(Fault), 0), "what goes wrong", default="[]")
     flows: dict[str, Flow] = spec(
         MapOf(Record(Flow), "flows"),
-        "paths through the system that are measured from end to end; absent: one for each producer, named after it, to the last services reachable from it",
+        "paths through the system that are measured from end to end; absent: one for each producer, named "
+        "after it, to the last services reachable from it",
         optional=True,
     )
     objectives: tuple[Objective, ...] = spec(ListOf(Record(Objective), 0), "what is promised", default="[]")
@@ -128,14 +129,15 @@ class Scenario:
 
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical JSON of `resolved()` and of the content of the files it names."""
-        files = {path: content for path, content in sorted(_contents(self, ""))}
+        files = dict(sorted(_contents(self, "")))
         text = json.dumps([self.resolved(), files], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def replace(self, changes: Mapping[str, Any]) -> Scenario:
         """A scenario with some values changed: `replace({"services.payment.instances": 6})`.
 
-        Paths are those of `--set`; values are written as in a file. Defaults that follow from others follow the change.
+        Paths are those of `--set`; values are written as in a file. Defaults that follow from others follow
+        the change.
 
         Raises:
             ScenarioError: an unknown path, or a scenario that is no longer valid.

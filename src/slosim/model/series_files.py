@@ -1,8 +1,8 @@
 """CSV files that a scenario names: timestamps of arrivals, counts per interval, values of a distribution.
 
 A file is read once per scenario. Every fault is reported with the file, its row and the column, and at most
-`FAULTS_MAX` of one file. Times may be ISO 8601, or numbers: seconds, milliseconds, microseconds or nanoseconds,
-told apart by their magnitude, one form per file.
+`FAULTS_MAX` of one file. Times may be ISO 8601, or numbers: seconds, milliseconds, microseconds or
+nanoseconds, told apart by their magnitude, one form per file.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import math
+import operator
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from typing import Any
 from slosim.errors import Problem, ScenarioError
 from slosim.model import unsupported, values
 from slosim.model.document import decode, read_bytes
-from slosim.model.fields import INVALID, Reading
+from slosim.model.kinds import INVALID, Reading
 from slosim.model.values import did_you_mean, listed, nearest, quoted, show
 
 BYTES_MAX = 256 * 1024 * 1024
@@ -64,7 +65,8 @@ class FileFault(Exception):
         super().__init__(problems)
 
 
-# --- what the model asks for -----------------------------------------------------------------------------------------
+# --- what the model asks for
+# -----------------------------------------------------------------------------------------
 
 
 def read_durations(source: Any, path: str, reading: Reading) -> Any:
@@ -75,7 +77,10 @@ def read_durations(source: Any, path: str, reading: Reading) -> Any:
         try:
             seconds = list(map(float, cells))
         except ValueError:
-            seconds = [_parsed(table, row, source.column, cell, values.parse_duration) for row, cell in enumerate(cells)]
+            seconds = [
+                _parsed(table, row, source.column, cell, values.parse_duration)
+                for row, cell in enumerate(cells)
+            ]
         _refuse_numbers(table, source.column, cells, seconds, "a duration")
         return Series(array("d", sorted(seconds)), table.content)
 
@@ -104,7 +109,13 @@ def read_counts(source: Any, path: str, reading: Reading) -> Any:
         _refuse_numbers(table, source.count, cells, counts, "a count")
         _refuse_disorder(table, source.time, starts, strictly=True)
         if len(starts) < 2:
-            raise _fault(table, 0, source.time, "expected at least two rows, got 1", "the last interval is as long as the one before")
+            raise _fault(
+                table,
+                0,
+                source.time,
+                "expected at least two rows, got 1",
+                "the last interval is as long as the one before",
+            )
         ends = starts[1:]
         ends.append(2 * starts[-1] - starts[-2])
         return Series(starts, table.content, ends=ends, counts=array("d", counts))
@@ -124,7 +135,13 @@ def _read(file: str, path: str, reading: Reading, purpose: tuple, read: Callable
     except ScenarioError as fault:
         problem = fault.problems[0]
         if problem.line is None:
-            return reading.problem(reading.at(where), where, f"{problem.file}: {problem.what}", problem.accepted, problem.suggestion)
+            return reading.problem(
+                reading.at(where),
+                where,
+                f"{problem.file}: {problem.what}",
+                problem.accepted,
+                problem.suggestion,
+            )
         reading.problems.extend(fault.problems)
         series = INVALID
     except FileFault as fault:
@@ -134,14 +151,17 @@ def _read(file: str, path: str, reading: Reading, purpose: tuple, read: Callable
     return series
 
 
-# --- tables ---------------------------------------------------------------------------------------------------------
+# --- tables
+# ---------------------------------------------------------------------------------------------------------
 
 
 def _table(file: str, base: Path | None) -> Table:
     """A CSV file with a header row; trailing blank lines are allowed, others and ragged rows are faults."""
     if file.lower().endswith((".parquet", ".pq")):
         what = f"{unsupported.PARQUET}: not supported yet"
-        raise ScenarioError([Problem(show(file, 200), None, "", what, "a CSV file with a header row is expected")])
+        raise ScenarioError(
+            [Problem(show(file, 200), None, "", what, "a CSV file with a header row is expected")]
+        )
     place = (base or Path()) / Path(file).expanduser()
     data = read_bytes(place, show(file, 200).strip("'"), BYTES_MAX, "a CSV file")
     shown = show(file, 200).strip("'")
@@ -152,7 +172,9 @@ def _table(file: str, base: Path | None) -> Table:
     content = hashlib.sha256(data).hexdigest()
     rows, numbers = _rows(text, shown)
     if not rows:
-        raise ScenarioError([Problem(shown, 1, "", "the file is empty", "a header row and at least one row are expected")])
+        raise ScenarioError(
+            [Problem(shown, 1, "", "the file is empty", "a header row and at least one row are expected")]
+        )
     header = [name.strip() for name in rows[0]]
     table = Table(shown, content, header, rows[1:], numbers[1:])
     _refuse_header(table)
@@ -210,14 +232,18 @@ def _looks_like_data(cell: str) -> bool:
 
 def _refuse_ragged(table: Table) -> None:
     width = len(table.header)
-    if all(len(row) == width for row in table.rows):
+    if set(map(len, table.rows)) == {width}:
         return
     problems = []
     for row, number in zip(table.rows, table.numbers, strict=True):
         if len(row) != width:
             blank = not any(cell.strip() for cell in row)
             what = "a blank row" if blank else f"expected {width} cells, got {len(row)}"
-            accepted = "blank lines may only come after the last row" if blank else f"columns: {listed(table.header)}"
+            accepted = (
+                "blank lines may only come after the last row"
+                if blank
+                else f"columns: {listed(table.header)}"
+            )
             problems.append(Problem(table.shown, number, "", what, accepted))
     raise _limited(problems)
 
@@ -225,7 +251,9 @@ def _refuse_ragged(table: Table) -> None:
 def _limited(problems: list[Problem]) -> FileFault:
     if len(problems) > FAULTS_MAX:
         last = problems[FAULTS_MAX - 1]
-        more = Problem(last.file, last.line, "", f"{len(problems) - FAULTS_MAX} more rows of this file have such a fault")
+        more = Problem(
+            last.file, last.line, "", f"{len(problems) - FAULTS_MAX} more rows of this file have such a fault"
+        )
         problems = [*problems[:FAULTS_MAX], more]
     return FileFault(problems)
 
@@ -234,7 +262,14 @@ def _cells(table: Table, column: str) -> list[str]:
     if column not in table.header:
         close = nearest(column, table.header)
         hint = did_you_mean(close) if close else ""
-        problem = Problem(table.shown, 1, "", f"column {quoted(column)} does not exist", f"columns: {listed(table.header)}", hint)
+        problem = Problem(
+            table.shown,
+            1,
+            "",
+            f"column {quoted(column)} does not exist",
+            f"columns: {listed(table.header)}",
+            hint,
+        )
         raise FileFault([problem])
     return table.cells(table.header.index(column))
 
@@ -254,7 +289,9 @@ def _number(table: Table, row: int, column: str, cell: str) -> float:
     try:
         return float(cell)
     except ValueError:
-        raise _fault(table, row, column, f"expected a count, got {show(cell)}", "a number of at least 0") from None
+        raise _fault(
+            table, row, column, f"expected a count, got {show(cell)}", "a number of at least 0"
+        ) from None
 
 
 def _refuse_numbers(table: Table, column: str, cells: list[str], numbers: Sequence[float], noun: str) -> None:
@@ -271,18 +308,22 @@ def _refuse_numbers(table: Table, column: str, cells: list[str], numbers: Sequen
 
 
 def _refuse_disorder(table: Table, column: str, times: Sequence[float], strictly: bool) -> None:
+    if all(map(operator.lt if strictly else operator.le, times, times[1:])):
+        return
     problems = []
     for row, (before, after) in enumerate(pairwise(times), start=1):
         if after < before or (strictly and after == before):
             cells = _cells(table, column)
             relation = "not after" if strictly else "before"
             what = f"{show(cells[row])} is {relation} the row above, got {show(cells[row - 1])} there"
-            problems.append(Problem(table.shown, table.numbers[row], column, what, "rows must be sorted by time"))
-    if problems:
-        raise _limited(problems)
+            problems.append(
+                Problem(table.shown, table.numbers[row], column, what, "rows must be sorted by time")
+            )
+    raise _limited(problems)
 
 
-# --- times ------------------------------------------------------------------------------------------------------------
+# --- times
+# ------------------------------------------------------------------------------------------------------------
 
 
 def _times(table: Table, column: str) -> array:
@@ -303,7 +344,10 @@ def _times(table: Table, column: str) -> array:
     per_second = next(unit for limit, unit in EPOCHS if largest < limit)
     if largest < 2**53:
         return array("d", [(number - numbers[0]) / per_second for number in numbers])
-    exact = [int(cell) if cell.strip().lstrip("-").isdigit() else int(number) for cell, number in zip(cells, numbers, strict=True)]
+    exact = [
+        int(cell) if cell.strip().lstrip("-").isdigit() else int(number)
+        for cell, number in zip(cells, numbers, strict=True)
+    ]
     return array("d", [(number - exact[0]) / per_second for number in exact])
 
 
@@ -327,15 +371,20 @@ def _iso_times(table: Table, column: str, cells: list[str]) -> array:
                 moments.append(parse(cell.strip()))
             except ValueError:
                 found = show(cell) if cell.strip() else "nothing"
-                accepted = "ISO 8601 such as 2014-04-10 00:04:00 or 2014-04-10T00:04:00Z, or seconds, or milliseconds"
+                accepted = (
+                    "ISO 8601 such as 2014-04-10 00:04:00 or 2014-04-10T00:04:00Z, or seconds, or "
+                    "milliseconds"
+                )
                 raise _fault(table, row, column, f"expected a timestamp, got {found}", accepted) from None
     zoned = moments[0].tzinfo is not None
     for row, moment in enumerate(moments):
         if (moment.tzinfo is not None) != zoned:
-            what = f"a time {'without' if zoned else 'with'} a zone below times {'with' if zoned else 'without'} one, got {show(cells[row])}"
+            what = (
+                f"a time {'without' if zoned else 'with'} a zone below times "
+                f"{'with' if zoned else 'without'} one, got {show(cells[row])}"
+            )
             raise _fault(table, row, column, what, "either every row has a zone or none")
     first = moments[0]
     if zoned:
         first = first.astimezone(UTC)
     return array("d", [(moment - first).total_seconds() for moment in moments])
-

@@ -10,42 +10,49 @@ from slosim.model import unsupported
 from slosim.model.arrivals import ARRIVALS, Arrivals, Trace
 from slosim.model.distribution_kind import DISTRIBUTION, share_sum_fault
 from slosim.model.distributions import Distribution
-from slosim.model.document import ListNode, MapNode, Node, Scalar, describe
-from slosim.model.fields import (
+from slosim.model.document import ListNode, MapNode, Node, Scalar
+from slosim.model.fields import Broken, Record, has_invalid, relation, spec
+from slosim.model.kinds import (
     BOOLEAN,
     DURATION,
     INVALID,
     NUMBER,
     RATE,
     SHARE,
-    Broken,
     Choice,
     Count,
     Kind,
     ListOf,
     Quantity,
     Reading,
-    Record,
     Reference,
-    has_invalid,
     item_path,
-    relation,
-    spec,
 )
-from slosim.model.fields import Choice as Words
+from slosim.model.kinds import Choice as Words
 from slosim.model.values import write_duration
 
 UNLIMITED_BY_ONE = Count(1, unlimited=True)
 TOPIC = Reference("topics")
-COST = Quantity("an amount of money", "a decimal number such as 0.12", NUMBER.parser, NUMBER.writer, NUMBER.pattern, name="amount")
+COST = Quantity(
+    "an amount of money",
+    "a decimal number such as 0.12",
+    NUMBER.parser,
+    NUMBER.writer,
+    NUMBER.pattern,
+    name="amount",
+)
 
 
-# --- topics ----------------------------------------------------------------------------------------------------------
+# --- topics
+# ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Topic:
-    """Where messages wait: a log with partitions, or a work queue. Each consuming service has a line of its own."""
+    """Where messages wait: a log with partitions, or a work queue.
+
+    Each consuming service has a line of its own.
+    """
 
     word = "topic"
     partitions: int | None = spec(
@@ -55,14 +62,19 @@ class Topic:
         optional=True,
     )
     delay: Distribution = spec(DISTRIBUTION, "from published to visible", default="0")
-    capacity: int | None = spec(Count(0, unlimited=True), "visible waiting messages per line", default="unlimited")
+    capacity: int | None = spec(
+        Count(0, unlimited=True), "visible waiting messages per line", default="unlimited"
+    )
     when_full: str = spec(
         Words(("reject", "block", "drop_oldest")),
-        "what a full line does with one message more: refuse it, let it wait at its publisher, or drop its oldest",
+        "what a full line does with one message more: refuse it, let it wait at its publisher, or drop "
+        "its oldest",
         default="reject",
     )
     message_ttl: Distribution | None = spec(
-        DISTRIBUTION, "a message expires the instant it has waited that long since first visible", optional=True
+        DISTRIBUTION,
+        "a message expires the instant it has waited that long since first visible",
+        optional=True,
     )
     dead_letter: str | None = spec(
         TOPIC, "topic for expired, dropped and rejected messages; absent: they leave, counted", optional=True
@@ -84,16 +96,28 @@ class Topic:
     @relation("capacity", "when_full")
     def oldest_needs_room(self, given: set[str]) -> Iterator[Broken]:
         if self.capacity == 0 and self.when_full == "drop_oldest":
-            yield Broken("when_full", "a line of capacity 0 holds no oldest message to drop", "reject, or block, or a capacity of at least 1")
+            yield Broken(
+                "when_full",
+                "a line of capacity 0 holds no oldest message to drop",
+                "reject, or block, or a capacity of at least 1",
+            )
 
     @relation("message_ttl", "dead_letter", "capacity")
     def dead_letter_has_a_source(self, given: set[str]) -> Iterator[Broken]:
         if self.dead_letter and self.message_ttl is None and self.capacity is None:
-            what = f"nothing can arrive there, got {self.dead_letter} without message_ttl and without capacity"
-            yield Broken("dead_letter", what, "a topic's dead_letter takes what expired or was refused or dropped; failures of a service go to the dead_letter of that service")
+            what = (
+                f"nothing can arrive there, got {self.dead_letter} without message_ttl and without capacity"
+            )
+            yield Broken(
+                "dead_letter",
+                what,
+                "a topic's dead_letter takes what expired or was refused or dropped; failures of a "
+                "service go to the dead_letter of that service",
+            )
 
 
-# --- producers -------------------------------------------------------------------------------------------------------
+# --- producers
+# -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -102,7 +126,9 @@ class Keys:
 
     word = "keys"
     count: int = spec(Count(1), "number of different keys")
-    skew: float = spec(NUMBER, "exponent of the Zipf distribution over the ranks; 0 makes all equally frequent", default="0")
+    skew: float = spec(
+        NUMBER, "exponent of the Zipf distribution over the ranks; 0 makes all equally frequent", default="0"
+    )
 
 
 @dataclass(frozen=True)
@@ -149,11 +175,15 @@ class Producer:
     word = "producer"
     topic: str = spec(TOPIC, "where it publishes")
     arrivals: Arrivals = spec(ARRIVALS, "when it publishes")
-    keys: Keys | None = spec(Record(Keys), "keys of its messages, which choose the partition; absent: no key", optional=True)
+    keys: Keys | None = spec(
+        Record(Keys), "keys of its messages, which choose the partition; absent: no key", optional=True
+    )
     priority: tuple[PriorityShare, ...] = spec(
         PriorityKind(), "order of service in topics of order: priority; 0 is served first", default="0"
     )
-    copies: int = spec(Count(1), "messages published together, each a flow instance with its own key", default="1")
+    copies: int = spec(
+        Count(1), "messages published together, each a flow instance with its own key", default="1"
+    )
 
     @relation("arrivals", "keys")
     def one_source_of_keys(self, given: set[str]) -> Iterator[Broken]:
@@ -162,7 +192,8 @@ class Producer:
             yield Broken("keys", what, "either keys, or key in the trace")
 
 
-# --- services --------------------------------------------------------------------------------------------------------
+# --- services
+# --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -173,7 +204,9 @@ class Emit:
     topic: str = spec(TOPIC, "where it is published")
     probability: float = spec(SHARE, "chance that it is published", default="100%")
     copies: int = spec(Count(1), "messages published together; they belong to one flow instance", default="1")
-    delay: Distribution = spec(DISTRIBUTION, "added to the delay of the topic: published at once, visible later", default="0")
+    delay: Distribution = spec(
+        DISTRIBUTION, "added to the delay of the topic: published at once, visible later", default="0"
+    )
 
 
 @dataclass(frozen=True)
@@ -197,7 +230,10 @@ class EmitsKind(Kind):
     """A topic, a list of topics and {topic: …}, or {choose: [{share: …, topic: …}]}."""
 
     noun = "a topic, a list of topics or {topic: …}, or {choose: […]}"
-    accepted = "for example payments, or [{topic: payments, probability: 30%}], or {choose: [{share: 70%, topic: a}, {share: 30%, topic: b}]}"
+    accepted = (
+        "for example payments, or [{topic: payments, probability: 30%}], or {choose: [{share: 70%, topic: "
+        "a}, {share: 30%, topic: b}]}"
+    )
     branches = ListOf(Record(Branch))
     emit = Record(Emit, short="topic")
 
@@ -236,7 +272,12 @@ class EmitsKind(Kind):
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
         emit = self.emit.schema(definitions)
         branches = self.branches.schema(definitions)
-        choose = {"type": "object", "properties": {"choose": branches}, "required": ["choose"], "additionalProperties": False}
+        choose = {
+            "type": "object",
+            "properties": {"choose": branches},
+            "required": ["choose"],
+            "additionalProperties": False,
+        }
         return {"anyOf": [emit, {"type": "array", "items": emit}, choose]}
 
     def label(self) -> str:
@@ -280,7 +321,11 @@ class Failures:
 
     word = "failures"
     probability: float = spec(SHARE, "chance that an attempt fails")
-    at: str = spec(Choice(("end", "start")), "end: after the service time; start: at once, which costs no time", default="end")
+    at: str = spec(
+        Choice(("end", "start")),
+        "end: after the service time; start: at once, which costs no time",
+        default="end",
+    )
 
 
 @dataclass(frozen=True)
@@ -289,9 +334,14 @@ class Retry:
 
     word = "retry"
     maximum_attempts: int | None = spec(UNLIMITED_BY_ONE, "attempts of one message, the first try included")
-    initial_interval: float = spec(DURATION, "delay before the second attempt", default="1s", written_if=lambda r: r.delay is None)
+    initial_interval: float = spec(
+        DURATION, "delay before the second attempt", default="1s", written_if=lambda r: r.delay is None
+    )
     backoff_coefficient: float = spec(
-        NUMBER.between(1), "factor from one delay to the next", default="2", written_if=lambda r: r.delay is None
+        NUMBER.between(1),
+        "factor from one delay to the next",
+        default="2",
+        written_if=lambda r: r.delay is None,
     )
     maximum_interval: float = spec(
         DURATION,
@@ -302,25 +352,36 @@ class Retry:
     )
     jitter: str = spec(
         Choice(("none", "equal", "full", "decorrelated")),
-        "none: the delay itself; equal: half of it plus a random part of the other half; full: a random part of it; "
+        "none: the delay itself; equal: half of it plus a random part of the other half; full: a random "
+        "part of it; "
         "decorrelated: random between the initial interval and three times the delay before",
         default="none",
         written_if=lambda r: r.delay is None,
     )
-    delay: Distribution | None = spec(DISTRIBUTION, "a distribution of the delay, instead of the four fields above", optional=True)
-    blocking: bool = spec(BOOLEAN, "true: the slot of a queue, the partition of a log, is held through the wait", default="false")
+    delay: Distribution | None = spec(
+        DISTRIBUTION, "a distribution of the delay, instead of the four fields above", optional=True
+    )
+    blocking: bool = spec(
+        BOOLEAN,
+        "true: the slot of a queue, the partition of a log, is held through the wait",
+        default="false",
+    )
 
     @relation("delay")
     def delay_stands_alone(self, given: set[str]) -> Iterator[Broken]:
         backoff = ("initial_interval", "backoff_coefficient", "maximum_interval", "jitter")
         both = [name for name in backoff if name in given and self.delay is not None]
         for name in both:
-            yield Broken(name, f"{name} is not used beside delay", "either delay, or the fields of the backoff")
+            yield Broken(
+                name, f"{name} is not used beside delay", "either delay, or the fields of the backoff"
+            )
 
     @relation("initial_interval", "maximum_interval", "delay")
     def intervals_grow(self, given: set[str]) -> Iterator[Broken]:
         if self.delay is None and self.maximum_interval < self.initial_interval:
-            found = f"got {write_duration(self.maximum_interval)} below {write_duration(self.initial_interval)}"
+            found = (
+                f"got {write_duration(self.maximum_interval)} below {write_duration(self.initial_interval)}"
+            )
             yield Broken("maximum_interval", f"the maximum is below the initial interval, {found}")
 
 
@@ -338,17 +399,29 @@ class Service:
     """Takes messages from a topic, works on them, and publishes what follows."""
 
     word = "service"
-    consumes: tuple[str, ...] = spec(ConsumesKind(), "topic from which it takes messages, with a line of its own")
+    consumes: tuple[str, ...] = spec(
+        ConsumesKind(), "topic from which it takes messages, with a line of its own"
+    )
     instances: int = spec(Count(1), "running copies of the service", default="1")
     concurrency: int | None = spec(
-        UNLIMITED_BY_ONE, "slots of one instance: messages in work at once; on a log, partitions at once", default="1"
+        UNLIMITED_BY_ONE,
+        "slots of one instance: messages in work at once; on a log, partitions at once",
+        default="1",
     )
     service_time: Distribution = spec(DISTRIBUTION, "how long one attempt holds its slot")
     emitted: Emits = spec(EmitsKind(), "what a success publishes; absent: nothing", default="[]", key="emits")
-    failures: Failures = spec(Record(Failures, short="probability"), "attempts that fail by themselves", default="0%")
-    retry: Retry | None = spec(Record(Retry, likely="maximum_attempts"), "what happens to a failed attempt; absent: one attempt", optional=True)
+    failures: Failures = spec(
+        Record(Failures, short="probability"), "attempts that fail by themselves", default="0%"
+    )
+    retry: Retry | None = spec(
+        Record(Retry, likely="maximum_attempts"),
+        "what happens to a failed attempt; absent: one attempt",
+        optional=True,
+    )
     dead_letter: str | None = spec(
-        TOPIC, "topic for messages out of attempts; absent: they leave, counted as dead-lettered", optional=True
+        TOPIC,
+        "topic for messages out of attempts; absent: they leave, counted as dead-lettered",
+        optional=True,
     )
     timeout: float | None = spec(
         DURATION.above_zero(),
@@ -361,8 +434,14 @@ class Service:
         default="cancel",
         written_if=lambda service: service.timeout is not None,
     )
-    rate_limit: RateLimit | None = spec(Record(RateLimit, likely="rate"), "limit on attempts started; waiting for it is waiting", optional=True)
-    cost_per_instance_hour: float | None = spec(COST, "money per instance and hour, in any currency", optional=True)
+    rate_limit: RateLimit | None = spec(
+        Record(RateLimit, likely="rate"),
+        "limit on attempts started; waiting for it is waiting",
+        optional=True,
+    )
+    cost_per_instance_hour: float | None = spec(
+        COST, "money per instance and hour, in any currency", optional=True
+    )
 
     @property
     def emits(self) -> tuple[Emit, ...]:
@@ -377,4 +456,8 @@ class Service:
     @relation("timeout")
     def on_timeout_needs_timeout(self, given: set[str]) -> Iterator[Broken]:
         if "on_timeout" in given and self.timeout is None:
-            yield Broken("on_timeout", f"there is no timeout, got on_timeout {self.on_timeout}", "timeout: how long an attempt may take")
+            yield Broken(
+                "on_timeout",
+                f"there is no timeout, got on_timeout {self.on_timeout}",
+                "timeout: how long an attempt may take",
+            )

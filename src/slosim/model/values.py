@@ -1,7 +1,7 @@
 """Scalars of the scenario language: text to number and back.
 
-Every scalar is read as text and parsed by the type of its field. Parsing is exact (decimal arithmetic, rounded once
-to a float) and every `write_*` gives the shortest text that parses to the same float again.
+Every scalar is read as text and parsed by the type of its field. Parsing is exact (decimal arithmetic,
+rounded once to a float) and every `write_*` gives the shortest text that parses to the same float again.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ _UNIT_WORDS = {
     "d": "d day days",
 }
 _UNITS_MEANT = {word: unit for unit, words in _UNIT_WORDS.items() for word in words.split()}
-_RATE_UNITS_MEANT = _UNITS_MEANT | {word: "min" for word in _UNIT_WORDS["m"].split()}
+_RATE_UNITS_MEANT = _UNITS_MEANT | dict.fromkeys(_UNIT_WORDS["m"].split(), "min")
 
 
 class Mistake(Exception):
-    """A scalar that its field cannot take. `what` fits before ", got …"; `suggestion` is a whole sentence or empty.
+    """A scalar that its field cannot take. `what` fits before ", got …"; `suggestion` is a whole sentence or
+    empty.
 
     complete  `what` already says all that would be accepted
     """
@@ -47,7 +48,8 @@ class Mistake(Exception):
         super().__init__(what)
 
 
-# --- words for messages ------------------------------------------------------------------------------------------
+# --- words for messages
+# ------------------------------------------------------------------------------------------
 
 
 def show(text: str, longest: int = 60) -> str:
@@ -84,7 +86,8 @@ def listed(words: Iterable[str], longest: int = 12) -> str:
     return ", ".join(shown) if more <= 0 else ", ".join(shown[:longest]) + f" and {more} more"
 
 
-# --- numbers -----------------------------------------------------------------------------------------------------
+# --- numbers
+# -----------------------------------------------------------------------------------------------------
 
 
 def parse_number(text: str) -> float:
@@ -129,7 +132,11 @@ def _decimal(text: str, noun: str = "a number") -> Decimal:
             raise Mistake(f"expected {noun} that is finite", complete=True)
         raise Mistake(f"expected {noun}", meant)
     if re.match(r"0[0-9]", text):
-        raise Mistake(f"expected {noun} without a leading zero", complete=True, suggestion=did_you_mean(text.lstrip("0") or "0"))
+        raise Mistake(
+            f"expected {noun} without a leading zero",
+            complete=True,
+            suggestion=did_you_mean(text.lstrip("0") or "0"),
+        )
     try:
         return Decimal(text)
     except DecimalException:
@@ -161,7 +168,8 @@ def _plain(number: Decimal) -> str:
     return format(number, "e").replace("e+", "e")
 
 
-# --- durations ---------------------------------------------------------------------------------------------------
+# --- durations
+# ---------------------------------------------------------------------------------------------------
 
 
 def parse_duration(text: str) -> float:
@@ -176,7 +184,9 @@ def parse_duration(text: str) -> float:
         raise Mistake("expected a duration whose units descend, each used once", _duration_meant(parts))
     numbers = [_decimal(number, "a duration") for number, _ in parts]
     try:
-        total = sum((number * SECONDS[unit] for number, (_, unit) in zip(numbers, parts, strict=True)), Decimal(0))
+        total = sum(
+            (number * SECONDS[unit] for number, (_, unit) in zip(numbers, parts, strict=True)), Decimal(0)
+        )
     except DecimalException:
         raise Mistake("expected a duration that a computer can hold", complete=True) from None
     return _finite(total)
@@ -229,7 +239,8 @@ def _duration_meant(parts: list[tuple[str, str]]) -> str:
     return did_you_mean(meant)
 
 
-# --- rates, shares, factors, names ----------------------------------------------------------------------------------
+# --- rates, shares, factors, names
+# ----------------------------------------------------------------------------------
 
 
 def parse_rate(text: str) -> float:
@@ -254,13 +265,15 @@ def _rate_mistake(text: str) -> Mistake:
     if _NOT_FINITE.fullmatch(text):
         return Mistake("expected a rate that is finite", complete=True)
     match = re.fullmatch(rf"({_NUMBER})\s*([kK]?)\s*(?:/|per|rp|tp|qp)?\s*([A-Za-z]+)", text)
-    if not match or re.fullmatch(rf"{_NUMBER}\s*[a-z]+", text) and not re.search(r"per|rp|tp|qp", text):
+    if not match or (re.fullmatch(rf"{_NUMBER}\s*[a-z]+", text) and not re.search(r"per|rp|tp|qp", text)):
         return Mistake("expected a rate")
     number, thousand, word = match.groups()
     unit = _RATE_UNITS_MEANT.get(word.lower())
     if unit is None or unit not in PER_SECONDS:
         return Mistake("expected a rate")
-    return Mistake("expected a rate", did_you_mean(_plain(Decimal(number) * (1000 if thousand else 1)) + "/" + unit))
+    return Mistake(
+        "expected a rate", did_you_mean(_plain(Decimal(number) * (1000 if thousand else 1)) + "/" + unit)
+    )
 
 
 def parse_share(text: str) -> float:

@@ -9,7 +9,8 @@ from typing import Any
 
 from slosim.model import unsupported
 from slosim.model.document import MapNode, Node, Scalar, describe
-from slosim.model.fields import INVALID, Kind, Reading, Record, Spec, has_invalid, run_together, specs
+from slosim.model.fields import Record, Spec, has_invalid, run_together, specs
+from slosim.model.kinds import INVALID, Kind, Reading
 from slosim.model.values import did_you_mean, listed, nearest, quoted
 
 
@@ -36,11 +37,13 @@ class Form:
 class Variants(Kind):
     """Reads `{word: …, extra: …}` with exactly one word of `forms`; extras are fields of the class beside it.
 
-    A class may have `completed(path, node, reading)`, called once it is read, to load a file or solve parameters;
-    it returns the finished value or INVALID.
+    A class may have `completed(path, node, reading)`, called once it is read, to load a file or solve
+    parameters; it returns the finished value or INVALID.
     """
 
-    def __init__(self, owner: str, noun: str, accepted: str, forms: dict[str, Form], extras: dict[str, Spec]) -> None:
+    def __init__(
+        self, owner: str, noun: str, accepted: str, forms: dict[str, Form], extras: dict[str, Spec]
+    ) -> None:
         self.owner = owner
         self.noun = noun
         self.accepted = accepted
@@ -54,7 +57,9 @@ class Variants(Kind):
         words = [key for key in node.entries if key in self.forms]
         later = [key for key in node.entries if key in unsupported.keys_of(self.owner)]
         if later:
-            return reading.problem(node.key_node(later[0]), f"{path}.{later[0]}", "not supported yet", unsupported.NOT_YET)
+            return reading.problem(
+                node.key_node(later[0]), f"{path}.{later[0]}", "not supported yet", unsupported.NOT_YET
+            )
         if len(words) > 1:
             what = f"expected one of {listed(self.forms, 20)}, got both {words[0]} and {words[1]}"
             return reading.problem(node.key_node(words[1]), path, what)
@@ -98,7 +103,11 @@ class Variants(Kind):
 
     def read_extras(self, word: str, node: MapNode, path: str, reading: Reading) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        allowed = {name: one for name, one in self.extras.items() if name in self.forms[word].cls.__dataclass_fields__}
+        allowed = {
+            name: one
+            for name, one in self.extras.items()
+            if name in self.forms[word].cls.__dataclass_fields__
+        }
         for key, value in node.entries.items():
             where = f"{path}.{key}"
             if key == word:
@@ -117,8 +126,14 @@ class Variants(Kind):
                 continue
             close = nearest(key, [*allowed])
             hint = did_you_mean(close) if close else ""
-            beside = f"beside {word} may stand: {', '.join(allowed)}" if allowed else f"nothing may stand beside {word}"
-            reading.problem(node.key_node(key), path, f"unknown field {quoted(key)} beside {word}", beside, hint)
+            beside = (
+                f"beside {word} may stand: {', '.join(allowed)}"
+                if allowed
+                else f"nothing may stand beside {word}"
+            )
+            reading.problem(
+                node.key_node(key), path, f"unknown field {quoted(key)} beside {word}", beside, hint
+            )
         return found
 
     def strays(self, word: str, node: MapNode) -> list[str]:
@@ -136,7 +151,9 @@ class Variants(Kind):
         moved = MapNode(inner.file, inner.line, dict(inner.entries), dict(inner.key_lines))
         for key in self.strays(word, node):
             what = f"{key} stands beside {word}, not inside its braces"
-            reading.problem(node.key_node(key), f"{path}.{key}", what, "", f"did you mean it inside, as in {example}?")
+            reading.problem(
+                node.key_node(key), f"{path}.{key}", what, "", f"did you mean it inside, as in {example}?"
+            )
             moved.entries.setdefault(key, node.entries[key])
             moved.key_lines.setdefault(key, node.key_lines.get(key))
         taken = [key for key in self.extras if key in self.forms[word].cls.__dataclass_fields__]

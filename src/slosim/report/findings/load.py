@@ -207,8 +207,8 @@ def _uneven_text(
     )
     if utilisation >= 1:
         growth = hot[worst].messages_per_s * (1 - 1 / utilisation)
-        return f"{text}, so its lag grows by about {three_digits(growth)} messages/s,"
-            " however many instances there are."
+        growing = f"so its lag grows by about {three_digits(growth)} messages/s"
+        return f"{text}, {growing}, however many instances there are."
     return f"{text}: it saturates at {1 / utilisation:.2f} times this load, however many instances there are."
 
 

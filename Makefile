@@ -32,13 +32,14 @@ types: $(VENV)/.developer
 	$(PY) -m basedpyright --pythonpath $(PY)
 
 docs: $(VENV)/.package
-	$(PY) -m slosim schema --out docs/scenario.schema.json
+	$(PY) tools/documents.py
 
 goldens: $(VENV)/.developer
-	$(PY) -m pytest tests --update-goldens -q
+	$(PY) -m pytest tests/test_examples.py --update-goldens
 
-bench: $(VENV)/.developer
-	$(PY) benchmarks/run.py
+bench: $(VENV)/.peers
+	$(PY) benchmarks/pipeline.py
+	$(PY) benchmarks/memory.py
 
 lock: $(VENV)/.developer
 	$(PY) tools/lock.py
@@ -65,4 +66,9 @@ $(VENV)/.package: $(VENV)/.runtime pyproject.toml src/slosim/version.py
 $(VENV)/.developer: $(VENV)/.package requirements-dev.txt
 	@echo "Installing the development tools into $(VENV) (once) ..."
 	@$(PIP) --require-hashes -r requirements-dev.txt
+	@touch "$@"
+
+$(VENV)/.peers: $(VENV)/.package benchmarks/requirements.txt
+	@echo "Installing the simulators to compare with into $(VENV) (once) ..."
+	@$(PIP) -r benchmarks/requirements.txt
 	@touch "$@"

@@ -19,13 +19,17 @@ def schema(
 
     Name it in the first line of a scenario: # yaml-language-server: $schema=scenario.schema.json
     """
+    if out is None:
+        outputs.print_out(text_of_schema())
+    else:
+        outputs.require_writable(out)
+        outputs.write_whole(out, text_of_schema())
+
+
+def text_of_schema() -> str:
+    """The schema as it is written to a file."""
     import json
 
     from slosim.model.schema import schema as schema_of_scenarios
 
-    text = json.dumps(schema_of_scenarios(), indent=2, ensure_ascii=False)
-    if out is None:
-        outputs.print_out(text)
-    else:
-        outputs.require_writable(out)
-        outputs.write_whole(out, text + "\n")
+    return json.dumps(schema_of_scenarios(), indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""Distributions: means against integrals of their quantiles, quantiles against their distribution functions and tables."""
+"""Distributions: means against integrals, quantiles against distribution functions and closed forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV files that a scenario names: every usual form of timestamps, gaps, and rows that are refused with their place."""
+"""CSV files: every usual form of timestamps, gaps, and rows that are refused with their place."""
 
 from __future__ import annotations
 

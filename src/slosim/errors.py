@@ -36,7 +36,7 @@ class Problem:
 
 
 class ScenarioError(Exception):
-    """A scenario, an override or a data file is wrong; `problems` lists every mistake, ordered by position."""
+    """A scenario, an override or a data file is wrong; `problems` are all mistakes, ordered by position."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(_by_position(problems))

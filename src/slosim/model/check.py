@@ -16,7 +16,7 @@ from slosim.model.values import listed, quoted, write_duration
 
 
 def default_flows(producers: Mapping[str, Producer], services: Mapping[str, Service]) -> dict[str, Flow]:
-    """A flow for each producer, named after it, to the last services reachable from it; none where nobody consumes."""
+    """A flow for each producer, of its name, to the last services reachable; none where nobody consumes."""
     taken_by = consumers(services)
     flows = {}
     for name, producer in producers.items():
@@ -114,7 +114,7 @@ def _check_faults(values: Mapping[str, Any], reading: Reading) -> None:
 
 
 def _check_endless_loops(services: dict[str, Service], topics: dict[str, Any], reading: Reading) -> None:
-    """Refuse cycles that would handle infinitely many events at one instant, and those that nothing ever leaves."""
+    """Refuse cycles that would handle infinitely many events at one instant."""
     taken_by = consumers(services)
     certain = {}
     for name, service in services.items():

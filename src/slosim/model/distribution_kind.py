@@ -1,4 +1,4 @@
-"""Distributions as they are written in a scenario: a duration, or one of the named forms with `shift` and `cap`."""
+"""Distributions as they are written: a duration, or one of the named forms with `shift` and `cap`."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Distribution:
         return variance / mean**2 if mean > 0 and math.isfinite(mean) else (0.0 if mean == 0 else math.inf)
 
     def quantile(self, p: Array, q: Array) -> Array:
-        """Smallest x with P(X <= x) >= p, elementwise over arrays of p and q = 1 - p in [0, 1], in seconds."""
+        """Smallest x (s) with P(X <= x) >= p, elementwise over arrays of p and q = 1 - p in [0, 1]."""
         import numpy as np
 
         p, q = np.asarray(p, dtype=float), np.asarray(q, dtype=float)
@@ -583,7 +583,7 @@ class Mixture(Distribution):
 
     @cached_property
     def _capped_moments(self) -> tuple[float, float]:
-        """Capping the mixture is capping its parts: min(cap, min(c, y) + shift) = min(min(cap, c + shift), y + shift)."""
+        """Capping the mixture is capping its parts, whose own caps are shifted with them."""
         from dataclasses import replace
 
         assert self.cap is not None

@@ -27,7 +27,7 @@ NULLS = ("", "~", "null", "Null", "NULL")
 
 @dataclass(eq=False)
 class Node:
-    """Where a part of a scenario was written: a file, and a line counted from 1 (None for values made in code)."""
+    """Where a part was written: a file, and a line counted from 1 (None for values made in code)."""
 
     file: str
     line: int | None
@@ -212,7 +212,7 @@ def read_text(text: str, file: str, problems: list[Problem]) -> Node:
 
 
 class _Composer:
-    """Builds the tree from parser events without recursion into the parser, refusing what scenario.md refuses."""
+    """Builds the tree from parser events, refusing what the language refuses."""
 
     def __init__(self, file: str, text: str, problems: list[Problem]) -> None:
         self.file = file

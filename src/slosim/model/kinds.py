@@ -293,7 +293,7 @@ class Choice(ScalarKind):
 
 @dataclass(frozen=True)
 class Reference(ScalarKind):
-    """The name of something declared elsewhere in the scenario: section `topics`, `services`, `producers` or `flows`."""
+    """The name of something declared in a section: `topics`, `services`, `producers` or `flows`."""
 
     section: str
 
@@ -337,7 +337,7 @@ def undeclared(node: Node, path: str, reading: Reading, section: str, name: str)
 
 
 def item_path(path: str, node: Node, reading: Reading) -> str:
-    """Path of the next item of a list: `faults[payment down]` for one with a name of its own, else `faults[0]`."""
+    """Path of the next item: `faults[payment down]` for one with a name of its own, else `faults[0]`."""
     before = reading.items.setdefault(path, [])
     name = node.entries.get("name") if isinstance(node, MapNode) else None
     label = name.text[:80] if isinstance(name, Scalar) and name.text.isprintable() else ""

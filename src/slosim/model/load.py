@@ -1,4 +1,4 @@
-"""From a document to a scenario: names first, then fields, then relations between them, all mistakes at once."""
+"""From a document to a scenario: names, then fields, then their relations, all mistakes at once."""
 
 from __future__ import annotations
 

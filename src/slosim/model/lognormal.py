@@ -2,7 +2,8 @@
 
 With ln X normal of mean mu and standard deviation sigma:
 
-    median = e^mu    mean = e^(mu + sigma²/2)    cv² = e^(sigma²) - 1    sd = cv · mean    p-quantile = e^(mu + z_p·sigma)
+    median = e^mu           mean = e^(mu + sigma²/2)     p-quantile = e^(mu + z_p·sigma)
+    cv² = e^(sigma²) - 1    sd = cv · mean
 
 Of two solutions the smaller sigma is taken.
 """
@@ -87,7 +88,10 @@ def _sigma_of_mean_and_quantile(given: dict[str, float]) -> float:
 
 
 def _sigma_of_sd_and_quantile(given: dict[str, float]) -> float:
-    """Bisection on z·sigma - sigma²/2 - ln(e^(sigma²) - 1)/2 = ln(quantile/sd), whose left side only falls for z < 2.4."""
+    """Bisection on z·sigma - sigma²/2 - ln(e^(sigma²) - 1)/2 = ln(quantile/sd).
+
+    The left side only falls, because z < 2.4.
+    """
     name = next(name for name in given if name in Z)
     z, target = Z[name], math.log(given[name] / given["sd"])
 

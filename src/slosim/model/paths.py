@@ -76,7 +76,7 @@ def _split(change: str) -> tuple[str, Node]:
 
 
 def _copied(node: Node) -> Node:
-    """A copy of the tree; parts shared by aliases become separate, so that a change reaches one place only."""
+    """A copy of the tree; parts shared by aliases become separate, so that a change reaches one place."""
     if isinstance(node, MapNode):
         entries = {key: _copied(value) for key, value in node.entries.items()}
         return MapNode(node.file, node.line, entries, dict(node.key_lines))

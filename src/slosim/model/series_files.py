@@ -100,7 +100,7 @@ def read_trace(source: Any, path: str, reading: Reading) -> Any:
 
 
 def read_counts(source: Any, path: str, reading: Reading) -> Any:
-    """Intervals and counts of `counts`: row i covers [values[i], ends[i]); the last is as long as the one before."""
+    """Row i of `counts` covers [values[i], ends[i]); the last is as long as the one before. Or INVALID."""
 
     def read(table: Table) -> Series:
         starts = _times(table, source.time)

@@ -281,7 +281,8 @@ class EmitsKind(Kind):
         return {"anyOf": [emit, {"type": "array", "items": emit}, choose]}
 
     def label(self) -> str:
-        return "name of a topic, or list of names and [emit](#emit)s, or `{choose: […]}` with a list of [branch](#branch)es"
+        some = "name of a topic, or list of names and [emit](#emit)s"
+        return f"{some}, or `{{choose: […]}}` with a list of [branch](#branch)es"
 
     def parts(self) -> Iterator[type]:
         yield from (Emit, Branch)

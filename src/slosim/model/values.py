@@ -173,7 +173,7 @@ def _plain(number: Decimal) -> str:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of `250ms`, `1.5s`, `1h30m`: units `d h m s ms us` descending, each once; a bare number is seconds."""
+    """Seconds of `250ms`, `1.5s`, `1h30m`: units descending, each once; a bare number is seconds."""
     if _NUMBER_ONLY.fullmatch(text) or not text:
         return _finite(_decimal(text, "a duration"))
     parts = _DURATION_PART.findall(text)

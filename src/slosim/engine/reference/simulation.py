@@ -145,8 +145,8 @@ class Simulation:
             while unsampled and unsampled[0] < time_s:
                 self.sample(unsampled.popleft())
             self.now = time_s
-            action()
-            if service is not None:
+            happened = action()
+            if service is not None and happened is not False:
                 self.after_event(service)
         for time_s in unsampled:
             self.sample(time_s)
@@ -158,7 +158,7 @@ class Simulation:
         kind: int,
         order: tuple[Any, ...],
         service: Service | None,
-        action: Callable[[], None],
+        action: Callable[[], bool | None],
         producer: str = "",
     ) -> None:
         """S1: an event at a service, or (service None) at a producer."""
@@ -387,8 +387,11 @@ class Simulation:
         return oldest, "dropped"
 
     def become_visible(self, entry: Entry) -> None:
-        """S14, S20, S28: a message can be taken from now on, unless it is too late."""
+        """S14, S20, S28: a message can be taken from now on, unless it comes back too late."""
         line = entry.line
+        if self.now >= entry.expires_s:
+            self.leave_unserved(entry, "expired")
+            return
         self.tell("visible", line.service.name, entry.message, entry.attempt)
         entry.state = WAITING
         entry.visible_s = self.now
@@ -397,14 +400,11 @@ class Simulation:
         line.waiting_entries.insert(self.place_in_line(entry), entry)
         if entry.first_visible_s is None:
             self.become_visible_first(entry)
-        elif self.now >= entry.expires_s:
-            self.leave_unserved(entry, "expired")
 
     def place_in_line(self, entry: Entry) -> int:
         """S28, S29: at the tail; a blocking retry on a log is the head of its partition again."""
         entries = entry.line.waiting_entries
         if entry.retries_in_place:
-            entry.line.held.discard(entry.partition)
             for place, other in enumerate(entries):
                 if other.partition == entry.partition:
                     return place
@@ -420,10 +420,12 @@ class Simulation:
             entry.expires_s = self.now + self.chance.draw(ttl, stream, entry.message.identity)
             self.schedule(entry.expires_s, TIMER, entry.order(), service, lambda: self.expire(entry))
 
-    def expire(self, entry: Entry) -> None:
-        """S20: it leaves if it still waits."""
-        if entry.state == WAITING:
-            self.leave_unserved(entry, "expired")
+    def expire(self, entry: Entry) -> bool:
+        """S20: it leaves if it still waits; if not, nothing happens."""
+        if entry.state != WAITING:
+            return False
+        self.leave_unserved(entry, "expired")
+        return True
 
     def leave_unserved(self, entry: Entry, word: str) -> None:
         """S18, S20, S21: rejected, dropped or expired: it leaves, for the topic's dead letters if any."""
@@ -544,7 +546,7 @@ class Simulation:
         fails = self.chance.happens(1 - survives, f"services.{service.name}/failure", identity, attempt)
         outcome = "failed" if fails else "succeeded"
         if any(effect.outage for effect in effects) or (fails and rules.failures.at == "start"):
-            self.schedule_completion(entry, 0.0, "failed")
+            self.end_attempt(entry, "failed")
             return
         time_s = self.chance.draw(
             rules.service_time, f"services.{service.name}/service_time", identity, attempt
@@ -718,7 +720,10 @@ class Simulation:
     def end_back_off(self, entry: Entry) -> None:
         """S28, S29: the message becomes visible again, or the slot that it held starts the next attempt."""
         add_part(entry.parts, entry.line.service, "retry", self.now - entry.failed_s)
-        if not entry.retries_in_place or entry.line.is_log:
+        if not entry.retries_in_place:
+            self.become_visible(entry)
+        elif entry.line.is_log:
+            entry.line.held.discard(entry.partition)
             self.become_visible(entry)
         else:
             self.start_in_place(entry)
@@ -902,7 +907,7 @@ def counters_of(simulation: Simulation) -> dict[str, dict[Any, dict[str, dict[st
         held["blocked_at_end"] = line.blocked_at_end
         lines[line.topic.name, name] = {p: c | held for p, c in periods(line.counts).items()}
     for name, topic in simulation.topics.items():
-        held = {"held_back_at_end": topic.held_back()}
+        held = {"held_back_at_end": topic.held_back(), "resting": topic.counts.whole_run["resting"]}
         topics[name] = {p: c | held for p, c in periods(topic.counts).items()}
     for name, counts in simulation.flow_counts.items():
         flows[name] = periods(counts)

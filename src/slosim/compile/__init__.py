@@ -1,0 +1,1 @@
+"""Scenario to Program: names become indices, durations seconds, distributions tables, faults timelines."""

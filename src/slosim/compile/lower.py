@@ -1,0 +1,551 @@
+"""Scenario to Program: names become indices, objects records. Nothing with a name or a unit survives past here."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+
+from slosim.compile import clocks, keys
+from slosim.compile import program as P
+from slosim.compile.quantiles import DistributionTable
+from slosim.compile.topology import blocks, services_that_reach, topology
+from slosim.model import Scenario
+from slosim.model import arrivals as model
+
+RETRY_KINDS = {"none": P.RETRY_NONE, "equal": P.RETRY_EQUAL, "full": P.RETRY_FULL, "decorrelated": P.RETRY_DECORRELATED}
+ORDERS = {"fifo": P.FIFO, "lifo": P.LIFO, "priority": P.PRIORITY}
+WHEN_FULL = {"reject": P.REJECT, "drop_oldest": P.DROP_OLDEST, "block": P.BLOCK}
+STREAMS = (
+    ("services", "service_stream"),
+    ("services", "failure_stream"),
+    ("services", "retry_stream"),
+    ("services", "choose_stream"),
+    ("lines", "delay_stream"),
+    ("lines", "ttl_stream"),
+    ("outlets", "probability_stream"),
+    ("outlets", "delay_stream"),
+    ("producers", "gap_stream"),
+    ("producers", "key_stream"),
+    ("producers", "priority_stream"),
+)
+MARGIN = 16
+"""Records one event may need besides the copies it publishes."""
+
+
+def key_of(text: str) -> int:
+    """64 bits of a name (rule S5)."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def lower(scenario: Scenario) -> P.Program:
+    """The program of a resolved scenario."""
+    return _Lowering(scenario).program()
+
+
+class _Lowering:
+    """Builds the records of one program, one noun after the other."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.topology = topology(scenario)
+        self.producers = list(scenario.producers)
+        self.services = list(scenario.services)
+        self.topics = list(scenario.topics)
+        self.lines = [(service.consumes[0], name) for name, service in scenario.services.items()]
+        self.flows = [
+            name for producer in self.producers for name, flow in scenario.flows.items() if flow.from_ == producer
+        ]
+        self.objectives = [
+            objective
+            for flow in self.flows
+            for objective in scenario.objectives
+            if objective.flow == flow and objective.kind in ("latency", "success")
+        ]
+        self.distributions = DistributionTable()
+        self.outlets: list[np.ndarray] = []
+        self.rotations: dict[tuple[str, str], int] = {}
+        self.parts: list[str] = []
+        self.group_of = {
+            node: index for index, group in enumerate(self.topology.groups) for node in group
+        }
+
+    def program(self) -> P.Program:
+        arrays: dict[str, np.ndarray] = {}
+        arrays["services"], arrays["instances"], arrays["lines"], arrays["queues"], arrays["effects"] = (
+            self._services()
+        )
+        arrays |= self._producers()
+        arrays["outlets"] = np.concatenate(self.outlets)
+        arrays["rotations"] = np.zeros(max(1, len(self.rotations)), np.int64)
+        arrays |= self._topics()
+        arrays |= self._groups()
+        arrays |= self._flows()
+        arrays |= self.distributions.arrays()
+        arrays["run"] = self._run(arrays)
+        self._find_relays(arrays)
+        names = P.Names(
+            tuple(self.producers),
+            tuple(self.services),
+            tuple(self.topics),
+            tuple(self.lines),
+            tuple(self.flows),
+            tuple(objective.name for objective in self.objectives),
+            tuple(self.parts),
+        )
+        return P.Program(names, arrays, STREAMS, self._bursts(), self._messages_per_s())
+
+    # Nouns.
+
+    def _run(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+        run = self.scenario.run
+        row = np.zeros(1, P.RUN)
+        row["duration"], row["warmup"], row["sample_every"] = run.duration, run.warmup, run.sample_every
+        row["samples"] = self._samples()
+        slots = sum(int(outlet["copies"][0]) for outlet in self.outlets)
+        row["path_base"] = slots + 1 if slots % 2 == 0 else slots + 2
+        row["flows_per_producer"] = self._width()
+        row["parts"] = len(self.parts)
+        copies = max(
+            [sum(emit.copies for emit in service.emits) for service in self.scenario.services.values()]
+            + [producer.copies for producer in self.scenario.producers.values()]
+        )
+        fan_out = max(1, *arrays["topics"]["consumer_count"].tolist())
+        row["margin"] = MARGIN + (copies + 4) * fan_out
+        row["group"] = len(self.topology.groups)
+        return row
+
+    def _samples(self) -> int:
+        run = self.scenario.run
+        count = int(run.duration / run.sample_every)
+        while count * run.sample_every < run.duration:
+            count += 1
+        while count > 1 and (count - 1) * run.sample_every >= run.duration:
+            count -= 1
+        return max(1, count)
+
+    def _width(self) -> int:
+        return max([1] + [sum(flow.from_ == name for flow in self.scenario.flows.values()) for name in self.producers])
+
+    def _services(self) -> tuple[np.ndarray, ...]:
+        services = np.zeros(len(self.services), P.SERVICE_RECORD)
+        lines = np.zeros(len(self.services), P.LINE)
+        instances: list[np.ndarray] = []
+        queues: list[np.ndarray] = []
+        effects: list[np.ndarray] = []
+        outlet_slot = 0
+        for s, name in enumerate(self.services):
+            first_queue = sum(len(rows) for rows in queues)
+            first_instance = sum(len(rows) for rows in instances)
+            queue_rows, instance_rows = self._queues(name, first_queue, first_instance)
+            queues.append(queue_rows)
+            instances.append(instance_rows)
+            outlet_slot = self._emits(name, services[s : s + 1], lines[s : s + 1], outlet_slot)
+            self._line(name, s, lines[s : s + 1], first_queue, len(queue_rows))
+            self._service(name, s, services[s : s + 1], first_instance)
+            rows = clocks.effects(self.scenario, name)
+            services[s]["first_effect"] = services[s]["effect"] = sum(len(row) for row in effects)
+            services[s]["effect_count"] = len(rows)
+            services[s]["effect_until"] = rows["until"][0] if len(rows) else np.inf
+            services[s]["paused"] = rows["paused"][0] if len(rows) else 0
+            effects.append(rows)
+        return services, _joined(instances, P.INSTANCE), lines, _joined(queues, P.QUEUE), _joined(effects, P.EFFECT)
+
+    def _queues(self, name: str, first_queue: int, first_instance: int) -> tuple[np.ndarray, np.ndarray]:
+        """Partitions by range assignment (rule S16), or classes of priority."""
+        service = self.scenario.services[name]
+        topic = self.scenario.topics[service.consumes[0]]
+        instances = np.zeros(service.instances, P.INSTANCE)
+        if topic.partitions is None:
+            queues = np.zeros(len(self._priorities()) if topic.order == "priority" else 1, P.QUEUE)
+            queues["owner"] = P.NONE
+        else:
+            queues = np.zeros(topic.partitions, P.QUEUE)
+            share, more = divmod(topic.partitions, service.instances)
+            first = 0
+            for i in range(service.instances):
+                count = share + (i < more)
+                instances[i]["first_queue"], instances[i]["queue_count"] = first_queue + first, count
+                queues["owner"][first : first + count] = first_instance + i
+                first += count
+        queues["head"] = queues["tail"] = P.NONE
+        return queues, instances
+
+    def _priorities(self) -> list[int]:
+        """Distinct priorities, the one served first in front."""
+        return sorted({share.priority for producer in self.scenario.producers.values() for share in producer.priority} | {0})
+
+    def _line(self, name: str, s: int, line: np.ndarray, first_queue: int, queue_count: int) -> None:
+        topic_name = self.scenario.services[name].consumes[0]
+        topic = self.scenario.topics[topic_name]
+        line["topic"] = self.topics.index(topic_name)
+        line["service"] = s
+        line["group"] = self.group_of[f"services.{name}"]
+        line["order"] = ORDERS[topic.order]
+        line["first_queue"], line["queue_count"] = first_queue, queue_count
+        line["capacity"] = P.UNLIMITED if topic.capacity is None else topic.capacity
+        line["when_full"] = WHEN_FULL[topic.when_full]
+        line["delay"] = self.distributions.add_unless_zero(topic.delay)
+        line["delay_stream"] = key_of(f"topics.{topic_name}/delay")
+        line["delays"] = line["delay"][0] >= 0 or self._is_delayed_by_an_emit(topic_name)
+        line["ttl"] = P.NONE if topic.message_ttl is None else self.distributions.add(topic.message_ttl)
+        line["ttl_stream"] = key_of(f"topics.{topic_name}/message_ttl")
+        line["oldest"] = line["newest"] = P.NONE
+
+    def _is_delayed_by_an_emit(self, topic: str) -> bool:
+        return any(
+            emit.topic == topic and emit.delay.maximum() > 0
+            for service in self.scenario.services.values()
+            for emit in service.emits
+        )
+
+    def _service(self, name: str, s: int, row: np.ndarray, first_instance: int) -> None:
+        service = self.scenario.services[name]
+        topic = self.scenario.topics[service.consumes[0]]
+        row["group"], row["line"] = self.group_of[f"services.{name}"], s
+        row["is_log"] = topic.partitions is not None
+        row["first_instance"], row["instance_count"] = first_instance, service.instances
+        row["concurrency"] = P.UNLIMITED if service.concurrency is None else service.concurrency
+        row["slots"] = P.UNLIMITED if service.concurrency is None else service.concurrency * service.instances
+        row["service_time"] = self.distributions.add(service.service_time)
+        row["service_stream"] = key_of(f"services.{name}/service_time")
+        row["failure_probability"] = service.failures.probability
+        row["failure_stream"] = key_of(f"services.{name}/failure")
+        row["fails_at_start"] = service.failures.at == "start"
+        row["timeout"] = np.inf if service.timeout is None else service.timeout
+        row["abandons"] = service.on_timeout == "abandon"
+        if service.rate_limit is not None:
+            row["token_interval"] = 1.0 / service.rate_limit.rate
+            row["token_burst"] = service.rate_limit.burst
+        self._retry(name, row)
+        row["part_delay"] = self._part(f"{name}.delay", topic.delay.maximum() > 0 or self._is_delayed_by_an_emit(service.consumes[0]))
+        row["part_wait"] = self._part(f"{name}.wait", True)
+        row["part_service"] = self._part(f"{name}.service", True)
+        row["part_retry"] = self._part(f"{name}.retry", service.retry is not None)
+
+    def _part(self, name: str, occurs: bool) -> int:
+        if not occurs:
+            return P.NONE
+        self.parts.append(name)
+        return len(self.parts) - 1
+
+    def _retry(self, name: str, row: np.ndarray) -> None:
+        retry = self.scenario.services[name].retry
+        row["retry_stream"] = key_of(f"services.{name}/retry")
+        row["attempts_max"] = 1
+        row["retry_delay"] = P.NONE
+        if retry is None:
+            return
+        row["attempts_max"] = P.UNLIMITED if retry.maximum_attempts is None else retry.maximum_attempts
+        row["retry_blocks"] = retry.blocking
+        if retry.delay is not None:
+            row["retry_kind"], row["retry_delay"] = P.RETRY_DISTRIBUTION, self.distributions.add(retry.delay)
+            return
+        row["retry_kind"] = RETRY_KINDS[retry.jitter]
+        row["retry_initial"] = retry.initial_interval
+        row["retry_coefficient"] = retry.backoff_coefficient
+        row["retry_maximum"] = retry.maximum_interval
+
+    # Outlets, in the order of the emission slots (rule S3).
+
+    def _outlet(self, topic: str, publisher: str, group: int, emission: str, slot: int) -> np.ndarray:
+        outlet = np.zeros(1, P.OUTLET)
+        outlet["topic"], outlet["group"] = self.topics.index(topic), group
+        outlet["probability"], outlet["copies"], outlet["delay"] = 1.0, 1, P.NONE
+        outlet["emission"], outlet["slot"] = key_of(emission), slot
+        outlet["rotation"] = self.rotations.setdefault((publisher, topic), len(self.rotations))
+        self.outlets.append(outlet)
+        return outlet
+
+    def _emits(self, name: str, row: np.ndarray, line: np.ndarray, slot: int) -> int:
+        """The outlets of a service and of its line; the next free emission slot."""
+        service = self.scenario.services[name]
+        publisher = f"services.{name}"
+        group = self.group_of[publisher]
+        row["first_emit"] = len(self.outlets)
+        for i, emit in enumerate(service.emits):
+            emission = f"{publisher}/emits[{i}]"
+            outlet = self._outlet(emit.topic, publisher, group, emission, slot)
+            outlet["probability"], outlet["copies"] = emit.probability, emit.copies
+            outlet["probability_stream"] = key_of(f"{emission}/probability")
+            outlet["delay"] = self.distributions.add_unless_zero(emit.delay)
+            outlet["delay_stream"] = key_of(f"{emission}/delay")
+            slot += emit.copies
+        cumulated = 0.0
+        for i, choice in enumerate(service.choose):
+            cumulated += choice.share
+            outlet = self._outlet(choice.topic, publisher, group, f"{publisher}/choose[{i}]", slot)
+            outlet["probability"] = cumulated
+            slot += 1
+        row["chooses"] = bool(service.choose)
+        row["choose_stream"] = key_of(f"{publisher}/choose")
+        row["emit_count"] = len(self.outlets) - row["first_emit"][0]
+        emitted = [emit.topic for emit in service.emits] + [choice.topic for choice in service.choose]
+        row["blocks"] = any(blocks(self.scenario, topic) for topic in emitted)
+        row["dead_letter"] = line["dead_letter"] = P.NONE
+        if service.dead_letter is not None:
+            row["dead_letter"] = len(self.outlets)
+            self._outlet(service.dead_letter, publisher, group, f"{publisher}/dead_letter", slot)
+            slot += 1
+        topic = service.consumes[0]
+        dead_letter = self.scenario.topics[topic].dead_letter
+        if dead_letter is not None:
+            line["dead_letter"] = len(self.outlets)
+            emission = f"topics.{topic}/dead_letter/{name}"
+            self._outlet(dead_letter, f"topics.{topic}/{name}", group, emission, slot)
+            slot += 1
+        return slot
+
+    def _find_relays(self, arrays: dict[str, np.ndarray]) -> None:
+        """Services whose every success publishes exactly one message to one line."""
+        services, outlets, topics, lines = (arrays[key] for key in ("services", "outlets", "topics", "lines"))
+        services["relay_line"] = P.NONE
+        for service in services:
+            if service["emit_count"] != 1 or service["chooses"]:
+                continue
+            outlet = outlets[service["first_emit"]]
+            topic = topics[outlet["topic"]]
+            is_plain = outlet["probability"] == 1.0 and outlet["copies"] == 1 and outlet["delay"] == P.NONE
+            if is_plain and topic["consumer_count"] == 1 and not topic["blocks"]:
+                line = arrays["consumers"][topic["first_consumer"]]
+                own = lines[service["line"]]["service"]
+                service["relay_line"] = line
+                service["relay_keeps_flows"] = bool(
+                    (arrays["matters"][own] == arrays["matters"][line]).all() and not arrays["ends"][own].any()
+                )
+
+    def _topics(self) -> dict[str, np.ndarray]:
+        rows = np.zeros(len(self.topics), P.TOPIC)
+        consumers: list[int] = []
+        dead_letters = {topic.dead_letter for topic in self.scenario.topics.values()} | {
+            service.dead_letter for service in self.scenario.services.values()
+        }
+        for row, (name, topic) in zip(rows, self.scenario.topics.items(), strict=True):
+            lines = [self.services.index(service) for service in self.topology.consumers[name]]
+            row["partitions"] = topic.partitions or 0
+            row["first_consumer"], row["consumer_count"] = len(consumers), len(lines)
+            row["blocks"] = blocks(self.scenario, name) and bool(lines)
+            row["is_dead_letter"] = name in dead_letters
+            row["publisher_head"] = row["publisher_tail"] = P.NONE
+            consumers += lines
+        return {"topics": rows, "consumers": np.array(consumers or [0], np.int64)}
+
+    def _groups(self) -> dict[str, np.ndarray]:
+        groups = np.zeros(len(self.topology.groups), P.GROUP)
+        members: list[int] = []
+        blocking: list[int] = []
+        edges: list[tuple[int, int]] = []
+        publishers = self._publishers()
+        for g, nodes in enumerate(self.topology.groups):
+            row = groups[g]
+            own = [self.services.index(node.removeprefix("services.")) for node in nodes if node.startswith("services.")]
+            row["producer"] = P.NONE if own else self.producers.index(nodes[0].removeprefix("producers."))
+            row["first_service"], row["service_count"] = len(members), len(own)
+            members += own
+            inside = [
+                t
+                for t, topic in enumerate(self.topics)
+                if blocks(self.scenario, topic) and set(self.topology.consumers[topic]) & {self.services[s] for s in own}
+            ]
+            row["first_topic"], row["topic_count"] = len(blocking), len(inside)
+            blocking += inside
+            row["first_edge"] = len(edges)
+            edges += [(source, s) for s in own for source in sorted(publishers[s] - {g})]
+            row["edge_count"] = len(edges) - row["first_edge"]
+            row["now"], row["resume"] = -1.0, P.NONE
+        edge_rows = np.zeros(max(1, len(edges)), P.EDGE)
+        edge_rows["head"] = edge_rows["tail"] = P.NONE
+        edge_of = np.full((len(groups), max(1, len(self.services))), P.NONE, np.int32)
+        for e, (source, line) in enumerate(edges):
+            edge_rows["line"][e] = line
+            edge_of[source, line] = e
+        return {
+            "groups": groups,
+            "members": np.array(members or [0], np.int64),
+            "blocking_topics": np.array(blocking or [0], np.int64),
+            "edges": edge_rows,
+            "edge_of": edge_of,
+        }
+
+    def _publishers(self) -> list[set[int]]:
+        """Groups that publish to each service's line."""
+        result: list[set[int]] = [set() for _ in self.services]
+        for name, producer in self.scenario.producers.items():
+            for consumer in self.topology.consumers[producer.topic]:
+                result[self.services.index(consumer)].add(self.group_of[f"producers.{name}"])
+        for name, topics in self.topology.outputs.items():
+            for topic in topics:
+                for consumer in self.topology.consumers[topic]:
+                    result[self.services.index(consumer)].add(self.group_of[f"services.{name}"])
+        return result
+
+    def _flows(self) -> dict[str, np.ndarray]:
+        flows = np.zeros(max(1, len(self.flows)), P.FLOW)
+        objectives = np.zeros(max(1, len(self.objectives)), P.OBJECTIVE)
+        matters = np.zeros((max(1, len(self.services)), len(flows)), np.uint8)
+        ends = np.zeros_like(matters)
+        topic_matters = np.zeros((len(self.topics), len(flows)), np.uint8)
+        for i, objective in enumerate(self.objectives):
+            objectives["timed"][i] = objective.kind == "latency"
+            objectives["within"][i] = objective.threshold if objective.kind == "latency" else np.inf
+        for f, name in enumerate(self.flows):
+            to = self.scenario.flows[name].to
+            own = [i for i, objective in enumerate(self.objectives) if objective.flow == name]
+            flows["first_objective"][f], flows["objective_count"][f] = own[0] if own else 0, len(own)
+            for service in services_that_reach(self.scenario, to):
+                matters[self.services.index(service), f] = 1
+            for service in to:
+                ends[self.services.index(service), f] = 1
+            for t, topic in enumerate(self.topics):
+                topic_matters[t, f] = any(matters[self.services.index(s), f] for s in self.topology.consumers[topic])
+        return {
+            "flows": flows,
+            "objectives": objectives,
+            "matters": matters,
+            "ends": ends,
+            "topic_matters": topic_matters,
+        }
+
+    # Producers.
+
+    def _producers(self) -> dict[str, np.ndarray]:
+        rows = np.zeros(len(self.producers), P.PRODUCER)
+        rates: list[np.ndarray] = []
+        clock_rows: list[np.ndarray] = []
+        times: list[np.ndarray] = []
+        time_keys: list[np.ndarray] = []
+        shares: list[np.ndarray] = []
+        hashes: list[np.ndarray] = []
+        priorities: list[np.ndarray] = []
+        classes = self._priorities()
+        for p, (name, producer) in enumerate(self.scenario.producers.items()):
+            row, publisher = rows[p], f"producers.{name}"
+            row["group"] = self.group_of[publisher]
+            row["outlet"] = len(self.outlets)
+            self._outlet(producer.topic, publisher, row["group"], publisher, 0)["copies"] = 0
+            row["name_key"] = key_of(publisher)
+            for purpose in ("gap", "key", "priority"):
+                row[f"{purpose}_stream"] = key_of(f"{publisher}/{purpose}")
+            row["copies"] = producer.copies
+            row["first_flow"] = next((f for f, flow in enumerate(self.flows) if self.scenario.flows[flow].from_ == name), 0)
+            row["flow_count"] = sum(flow.from_ == name for flow in self.scenario.flows.values())
+            row["part_held_back"] = self._part(f"{name}.held_back", blocks(self.scenario, producer.topic))
+            row["first_rate"], row["first_time"] = _size(rates), _size(times)
+            row["first_clock"], row["first_key"] = _size(clock_rows), _size(hashes)
+            row["first_priority"] = _size(priorities)
+            clock_rows.append(clocks.clock(self.scenario, name))
+            row["clock_count"] = len(clock_rows[-1])
+            row["clock"] = row["first_clock"]
+            rates.append(self._arrivals(producer.arrivals, row))
+            row["rate"], row["rate_count"] = row["first_rate"], len(rates[-1])
+            if isinstance(producer.arrivals, model.Trace):
+                times.append(np.asarray(producer.arrivals.times, np.float64))
+                row["time_count"] = len(times[-1])
+                time_keys.append(self._trace_keys(producer.arrivals, row, hashes))
+            if producer.keys is not None:
+                row["key_count"], row["key_shares"] = producer.keys.count, _size(shares)
+                shares.append(keys.zipf_shares(producer.keys.count, producer.keys.skew))
+                hashes.append(keys.rank_hashes(producer.keys.count))
+            priorities.append(self._priority_rows(producer.priority, classes))
+            row["priority_count"] = len(priorities[-1])
+        return {
+            "producers": rows,
+            "rates": _joined(rates, P.RATE),
+            "clocks": _joined(clock_rows, P.CLOCK),
+            "trace_times": _joined(times, np.dtype(np.float64)),
+            "trace_keys": _joined(time_keys, np.dtype(np.int64)),
+            "key_shares": _joined(shares, np.dtype(np.float64)),
+            "key_hashes": _joined(hashes, np.dtype(np.int64)),
+            "priorities": _joined(priorities, P.PRIORITY_SHARE),
+        }
+
+    def _arrivals(self, arrivals, row: np.void) -> np.ndarray:
+        """Fill in the process; returns its RATE rows, of a run that draws none."""
+        none = np.zeros(0, P.RATE)
+        match arrivals:
+            case model.Poisson():
+                row["process"] = P.BY_RATE
+                return clocks.rate_rows(np.zeros(1), np.array([arrivals.rate]))
+            case model.Counts():
+                row["process"] = P.BY_RATE
+                return counted_rates(arrivals)
+            case model.Bursts():
+                row["process"] = P.BY_RATE
+            case model.Interarrival():
+                row["process"], row["gap"] = P.BY_GAP, self.distributions.add(arrivals.gap)
+            case model.Every():
+                row["process"], row["interval"] = P.EVERY, arrivals.interval
+            case model.Bernoulli():
+                row["process"], row["interval"] = P.BERNOULLI, arrivals.every
+                row["probability"] = arrivals.probability
+            case model.Trace():
+                row["process"] = P.TRACE
+        return none
+
+    def _trace_keys(self, arrivals: model.Trace, row: np.void, hashes: list[np.ndarray]) -> np.ndarray:
+        if arrivals.keys is None:
+            return np.zeros(len(arrivals.times), np.int64)
+        texts, indices = np.unique(np.asarray(arrivals.keys), return_inverse=True)
+        row["key_count"], row["key_shares"] = len(texts), P.NONE
+        hashes.append(np.array([keys.positive_hash(str(text)) for text in texts], np.int64))
+        return row["first_key"] + indices.astype(np.int64)
+
+    def _priority_rows(self, shares, classes: list[int]) -> np.ndarray:
+        if len(classes) == 1:
+            return np.zeros(0, P.PRIORITY_SHARE)
+        rows = np.zeros(len(shares), P.PRIORITY_SHARE)
+        rows["cumulated"] = np.cumsum([share.share for share in shares])
+        rows["rank"] = [classes.index(share.priority) for share in shares]
+        return rows
+
+    def _bursts(self) -> tuple:
+        return tuple(
+            (p, name, self.scenario.producers[name].arrivals)
+            for p, name in enumerate(self.producers)
+            if isinstance(self.scenario.producers[name].arrivals, model.Bursts)
+        )
+
+    def _messages_per_s(self) -> float:
+        """Rough rate at which messages start, for the length of the time slices."""
+        duration = self.scenario.run.duration
+        return sum(
+            producer.copies * mean_rate(producer.arrivals, duration) for producer in self.scenario.producers.values()
+        )
+
+
+def counted_rates(arrivals: model.Counts) -> np.ndarray:
+    """RATE rows of counts per interval, with nothing in the gaps and after the end."""
+    starts, ends, counts = (np.asarray(column, np.float64) for column in (arrivals.starts, arrivals.ends, arrivals.counts))
+    times = np.column_stack((starts, ends)).ravel()
+    rates = np.column_stack((counts / (ends - starts), np.zeros(len(ends)))).ravel()
+    follows = np.append(times[1:] > times[:-1], True)
+    return clocks.rate_rows(times[follows], rates[follows])
+
+
+def mean_rate(arrivals, duration: float) -> float:
+    """Publishes per second of an arrival process, without its profile."""
+    match arrivals:
+        case model.Poisson():
+            return arrivals.rate
+        case model.Interarrival():
+            return 1.0 / arrivals.gap.mean()
+        case model.Every():
+            return 1.0 / arrivals.interval
+        case model.Bernoulli():
+            return arrivals.probability / arrivals.every
+        case model.Trace():
+            return len(arrivals.times) / duration
+        case model.Counts():
+            return float(np.sum(arrivals.counts)) / duration
+        case _:
+            on, off = arrivals.on.mean(), arrivals.off.mean()
+            return (arrivals.rate * on + arrivals.idle_rate * off) / (on + off)
+
+
+def _size(rows: list[np.ndarray]) -> int:
+    return sum(len(row) for row in rows)
+
+
+def _joined(rows: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    """One array of all rows; never empty, since compiled code wants something to point at."""
+    return np.concatenate(rows) if _size(rows) else np.zeros(1, dtype)

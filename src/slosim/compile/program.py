@@ -1,0 +1,472 @@
+"""The data dictionary: every piece of state the engine has, with its unit. Read this before the kernel.
+
+A Program holds one record array per noun. A run copies them (`engine/state.py`), so fixed fields and those that
+change stand side by side; "state" opens the second part of a layout. Indices of -1 mean none. Times are seconds
+since the start of the run, shares are 0 to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+NONE = -1
+UNLIMITED = 1 << 60
+"""Stands for no limit where a count is compared."""
+TICKS_PER_S = float(1 << 30)
+"""Sums that several groups add to are kept in whole ticks of 2**-30 s, so that their order does not matter."""
+COARSE = 3
+"""Latency is split into parts per 2**COARSE histogram buckets."""
+
+
+def layout(fields: list[tuple[str, str, str, str]]) -> np.dtype:
+    """Record layout from (name, type, unit, meaning) rows; aligned, as compiled code likes it."""
+    return np.dtype([(name, kind) for name, kind, _, _ in fields], align=True)
+
+
+# Kinds of calendar entries. The class (kind >> 4) orders entries of one instant: completions, timers, arrivals.
+ATTEMPT_ENDS = 0
+WORK_ENDS = 1
+BECOMES_VISIBLE = 16
+HELD_RETRY_STARTS = 17
+EXPIRES = 18
+SERVICE_WAKES = 19
+ARRIVES = 32
+
+# Where a message is.
+IN_TRANSIT = 0
+DELAYED = 1
+WAITING = 2
+IN_WORK = 3
+BACKING_OFF = 4
+HELD_BACK = 5
+
+# How an attempt ends.
+SUCCEEDED = 0
+FAILED = 1
+TIMED_OUT = 2
+FAILED_AT_START = 3
+
+# Queue orders and what a full topic does.
+FIFO, LIFO, PRIORITY = 0, 1, 2
+REJECT, DROP_OLDEST, BLOCK = 0, 1, 2
+
+# Delays before a retry.
+RETRY_NONE, RETRY_EQUAL, RETRY_FULL, RETRY_DECORRELATED, RETRY_DISTRIBUTION = 0, 1, 2, 3, 4
+
+# Inverse distribution functions (compile/quantiles.py).
+CONSTANT, UNIFORM, INTEGERS, EXPONENTIAL, TABLE, KNOTS, STEPS = 0, 1, 2, 3, 4, 5, 6
+
+# Arrival processes.
+BY_RATE, BY_GAP, EVERY, BERNOULLI, TRACE = 0, 1, 2, 3, 4
+
+# What the engine returns to Python for.
+DONE, NEEDS_MESSAGES, NEEDS_CALENDAR, NEEDS_FOLD, NEEDS_TRACE, IMPOSSIBLE, ENDLESS = 0, 1, 2, 3, 4, 5, 6
+
+# What happened to a message, as the trace tells it.
+TRACE_WORDS = (
+    "published", "visible", "taken", "succeeded", "failed", "timed_out", "retry", "rejected", "dropped",
+    "expired", "dead_lettered", "rested", "work_ended", "blocked", "accepted",
+)  # fmt: skip
+(
+    PUBLISHED, VISIBLE, TAKEN, SUCCESS, FAILURE, TIMEOUT, RETRY, REJECTED, DROPPED,
+    EXPIRED, DEAD_LETTERED, RESTED, WORK_ENDED, BLOCKED, ACCEPTED,
+) = range(len(TRACE_WORDS))  # fmt: skip
+AT_SERVICE, AT_TOPIC, AT_PRODUCER = 0, 1, 2
+
+# Losses of a flow instance.
+NO_LOSS, LOST_DEAD_LETTERED, LOST_DROPPED = 0, 1, 2
+
+# Rows of `histograms` per service, and fields of `samples` per line.
+WAIT, SERVICE, SOJOURN, EVENT_LAG = 0, 1, 2, 3
+HISTOGRAMS_PER_SERVICE = 4
+SAMPLE_LAG, SAMPLE_WAITING, SAMPLE_AGE, SAMPLE_PARTITION_LAG, SAMPLE_BUSY = 0, 1, 2, 3, 4
+SAMPLE_FIELDS = 5
+
+RUN = layout([
+    ("duration", "f8", "s", "events at or after it do not happen"),
+    ("warmup", "f8", "s", ""),
+    ("sample_every", "f8", "s", ""),
+    ("samples", "i8", "", "samples of every series"),
+    ("path_base", "u8", "", "B of rule S3"),
+    ("flows_per_producer", "i8", "", "width of a block of flow instances"),
+    ("parts", "i8", "", "columns of `parts`"),
+    ("margin", "i8", "", "free messages one event may need"),
+    # state
+    ("slice_until", "f8", "s", "every group is being advanced to here"),
+    ("group", "i8", "", "group to go on with"),
+    ("free_head", "i8", "", "first free message"),
+    ("free_count", "i8", "", ""),
+    ("instance_head", "i8", "", "first free block of flow instances"),
+    ("tracing", "i8", "", "1: write `trace`"),
+    ("trace_count", "i8", "", "rows of `trace` in use"),
+    ("needs_fold", "i8", "", "1: a sum of ticks is near its limit"),
+    ("handled", "i8", "", "events handled"),
+    ("published", "i8", "", "messages published to lines"),
+    ("impossible_time", "f8", "s", "of the event that cannot be"),
+    ("impossible_now", "f8", "s", "when it was found"),
+    ("impossible_message", "i8", "", ""),
+])  # fmt: skip
+
+GROUP = layout([
+    ("producer", "i8", "", "of a producer's group, else -1"),
+    ("first_service", "i8", "", "in `members`"),
+    ("service_count", "i8", "", ""),
+    ("first_edge", "i8", "", "its inbox: edges into its lines"),
+    ("edge_count", "i8", "", ""),
+    ("first_topic", "i8", "", "in `blocking_topics`: topics inside it that block"),
+    ("topic_count", "i8", "", ""),
+    ("heap_first", "i8", "", "its part of the calendar"),
+    ("heap_capacity", "i8", "", ""),
+    # state
+    ("heap_length", "i8", "", ""),
+    ("now", "f8", "s", "time of the event handled last"),
+    ("boundary", "f8", "s", "next sample or the warm-up"),
+    ("sample", "i8", "", "next sample"),
+    ("warm", "i8", "", "1 after the warm-up"),
+    ("resume", "i8", "", "service whose taking was interrupted by a full array"),
+    ("same_instant", "i8", "", "events in a row at `now`"),
+])  # fmt: skip
+
+EDGE = layout([
+    ("line", "i8", "", "the messages are for this line"),
+    # state
+    ("head", "i8", "", "first message on its way, by (published, message order)"),
+    ("tail", "i8", "", ""),
+])  # fmt: skip
+
+SERVICE_RECORD = layout([
+    ("group", "i8", "", ""),
+    ("line", "i8", "", ""),
+    ("is_log", "i8", "", ""),
+    ("first_instance", "i8", "", "in `instances`"),
+    ("instance_count", "i8", "", ""),
+    ("slots", "i8", "", "instances x concurrency"),
+    ("concurrency", "i8", "", "slots per instance"),
+    ("service_time", "i8", "", "distribution"),
+    ("service_stream", "u8", "", ""),
+    ("failure_probability", "f8", "", ""),
+    ("failure_stream", "u8", "", ""),
+    ("fails_at_start", "i8", "", ""),
+    ("attempts_max", "i8", "", ""),
+    ("retry_kind", "i8", "", ""),
+    ("retry_initial", "f8", "s", ""),
+    ("retry_coefficient", "f8", "", ""),
+    ("retry_maximum", "f8", "s", ""),
+    ("retry_delay", "i8", "", "distribution"),
+    ("retry_stream", "u8", "", ""),
+    ("retry_blocks", "i8", "", ""),
+    ("timeout", "f8", "s", "inf when absent"),
+    ("abandons", "i8", "", "work goes on after the time-out"),
+    ("token_interval", "f8", "s", "1 / rate, 0 without a limit"),
+    ("token_burst", "f8", "", ""),
+    ("first_emit", "i8", "", "in `outlets`"),
+    ("emit_count", "i8", "", ""),
+    ("chooses", "i8", "", "1: exactly one of the emits is taken"),
+    ("choose_stream", "u8", "", ""),
+    ("dead_letter", "i8", "", "outlet"),
+    ("relay_line", "i8", "", "the only line its only certain emit reaches: the message itself moves on"),
+    ("relay_keeps_flows", "i8", "", "1: moving on changes no flow"),
+    ("blocks", "i8", "", "1: emits to a topic that blocks"),
+    ("first_effect", "i8", "", "in `effects`"),
+    ("effect_count", "i8", "", ""),
+    ("part_delay", "i8", "", "columns of `parts`, -1 when it cannot occur"),
+    ("part_wait", "i8", "", ""),
+    ("part_service", "i8", "", ""),
+    ("part_retry", "i8", "", ""),
+    # state
+    ("busy", "i8", "", "slots in use"),
+    ("busy_max", "i8", "", "since the warm-up"),
+    ("busy_integral", "f8", "s", "slots x time since the warm-up"),
+    ("busy_since", "f8", "s", "last change of busy"),
+    ("next_token", "f8", "s", "of rule S25"),
+    ("effect", "i8", "", "current row of `effects`"),
+    ("effect_until", "f8", "s", ""),
+    ("paused", "i8", "", ""),
+    ("attempts", "i8", "", "counters: since the warm-up"),
+    ("first_attempts", "i8", "", ""),
+    ("succeeded", "i8", "", ""),
+    ("failed", "i8", "", ""),
+    ("timed_out", "i8", "", ""),
+    ("retried", "i8", "", ""),
+    ("dead_lettered", "i8", "", ""),
+    ("wait_total", "f8", "s", ""),
+    ("wait_max", "f8", "s", ""),
+    ("service_total", "f8", "s", ""),
+    ("service_max", "f8", "s", ""),
+    ("sojourn_total", "f8", "s", ""),
+    ("sojourn_max", "f8", "s", ""),
+])  # fmt: skip
+
+INSTANCE = layout([
+    ("first_queue", "i8", "", "the partitions it owns"),
+    ("queue_count", "i8", "", ""),
+    # state
+    ("busy", "i8", "", "slots in use"),
+])  # fmt: skip
+
+LINE = layout([
+    ("topic", "i8", "", ""),
+    ("service", "i8", "", ""),
+    ("group", "i8", "", ""),
+    ("order", "i8", "", "FIFO, LIFO or PRIORITY"),
+    ("first_queue", "i8", "", "in `queues`: partitions, or classes of priority"),
+    ("queue_count", "i8", "", ""),
+    ("capacity", "i8", "", "UNLIMITED when absent"),
+    ("when_full", "i8", "", ""),
+    ("delay", "i8", "", "distribution of the topic's delay, -1 when 0"),
+    ("delay_stream", "u8", "", ""),
+    ("delays", "i8", "", "1: messages may become visible after they are published"),
+    ("ttl", "i8", "", "distribution, -1 when absent"),
+    ("ttl_stream", "u8", "", ""),
+    ("dead_letter", "i8", "", "outlet of the topic's dead letters from this line"),
+    # state
+    ("oldest", "i8", "", "of the messages that are not settled"),
+    ("newest", "i8", "", ""),
+    ("lag", "i8", "", ""),
+    ("lag_max", "i8", "", "since the warm-up"),
+    ("lag_integral", "f8", "s", "messages x time since the warm-up"),
+    ("lag_since", "f8", "s", "last change of lag"),
+    ("waiting", "i8", "", ""),
+    ("waiting_max", "i8", "", ""),
+    ("waiting_integral", "f8", "s", ""),
+    ("waiting_since", "f8", "s", ""),
+    ("delayed", "i8", "", ""),
+    ("backing_off", "i8", "", ""),
+    ("in_work", "i8", "", ""),
+    ("published", "i8", "", "counters: whole run"),
+    ("rejected", "i8", "", ""),
+    ("finished", "i8", "", ""),
+    ("dead_lettered", "i8", "", ""),
+    ("expired", "i8", "", ""),
+    ("dropped", "i8", "", ""),
+    ("published_before", "i8", "", "the same before the warm-up"),
+    ("rejected_before", "i8", "", ""),
+    ("finished_before", "i8", "", ""),
+    ("dead_lettered_before", "i8", "", ""),
+    ("expired_before", "i8", "", ""),
+    ("dropped_before", "i8", "", ""),
+    ("time_in_line", "f8", "s", "of the messages that left, cut to the window"),
+    ("event_lag_total", "f8", "s", ""),
+    ("event_lag_max", "f8", "s", ""),
+])  # fmt: skip
+
+QUEUE = layout([
+    ("owner", "i8", "", "instance that owns the partition, -1 for a queue"),
+    # state
+    ("head", "i8", "", "first waiting message"),
+    ("tail", "i8", "", ""),
+    ("busy", "i8", "", "1: the partition has a message in work or held"),
+    ("lag", "i8", "", ""),
+    ("published", "i8", "", "since the warm-up"),
+])  # fmt: skip
+
+TOPIC = layout([
+    ("partitions", "i8", "", "0 for a queue"),
+    ("first_consumer", "i8", "", "in `consumers`"),
+    ("consumer_count", "i8", "", ""),
+    ("blocks", "i8", "", ""),
+    ("is_dead_letter", "i8", "", "named as a dead letter anywhere"),
+    # state
+    ("publisher_head", "i8", "", "publishes that wait for room, first come first served"),
+    ("publisher_tail", "i8", "", ""),
+    ("held_back", "i8", "", "of those, from producers"),
+])  # fmt: skip
+
+OUTLET = layout([
+    ("topic", "i8", "", ""),
+    ("group", "i8", "", "of the publisher"),
+    ("probability", "f8", "", "emits; the cumulated share of a choice"),
+    ("probability_stream", "u8", "", ""),
+    ("copies", "i8", "", ""),
+    ("delay", "i8", "", "distribution, -1 when 0"),
+    ("delay_stream", "u8", "", ""),
+    ("emission", "u8", "", "key of the emission, for identities"),
+    ("slot", "i8", "", "first emission slot"),
+    ("rotation", "i8", "", "in `rotations`"),
+    # state
+    ("published", "i8", "", "whole run"),
+    ("published_before", "i8", "", "before the warm-up"),
+])  # fmt: skip
+
+PRODUCER = layout([
+    ("group", "i8", "", ""),
+    ("outlet", "i8", "", ""),
+    ("name_key", "u8", "", "for identities"),
+    ("gap_stream", "u8", "", ""),
+    ("key_stream", "u8", "", ""),
+    ("priority_stream", "u8", "", ""),
+    ("process", "i8", "", "BY_RATE, BY_GAP, EVERY, BERNOULLI, TRACE"),
+    ("gap", "i8", "", "distribution (BY_GAP)"),
+    ("interval", "f8", "s", "EVERY, BERNOULLI"),
+    ("probability", "f8", "", "BERNOULLI"),
+    ("first_rate", "i8", "", "in `rates` (BY_RATE)"),
+    ("rate_count", "i8", "", ""),
+    ("first_clock", "i8", "", "in `clocks`; none when the clock is the time"),
+    ("clock_count", "i8", "", ""),
+    ("first_time", "i8", "", "in `trace_times`"),
+    ("time_count", "i8", "", ""),
+    ("copies", "i8", "", ""),
+    ("first_key", "i8", "", "in `key_hashes`"),
+    ("key_count", "i8", "", "0 without keys"),
+    ("key_shares", "i8", "", "first of its cumulated shares, -1 when the trace has the keys"),
+    ("first_priority", "i8", "", "in `priorities`"),
+    ("priority_count", "i8", "", ""),
+    ("first_flow", "i8", "", "its flows stand side by side in `flows`"),
+    ("flow_count", "i8", "", ""),
+    ("part_held_back", "i8", "", "column of `parts`"),
+    # state
+    ("publish", "i8", "", "publishes so far"),
+    ("number", "i8", "", "messages so far"),
+    ("reading", "f8", "s", "of its clock, at the next publish (BY_RATE: of the integrated rate)"),
+    ("rate", "i8", "", "current row of `rates`"),
+    ("clock", "i8", "", "current row of `clocks`"),
+    ("next_time", "f8", "s", "of the next publish"),
+])  # fmt: skip
+
+RATE = layout([
+    ("at", "f8", "s", "start, on the producer's clock"),
+    ("rate", "f8", "1/s", ""),
+    ("integral", "f8", "", "of the rate up to `at`"),
+])  # fmt: skip
+
+CLOCK = layout([
+    ("at", "f8", "s", "start"),
+    ("factor", "f8", "", "at the start"),
+    ("slope", "f8", "1/s", "of the factor"),
+    ("integral", "f8", "s", "of the factor up to `at`"),
+])  # fmt: skip
+
+EFFECT = layout([
+    ("at", "f8", "s", "in force from here to the next row"),
+    ("until", "f8", "s", ""),
+    ("outage", "i8", "", ""),
+    ("paused", "i8", "", ""),
+    ("error_rate", "f8", "", ""),
+    ("slowdown", "f8", "", ""),
+    ("added_latency", "f8", "s", ""),
+])  # fmt: skip
+
+DISTRIBUTION = layout([
+    ("kind", "i8", "", "CONSTANT, UNIFORM, INTEGERS, EXPONENTIAL, TABLE, KNOTS, STEPS"),
+    ("a", "f8", "s", "value, low, first, mean"),
+    ("b", "f8", "s", "high, number of integers"),
+    ("shift", "f8", "s", "of the closed forms; tables include it"),
+    ("cap", "f8", "s", ""),
+    ("first", "i8", "", "in `knots`"),
+    ("lower_count", "i8", "", "knots of the lower half, each (tail probability, value)"),
+    ("upper_count", "i8", "", "knots of the upper half"),
+])  # fmt: skip
+
+PRIORITY_SHARE = layout([
+    ("cumulated", "f8", "", "share of this class and those before"),
+    ("rank", "i8", "", "0 is served first"),
+])  # fmt: skip
+
+FLOW = layout([
+    ("first_objective", "i8", "", "in `objectives`"),
+    ("objective_count", "i8", "", ""),
+    # state
+    ("started", "i8", "", "after the warm-up"),
+    ("completed", "i8", "", ""),
+    ("completed_elsewhere", "i8", "", ""),
+    ("dead_lettered", "i8", "", ""),
+    ("dropped", "i8", "", ""),
+    ("started_all", "i8", "", "whole run"),
+    ("completed_all", "i8", "", ""),
+    ("completed_elsewhere_all", "i8", "", ""),
+    ("dead_lettered_all", "i8", "", ""),
+    ("dropped_all", "i8", "", ""),
+    ("latency_ticks", "i8", "2**-30 s", "sum since the last fold"),
+    ("latency_max", "f8", "s", ""),
+])  # fmt: skip
+
+OBJECTIVE = layout([
+    ("within", "f8", "s", "inf without a limit"),
+    ("timed", "i8", "", "1: has a limit"),
+])  # fmt: skip
+
+FLOW_INSTANCE = layout([
+    ("open", "i8", "", "messages that matter and are left"),
+    ("flow", "i8", "", ""),
+    ("start", "f8", "s", "intended publish time"),
+    ("left", "f8", "s", "latest time a message that matters left"),
+    ("finish", "f8", "s", "latest success at `to`, -1 before the first"),
+    ("finish_path", "u8", "", "of that message"),
+    ("finish_line", "i8", "", ""),
+    ("dead_at", "f8", "s", "first loss as dead letter, inf"),
+    ("dropped_at", "f8", "s", "first other loss, inf"),
+    ("origin", "i8", "", "producer and number of the message"),
+])  # fmt: skip
+
+MESSAGE = layout([
+    ("start", "f8", "s", "of its flow instance"),
+    ("published", "f8", "s", ""),
+    ("visible", "f8", "s", "since when this time"),
+    ("first_visible", "f8", "s", ""),
+    ("taken", "f8", "s", ""),
+    ("backoff", "f8", "s", "previous delay (decorrelated jitter)"),
+    ("expires", "f8", "s", "when it leaves if it still waits"),
+    ("work_ends", "f8", "s", "when abandoned work would end"),
+    ("origin", "i8", "", "producer << 48 | number"),
+    ("path", "u8", "", "of rule S3"),
+    ("identity", "u8", "", "of rule S6"),
+    ("attempt", "i4", "", "attempts begun"),
+    ("line", "i4", "", ""),
+    ("queue", "i4", "", "partition or class of priority"),
+    ("key", "i4", "", "in `key_hashes`, -1 without"),
+    ("priority", "i4", "", ""),
+    ("instance", "i4", "", "block of flow instances"),
+    ("next", "i4", "", "waiting list, inbox, publishers of a full topic, free list"),
+    ("previous", "i4", "", ""),
+    ("newer", "i4", "", "list of the messages of a line, by publishing"),
+    ("older", "i4", "", ""),
+    ("heap", "i4", "", "place in the calendar, -1"),
+    ("parent", "i4", "", "the attempt that waits for this publish to be accepted"),
+    ("cursor", "i4", "", "emission slot an attempt publishes next"),
+    ("outlet", "i4", "", "of a publish that waits for room"),
+    ("kind", "i1", "", "of its calendar entry"),
+    ("place", "i1", "", "IN_TRANSIT ... HELD_BACK"),
+    ("outcome", "i1", "", "of the attempt in work"),
+    ("held", "i1", "", "1: a blocking retry; 2: and its token is reserved"),
+])  # fmt: skip
+
+TRACE_ROW = layout([
+    ("time", "f8", "s", ""),
+    ("value", "f8", "", ""),
+    ("origin", "i8", "", ""),
+    ("path", "u8", "", ""),
+    ("what", "i4", "", ""),
+    ("where_kind", "i4", "", ""),
+    ("where", "i4", "", ""),
+    ("attempt", "i4", "", ""),
+])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names behind the indices."""
+
+    producers: tuple[str, ...]
+    services: tuple[str, ...]
+    topics: tuple[str, ...]
+    lines: tuple[tuple[str, str], ...]  # (topic, service)
+    flows: tuple[str, ...]
+    objectives: tuple[str, ...]  # latency and success objectives, by flow
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A scenario the engine can run: record arrays by name, as `engine/state.py` copies them.
+
+    arrays   name -> array over the layouts above, streams still without their run (engine/state.py mixes it in)
+    streams  (array, field) pairs whose keys depend on the seed
+    """
+
+    names: Names
+    arrays: dict[str, np.ndarray]
+    streams: tuple[tuple[str, str], ...]
+    bursts: tuple  # producers whose rates are drawn anew for each run
+    expected_messages_per_s: float

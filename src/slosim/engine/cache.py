@@ -1,0 +1,36 @@
+"""Where compiled code is kept: a folder per user and per content of the package, so that no edit meets stale code."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+
+
+def cache_root() -> Path:
+    """The user's cache folder for slosim: SLOSIM_CACHE_DIR, XDG_CACHE_HOME/slosim or ~/.cache/slosim."""
+    own = os.environ.get("SLOSIM_CACHE_DIR")
+    if own:
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "slosim"
+
+
+@cache
+def cache_folder() -> Path:
+    """Folder of this version's compiled code: named by everything the compiler sees."""
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for folder in ("compile", "engine", "measure"):
+        for source in sorted((package / folder).glob("*.py")):
+            digest.update(source.name.encode())
+            digest.update(source.read_bytes())
+    for switch in ("NUMBA_BOUNDSCHECK", "NUMBA_OPT"):
+        digest.update(os.environ.get(switch, "").encode())
+    return cache_root() / digest.hexdigest()[:16]
+
+
+def is_compiled() -> bool:
+    """Is compiled code of this version on disk? Does not import the compiler."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") or any(cache_folder().rglob("*.nbi"))

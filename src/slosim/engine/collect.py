@@ -1,0 +1,256 @@
+"""State to Measurements: what a run counted, by name; conservation and Little's law are checked here (rule S41)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from slosim.compile import program as P
+from slosim.engine.state import State
+from slosim.errors import EngineError
+from slosim.measure.histogram import Histogram
+from slosim.measure.measurements import (
+    FlowMeasurements,
+    LineMeasurements,
+    Measurements,
+    ObjectiveMeasurements,
+    ServiceMeasurements,
+    TimeAverage,
+    TopicMeasurements,
+)
+
+LITTLE_TOLERANCE = 1e-9
+STATES = ("completed", "completed_elsewhere", "dead_lettered", "dropped")
+
+
+class FlowSums:
+    """Sums of ticks folded out of the kernel's 64 bits; whole numbers, so their order does not matter."""
+
+    def __init__(self, flows: int) -> None:
+        self.latency_ticks = [0] * flows
+        self.part_ticks: np.ndarray | None = None
+
+    def fold(self, state: State) -> None:
+        """Take the kernel's sums over and set them to zero."""
+        for f, flow in enumerate(state.flows):
+            self.latency_ticks[f] += int(flow.latency_ticks)
+        state.flows["latency_ticks"] = 0
+        if self.part_ticks is None:
+            self.part_ticks = np.zeros((2, *state.part_ticks.shape), np.int64)
+        high, low = np.divmod(state.part_ticks, 1 << 30)
+        self.part_ticks[0] += high
+        self.part_ticks[1] += low
+        state.part_ticks[:] = 0
+        state.run[0].needs_fold = 0
+
+    def part_seconds(self) -> np.ndarray:
+        """float64[flows, coarse buckets, parts] s."""
+        assert self.part_ticks is not None
+        return self.part_ticks[0] + self.part_ticks[1] / P.TICKS_PER_S
+
+
+def collect(state: State, names: P.Names, sums: FlowSums, replication: int, end: float) -> Measurements:
+    """Measurements of a run that has been brought to `end` (s) by `finish`.
+
+    Raises:
+        EngineError: a conservation law is broken, which only a bug of slosim can do.
+    """
+    run = state.run[0]
+    sums.fold(state)
+    # samples after the end of a run that was stopped early have not been taken
+    count = int(np.sum(np.arange(run.samples) * run.sample_every < end)) if end < run.duration else int(run.samples)
+    times = np.arange(count) * float(run.sample_every)
+    window = max(0.0, end - float(run.warmup))
+    services = {name: _service(state, s, window, count) for s, name in enumerate(names.services)}
+    lines = {name: _line(state, i, end, count) for i, name in enumerate(names.lines)}
+    topics = {name: _topic(state, t) for t, name in enumerate(names.topics)}
+    in_flight = _judge_open(state, end)
+    flows = {name: _flow(state, names, sums, f, in_flight[f]) for f, name in enumerate(names.flows)}
+    objectives = {name: _objective(state, i, count) for i, name in enumerate(names.objectives)}
+    return Measurements(
+        replication, end, float(run.warmup), times, services, topics, lines, flows, objectives, int(run.handled)
+    )
+
+
+def _service(state: State, s: int, window: float, count: int) -> ServiceMeasurements:
+    row = state.services[s]
+    limited = row.slots < P.UNLIMITED
+    wait, service, sojourn = (_histogram(state, s, which) for which in ("wait", "service", "sojourn"))
+    return ServiceMeasurements(
+        attempts=int(row.attempts),
+        first_attempts=int(row.first_attempts),
+        succeeded=int(row.succeeded),
+        failed=int(row.failed),
+        timed_out=int(row.timed_out),
+        lost=0,
+        retried=int(row.retried),
+        dead_lettered=int(row.dead_lettered),
+        duplicates=0,
+        first_successes=int(row.succeeded),
+        busy=TimeAverage(float(row.busy_integral), float(row.busy_max), state.samples[row.line, P.SAMPLE_BUSY, :count].copy()),
+        slot_seconds=float(row.slots) * window if limited else np.inf,
+        instance_seconds=float(row.instance_count) * window,
+        instances_samples=np.full(count, float(row.instance_count)),
+        wait=wait,
+        service=service,
+        sojourn=sojourn,
+    )
+
+
+def _histogram(state: State, s: int, which: str) -> Histogram:
+    index = {"wait": P.WAIT, "service": P.SERVICE, "sojourn": P.SOJOURN}[which]
+    row = state.services[s]
+    counts = state.histograms[s * P.HISTOGRAMS_PER_SERVICE + index].copy()
+    return Histogram(counts, float(row[f"{which}_total"]), float(row[f"{which}_max"]))
+
+
+def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
+    line = state.lines[index]
+    name = f"line {index}"
+    waiting = _in_place(state, index, P.WAITING)
+    _check(
+        line.published,
+        line.rejected + line.finished + line.dead_lettered + line.expired + line.dropped
+        + line.delayed + line.waiting + line.backing_off + line.in_work,
+        f"messages of {name}",
+    )  # fmt: skip
+    _check(line.lag, line.delayed + line.waiting + line.backing_off + line.in_work, f"lag of {name}")
+    _check(line.waiting, waiting, f"waiting messages of {name}")
+    _check_little(state, line, end, name)
+    queues = state.queues[line.first_queue : line.first_queue + line.queue_count]
+    is_log = bool(state.services[line.service].is_log)
+    counted = {
+        field: int(line[field] - line[f"{field}_before"]) if state.groups[line.group].warm else 0
+        for field in ("published", "rejected", "finished", "dead_lettered", "expired", "dropped")
+    }
+    samples = state.samples[index][:, :count].copy()
+    event_lags = state.histograms[line.service * P.HISTOGRAMS_PER_SERVICE + P.EVENT_LAG].copy()
+    return LineMeasurements(
+        **counted,
+        shed=0,
+        delayed_at_end=int(line.delayed),
+        waiting_at_end=int(line.waiting),
+        backing_off_at_end=int(line.backing_off),
+        in_work_at_end=int(line.in_work),
+        blocked_at_end=_blocked(state, index),
+        lag=TimeAverage(float(line.lag_integral), float(line.lag_max), samples[P.SAMPLE_LAG]),
+        waiting=TimeAverage(float(line.waiting_integral), float(line.waiting_max), samples[P.SAMPLE_WAITING]),
+        age_samples=samples[P.SAMPLE_AGE],
+        event_lag=Histogram(event_lags, float(line.event_lag_total), float(line.event_lag_max)),
+        partition_lag_max_samples=samples[P.SAMPLE_PARTITION_LAG] if is_log else None,
+        partition_published=queues["published"].copy() if is_log else None,
+    )
+
+
+def _unsettled(state: State, line: np.record) -> list[int]:
+    """Messages in the lag of a line, oldest first."""
+    messages, m = [], int(line.oldest)
+    while m >= 0:
+        messages.append(m)
+        m = int(state.messages[m].newer)
+    return messages
+
+
+def _in_place(state: State, index: int, place: int) -> int:
+    members = _unsettled(state, state.lines[index])
+    return int(np.sum(state.messages["place"][members] == place)) if members else 0
+
+
+def _blocked(state: State, index: int) -> int:
+    """Attempts of a line's service that wait to publish."""
+    parents = set()
+    for topic in state.topics:
+        m = int(topic.publisher_head)
+        while m >= 0:
+            parents.add(int(state.messages[m].parent))
+            m = int(state.messages[m].next)
+    return sum(parent >= 0 and int(state.messages[parent].line) == index for parent in parents)
+
+
+def _check(have: int, want: int, what: str) -> None:
+    if have != want:
+        raise EngineError(f"conservation is broken: {what}: {have} against {want}")
+
+
+def _check_little(state: State, line: np.record, end: float, name: str) -> None:
+    """The integral of the lag is the sum of the times in the line, both cut to the window."""
+    since = float(state.run[0].warmup) if state.groups[line.group].warm else 0.0
+    members = _unsettled(state, line)
+    published = state.messages["published"][members] if members else np.zeros(0)
+    time_in_line = float(line.time_in_line) + float(np.sum(end - np.maximum(published, since)))
+    integral = float(line.lag_integral)
+    # both are sums of up to `published` terms of size `end`
+    tolerance = LITTLE_TOLERANCE * max(time_in_line, 1.0) + 1e-15 * end * float(line.published)
+    if abs(integral - time_in_line) > tolerance:
+        raise EngineError(f"Little's law is broken: {name}: {integral!r} against {time_in_line!r} message seconds")
+
+
+def _topic(state: State, index: int) -> TopicMeasurements:
+    topic = state.topics[index]
+    outlets = state.outlets[state.outlets["topic"] == index]
+    published = int(np.sum(outlets["published"]))
+    return TopicMeasurements(
+        published=published - int(np.sum(outlets["published_before"])),
+        resting=published if topic.consumer_count == 0 else 0,
+        held_back_at_end=int(topic.held_back),
+    )
+
+
+def _judge_open(state: State, end: float) -> dict[int, Histogram]:
+    """Count the instances that are not over (rules S35, S36); ages of those in flight, by flow."""
+    instances = state.flow_instances
+    is_open = instances[(instances["flow"] >= 0) & (instances["open"] > 0)]
+    run = state.run[0]
+    result = {}
+    for f, flow in enumerate(state.flows):
+        own = is_open[is_open["flow"] == f]
+        measured = own["start"] >= run.warmup
+        dead = np.isfinite(own["dead_at"])
+        dropped = np.isfinite(own["dropped_at"]) & ~dead
+        flow.dead_lettered_all += int(dead.sum())
+        flow.dropped_all += int(dropped.sum())
+        flow.dead_lettered += int((dead & measured).sum())
+        flow.dropped += int((dropped & measured).sum())
+        lost_at = np.where(dead, own["dead_at"], own["dropped_at"])
+        for i in range(int(flow.first_objective), int(flow.first_objective + flow.objective_count)):
+            turned = np.minimum(lost_at, own["start"] + state.objectives[i].within)
+            is_late = own["start"] + state.objectives[i].within < end
+            bad = measured & (dead | dropped | is_late)
+            _count_turns(state, i, turned[bad])
+        in_flight = measured & ~dead & ~dropped
+        result[f] = Histogram.of(end - own["start"][in_flight])
+        _check(
+            flow.started_all,
+            sum(flow[f"{word}_all"] for word in STATES) + int((~dead & ~dropped).sum()),
+            f"instances of flow {f}",
+        )
+    return result
+
+
+def _count_turns(state: State, objective: int, times: np.ndarray) -> None:
+    """Bad instances by the sample interval (t[k-1], t[k]] in which they turned bad."""
+    run = state.run[0]
+    grid = np.arange(run.samples) * run.sample_every
+    np.add.at(state.turned[objective, 1], np.searchsorted(grid, times, side="left"), 1)
+
+
+def _flow(state: State, names: P.Names, sums: FlowSums, f: int, in_flight: Histogram) -> FlowMeasurements:
+    flow = state.flows[f]
+    total = sums.latency_ticks[f] / P.TICKS_PER_S
+    counts = {word: int(flow[word]) for word in ("started", *STATES)}
+    whole_run = {word: int(flow[f"{word}_all"]) for word in ("started", *STATES)}
+    whole_run["in_flight"] = whole_run["started"] - sum(whole_run[word] for word in STATES)
+    return FlowMeasurements(
+        **counts,
+        in_flight=in_flight.count,
+        latency=Histogram(state.latencies[f].copy(), total, float(flow.latency_max)),
+        parts=names.parts,
+        parts_by_bucket=sums.part_seconds()[f],
+        finished_by_bucket=state.finished[f].copy(),
+        in_flight_ages=in_flight,
+        whole_run=whole_run,
+    )
+
+
+def _objective(state: State, index: int, count: int) -> ObjectiveMeasurements:
+    good, bad = state.turned[index].astype(np.float64)
+    return ObjectiveMeasurements(good[:count], bad[:count], int(good[count:].sum()), int(bad[count:].sum()))

@@ -1,0 +1,17 @@
+"""Loads the kernel with its cache folder set. Import it only when something is to be run: it imports the compiler."""
+
+from __future__ import annotations
+
+import numba
+
+from slosim.engine.cache import cache_folder
+
+_before = numba.config.CACHE_DIR
+numba.config.CACHE_DIR = str(cache_folder())
+try:
+    import slosim.engine.handle  # noqa: F401  compiled code knows State from here
+    from slosim.engine.kernel import advance, finish, prepare
+finally:
+    numba.config.CACHE_DIR = _before
+
+__all__ = ["advance", "finish", "prepare"]

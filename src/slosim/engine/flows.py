@@ -1,0 +1,221 @@
+"""Flow instances (rules S34 to S37): which messages are left, how it ended, where its time went.
+
+Several coupling groups may touch one instance, so only counts, maxima, minima and integer sums are kept here.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from slosim.compile.program import COARSE, LOST_DEAD_LETTERED, NO_LOSS, NONE, TICKS_PER_S
+from slosim.engine.jit import leaf, rule
+from slosim.measure.histogram import BUCKET_COUNT, BUCKETS_PER_OCTAVE_BITS, FIRST_BITS
+
+HISTOGRAM_SHIFT = 52 - BUCKETS_PER_OCTAVE_BITS
+FOLD_AT = 1 << 61
+
+
+@leaf
+def bucket_of(value):
+    """Histogram bucket of a value >= 0 (measure/histogram.py), read off its bits."""
+    bucket = (np.float64(value).view(np.int64) >> HISTOGRAM_SHIFT) - (FIRST_BITS - 1)
+    if bucket < 0:
+        return 0
+    return bucket if bucket < BUCKET_COUNT else BUCKET_COUNT - 1
+
+
+@leaf
+def ticks(seconds):
+    return np.int64(seconds * TICKS_PER_S + 0.5)
+
+
+@rule
+def open_block(S, producer, start, origin):
+    """Take a free block of flow instances for a producer's message; -1 when its producer has no flow."""
+    if producer.flow_count == 0:
+        return NONE
+    run = S.run[0]
+    width = run.flows_per_producer
+    block = run.instance_head
+    run.instance_head = S.flow_instances[block * width].open
+    for k in range(width):
+        instance = S.flow_instances[block * width + k]
+        instance.open = 0
+        instance.start = start
+        instance.left = -1.0
+        instance.finish = -1.0
+        instance.dead_at = math.inf
+        instance.dropped_at = math.inf
+        instance.origin = origin
+        if k < producer.flow_count:
+            instance.flow = producer.first_flow + k
+            flow = S.flows[instance.flow]
+            flow.started_all += 1
+            if start >= run.warmup:
+                flow.started += 1
+        else:
+            instance.flow = NONE
+    return block
+
+
+@rule
+def enter(S, block, line):
+    """A message of the block's instance appears in a line; the block it then belongs to, -1 if it matters to none."""
+    width = S.run[0].flows_per_producer
+    result = NONE
+    for k in range(block * width, (block + 1) * width):
+        instance = S.flow_instances[k]
+        if instance.flow >= 0 and S.matters[line, instance.flow] != 0:
+            instance.open += 1
+            result = block
+    return result
+
+
+@rule
+def leave(S, m, now, succeeded, loss, dead_topic):
+    """A message leaves its line for good, with success or a loss; its children have entered already."""
+    message = S.messages[m]
+    if message.instance < 0:
+        return
+    width = S.run[0].flows_per_producer
+    first = message.instance * width
+    is_over = True
+    for k in range(first, first + width):
+        instance = S.flow_instances[k]
+        if instance.flow < 0:
+            continue
+        if S.matters[message.line, instance.flow] != 0:
+            if succeeded and S.ends[message.line, instance.flow] != 0:
+                note_finish(S, k, m, now)
+            elif loss != NO_LOSS and (dead_topic < 0 or S.topic_matters[dead_topic, instance.flow] == 0):
+                if loss == LOST_DEAD_LETTERED or dead_topic >= 0:
+                    instance.dead_at = min(instance.dead_at, now)
+                else:
+                    instance.dropped_at = min(instance.dropped_at, now)
+            instance.left = max(instance.left, now)
+            instance.open -= 1
+        is_over = is_over and instance.open == 0
+    if is_over:
+        close_block(S, message.instance)
+
+
+@rule
+def rest_as_dead_letter(S, m, now):
+    """A child of message m comes to rest in a dead-letter topic."""
+    message = S.messages[m]
+    if message.instance < 0:
+        return
+    width = S.run[0].flows_per_producer
+    for k in range(message.instance * width, (message.instance + 1) * width):
+        instance = S.flow_instances[k]
+        if instance.flow >= 0 and S.matters[message.line, instance.flow] != 0:
+            instance.dead_at = min(instance.dead_at, now)
+
+
+@leaf
+def note_finish(S, k, m, now):
+    """A success at the end of the flow: the last one gives the latency and its parts."""
+    instance, message = S.flow_instances[k], S.messages[m]
+    if instance.finish > now:
+        return
+    if instance.finish == now:
+        if instance.finish_path > message.path:
+            return
+        if (
+            instance.finish_path == message.path
+            and S.lines[instance.finish_line].service > S.lines[message.line].service
+        ):
+            return
+    instance.finish = now
+    instance.finish_path = message.path
+    instance.finish_line = message.line
+    for part in range(S.run[0].parts):
+        S.finish_parts[k, part] = S.parts[m, part]
+
+
+@rule
+def close_block(S, block):
+    """Every message that mattered is gone: judge the instances and free their block."""
+    run = S.run[0]
+    width = run.flows_per_producer
+    for k in range(block * width, (block + 1) * width):
+        if S.flow_instances[k].flow >= 0:
+            judge(S, k)
+            S.flow_instances[k].flow = NONE
+    S.flow_instances[block * width].open = run.instance_head
+    run.instance_head = block
+
+
+@rule
+def close_if_over(S, block):
+    """Close a block of which no message matters, such as one published where no flow of its producer goes."""
+    width = S.run[0].flows_per_producer
+    for k in range(block * width, (block + 1) * width):
+        if S.flow_instances[k].flow >= 0 and S.flow_instances[k].open > 0:
+            return
+    close_block(S, block)
+
+
+@leaf
+def judge(S, k):
+    """Count an instance in its state (rule S35) and in the objectives of its flow (rule S36)."""
+    run, instance = S.run[0], S.flow_instances[k]
+    flow = S.flows[instance.flow]
+    measured = instance.start >= run.warmup
+    is_complete = False
+    if instance.dead_at < math.inf:
+        flow.dead_lettered_all += 1
+        flow.dead_lettered += measured
+    elif instance.dropped_at < math.inf:
+        flow.dropped_all += 1
+        flow.dropped += measured
+    elif instance.finish >= 0.0:
+        is_complete = True
+        flow.completed_all += 1
+        flow.completed += measured
+    else:
+        flow.completed_elsewhere_all += 1
+        flow.completed_elsewhere += measured
+        return
+    if not measured:
+        return
+    latency = math.inf
+    if is_complete:
+        latency = instance.finish - instance.start
+        record_latency(S, k, flow, latency)
+    lost_at = instance.dead_at if instance.dead_at < math.inf else instance.dropped_at
+    for i in range(flow.first_objective, flow.first_objective + flow.objective_count):
+        objective = S.objectives[i]
+        if latency <= objective.within and is_complete:
+            turn(S, i, 0, instance.left)
+        else:
+            turn(S, i, 1, min(lost_at, instance.start + objective.within))
+
+
+@leaf
+def record_latency(S, k, flow, latency):
+    bucket = bucket_of(latency)
+    f = S.flow_instances[k].flow
+    S.latencies[f, bucket] += 1
+    flow.latency_max = max(flow.latency_max, latency)
+    flow.latency_ticks += ticks(latency)
+    if flow.latency_ticks > FOLD_AT:
+        S.run[0].needs_fold = 1
+    coarse = bucket >> COARSE
+    S.finished[f, coarse] += 1
+    for part in range(S.run[0].parts):
+        S.part_ticks[f, coarse, part] += ticks(S.finish_parts[k, part])
+
+
+@leaf
+def turn(S, objective, bad, time):
+    """Count an instance as good or bad in the sample interval (t[k-1], t[k]] that holds the time."""
+    run = S.run[0]
+    k = np.int64(math.ceil(time / run.sample_every))
+    if k > 0 and time <= (k - 1) * run.sample_every:
+        k -= 1
+    elif time > k * run.sample_every:
+        k += 1
+    S.turned[objective, bad, min(k, run.samples)] += 1

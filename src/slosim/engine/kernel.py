@@ -1,0 +1,399 @@
+"""The event loop (docs/semantics.md S1 to S4, S23): what happens next, and who takes afterwards.
+
+`advance` moves every coupling group forward slice by slice, upstream first. Within a group `serve` handles one
+event after the other. All state is in the records of `compile/program.py`; the loop can stop before any event
+and go on later, so arrays grow and people interrupt outside.
+"""
+
+from __future__ import annotations
+
+import math
+
+from slosim.compile import program as P
+from slosim.engine.attempts import (
+    begin,
+    emit,
+    end_work,
+    fail,
+    record_service,
+    relay,
+    release,
+    start_held,
+    succeed,
+    take,
+)
+from slosim.engine.blocking import admit, end_publishing, offer
+from slosim.engine.calendar import entry_precedes, precedes, remove_first
+from slosim.engine.flows import leave
+from slosim.engine.gates import is_open, wake_later
+from slosim.engine.jit import entry, leaf, rule
+from slosim.engine.lines import arrive, change_waiting, leave_queue, lose, reappear
+from slosim.engine.messages import first_of_partitions, first_waiting, free
+from slosim.engine.producers import plan_next, produce
+
+__all__ = ["begin", "release"]
+
+ENDLESS_AT = 20_000_000
+"""Events of one group at one instant that only an endless loop reaches."""
+RELIEVE = -2
+"""In `resume`: a group that blocks was stopped while taking and accepting."""
+
+
+@entry
+def prepare(S):
+    """Set every producer's first publish."""
+    for p in range(S.producers.shape[0]):
+        plan_next(S, S.producers[p])
+
+
+@entry
+def advance(S, until, slice_s):
+    """Advance every group to `until` (s) in slices; DONE, or what the caller must do before calling again."""
+    run = S.run[0]
+    while True:
+        while run.group < S.groups.shape[0]:
+            if S.groups[run.group].producer >= 0:
+                code = produce(S, run.group)
+            else:
+                code = serve(S, run.group)
+            if code != P.DONE:
+                return code
+            run.group += 1
+        if run.slice_until >= until:
+            return P.DONE
+        run.group = 0
+        run.slice_until = min(run.slice_until + slice_s, until)
+
+
+@leaf
+def serve(S, g):
+    """Handle the events of a group of services up to the end of the slice."""
+    run, group = S.run[0], S.groups[g]
+    first = group.heap_first
+    single_edge = group.edge_count == 1
+    while True:
+        if run.free_count < run.margin:
+            return P.NEEDS_MESSAGES
+        if group.heap_length + run.margin > group.heap_capacity:
+            return P.NEEDS_CALENDAR
+        if run.needs_fold != 0:
+            return P.NEEDS_FOLD
+        if run.tracing != 0 and run.trace_count + 16 * run.margin > S.trace.shape[0]:
+            return P.NEEDS_TRACE
+        if group.resume != P.NONE:
+            s, first_queue, queue_count = resumed(S, group)
+            now = group.now
+        else:
+            # What is next: the calendar, or a message that comes in (after what the calendar has for that instant).
+            now, m = math.inf, -1
+            if group.heap_length > 0:
+                now, m = S.heap_times[first], S.heap_messages[first]
+            e = group.first_edge if single_edge else next_edge(S, group)
+            arrives = False
+            if e >= 0:
+                head = S.edges[e].head
+                if head >= 0:
+                    published = S.messages[head].published
+                    if published < now or (published == now and comes_before(S, head, m)):
+                        now, m, arrives = published, head, True
+            if now >= run.slice_until:
+                return P.DONE
+            if now >= group.boundary:
+                pass_boundary(S, g, now)
+            if now <= group.now:
+                if now < group.now:
+                    run.impossible_time, run.impossible_now, run.impossible_message = now, group.now, m
+                    return P.IMPOSSIBLE
+                group.same_instant += 1
+                if group.same_instant > ENDLESS_AT:
+                    return P.ENDLESS
+            else:
+                group.same_instant = 0
+            group.now = now
+            run.handled += 1
+            message = S.messages[m]
+            line = S.lines[message.line]
+            s = line.service
+            service = S.services[s]
+            first_queue, queue_count = line.first_queue, line.queue_count
+            if service.is_log != 0:
+                owner = S.instances[S.queues[message.queue].owner]
+                first_queue, queue_count = owner.first_queue, owner.queue_count
+            if arrives:
+                S.edges[e].head = message.next
+                if message.next < 0:
+                    S.edges[e].tail = -1
+                kind = P.ARRIVES
+            else:
+                remove_first(S, group)
+                kind = message.kind
+
+            if kind == P.ARRIVES:
+                if message.place == P.HELD_BACK:
+                    offer(S, g, m, now)
+                else:
+                    arrive(S, g, m, now)
+            elif kind == P.ATTEMPT_ENDS:
+                if message.outcome != P.SUCCEEDED:
+                    record_service(S, s, m, now)
+                    fail(S, g, s, m, now, message.outcome)
+                elif service.blocks != 0:
+                    message.cursor = 0
+                    end_publishing(S, g, s, m, now)
+                else:
+                    record_service(S, s, m, now)
+                    succeed(S, g, s, m, now)
+                    if service.relay_line >= 0:
+                        relay(S, g, s, m, now)
+                    elif service.emit_count == 0:
+                        leave(S, m, now, True, P.NO_LOSS, P.NONE)
+                        free(S, m)
+                    else:
+                        emit(S, g, s, m, now)
+            elif kind == P.BECOMES_VISIBLE:
+                reappear(S, g, m, now)
+            elif kind == P.HELD_RETRY_STARTS:
+                start_held(S, g, s, m, now)
+            elif kind == P.EXPIRES:
+                expire(S, g, m, now)
+            elif kind == P.WORK_ENDS:
+                end_work(S, s, m, now)
+            else:  # SERVICE_WAKES
+                first_queue, queue_count = line.first_queue, line.queue_count
+
+        if group.topic_count > 0:
+            relieve(S, g, now)
+        else:
+            # Rule S23: the service takes what it can.
+            service = S.services[s]
+            line = S.lines[service.line]
+            while service.busy < service.slots and line.waiting > 0:
+                m = next_message(S, service, line, first_queue, queue_count)
+                if m < 0:
+                    break
+                if not is_open(S, service, now):
+                    wake_later(S, g, s, now)
+                    break
+                if is_short(S, group):
+                    group.resume = s
+                    break
+                take(S, g, s, m, now)
+
+
+@leaf
+def next_message(S, service, line, first_queue, queue_count):
+    """The message the service takes next, -1 when there is none it may take."""
+    if service.is_log != 0:
+        if service.token_interval > 0.0:
+            return first_of_partitions(S, service, line.first_queue, line.queue_count)
+        return first_of_partitions(S, service, first_queue, queue_count)
+    return first_waiting(S, line)
+
+
+@leaf
+def is_short(S, group):
+    """Is an array too full for one more attempt?"""
+    run = S.run[0]
+    return (
+        run.free_count < run.margin
+        or group.heap_length + run.margin > group.heap_capacity
+        or (run.tracing != 0 and run.trace_count + 16 * run.margin > S.trace.shape[0])
+    )
+
+
+@rule
+def resumed(S, group):
+    """Go on with the taking that a full array interrupted: (service, first queue, queues)."""
+    s = group.resume
+    group.resume = P.NONE
+    if s == RELIEVE:
+        s = 0
+    line = S.lines[S.services[s].line]
+    return s, line.first_queue, line.queue_count
+
+
+@rule
+def next_edge(S, group):
+    """The inbox whose first message comes first, -1 when all are empty."""
+    best = -1
+    for e in range(group.first_edge, group.first_edge + group.edge_count):
+        head = S.edges[e].head
+        if head < 0:
+            continue
+        if best < 0:
+            best = e
+            continue
+        published, other = S.messages[head].published, S.messages[S.edges[best].head].published
+        if published < other or (published == other and precedes(S, head, S.edges[best].head)):
+            best = e
+    return best
+
+
+@rule
+def comes_before(S, head, m):
+    """Does an arrival come before the calendar's first entry of the same instant? Only before a later arrival."""
+    if S.messages[m].kind != P.ARRIVES:
+        return False
+    return precedes(S, head, m)
+
+
+@rule
+def expire(S, g, m, now):
+    """Rule S20."""
+    line = S.lines[S.messages[m].line]
+    leave_queue(S, g, line, m, now)
+    lose(S, g, m, now, P.EXPIRED)
+
+
+@rule
+def relieve(S, g, now):
+    """Rule S19: services take and full topics accept until nothing changes."""
+    group = S.groups[g]
+    changed = True
+    while changed:
+        changed = False
+        for i in range(group.first_service, group.first_service + group.service_count):
+            changed |= take_all(S, g, S.members[i], now)
+        for i in range(group.first_topic, group.first_topic + group.topic_count):
+            changed |= admit(S, g, S.topics[S.blocking_topics[i]], now)
+        if is_short(S, group):
+            group.resume = RELIEVE
+            return
+
+
+@rule
+def take_all(S, g, s, now):
+    """One service of a group that blocks takes what it can; True when it took any."""
+    service, group = S.services[s], S.groups[g]
+    line = S.lines[service.line]
+    took = False
+    while service.busy < service.slots and line.waiting > 0:
+        m = next_message(S, service, line, line.first_queue, line.queue_count)
+        if m < 0:
+            break
+        if not is_open(S, service, now):
+            wake_later(S, g, s, now)
+            break
+        if is_short(S, group):
+            break
+        take(S, g, s, m, now)
+        took = True
+    return took
+
+
+@rule
+def pass_boundary(S, g, now):
+    """Samples before `now`, and the warm-up if it is over (rules S4, S40)."""
+    run, group = S.run[0], S.groups[g]
+    while True:
+        sample_time = math.inf
+        if group.sample < run.samples:
+            sample_time = group.sample * run.sample_every
+        if group.warm == 0 and run.warmup <= now and run.warmup <= sample_time:
+            end_warmup(S, g)
+        elif sample_time < now:
+            take_sample(S, g, sample_time)
+            group.sample += 1
+        else:
+            break
+    group.boundary = sample_time if group.warm != 0 else min(sample_time, run.warmup)
+
+
+@rule
+def take_sample(S, g, time):
+    group = S.groups[g]
+    k = group.sample
+    for i in range(group.first_service, group.first_service + group.service_count):
+        service = S.services[S.members[i]]
+        line_index = service.line
+        line = S.lines[line_index]
+        S.samples[line_index, P.SAMPLE_LAG, k] = line.lag
+        S.samples[line_index, P.SAMPLE_WAITING, k] = line.waiting
+        if line.oldest >= 0:
+            S.samples[line_index, P.SAMPLE_AGE, k] = time - S.messages[line.oldest].published
+        S.samples[line_index, P.SAMPLE_BUSY, k] = service.busy
+        if service.is_log != 0:
+            largest = 0
+            for q in range(line.first_queue, line.first_queue + line.queue_count):
+                largest = max(largest, S.queues[q].lag)
+            S.samples[line_index, P.SAMPLE_PARTITION_LAG, k] = largest
+
+
+@rule
+def end_warmup(S, g):
+    """Counting starts anew; what describes the present stays."""
+    group = S.groups[g]
+    group.warm = 1
+    now = S.run[0].warmup
+    for i in range(group.first_service, group.first_service + group.service_count):
+        s = S.members[i]
+        service = S.services[s]
+        line = S.lines[service.line]
+        restart_service(S, s, service, now)
+        restart_line(S, line, now)
+
+
+@leaf
+def restart_service(S, s, service, now):
+    service.attempts = 0
+    service.first_attempts = 0
+    service.succeeded = 0
+    service.failed = 0
+    service.timed_out = 0
+    service.retried = 0
+    service.dead_lettered = 0
+    service.wait_total = 0.0
+    service.wait_max = 0.0
+    service.service_total = 0.0
+    service.service_max = 0.0
+    service.sojourn_total = 0.0
+    service.sojourn_max = 0.0
+    service.busy_integral = 0.0
+    service.busy_max = 0
+    service.busy_since = now
+    for row in range(s * P.HISTOGRAMS_PER_SERVICE, (s + 1) * P.HISTOGRAMS_PER_SERVICE):
+        for bucket in range(S.histograms.shape[1]):
+            S.histograms[row, bucket] = 0
+
+
+@leaf
+def restart_line(S, line, now):
+    line.published_before = line.published
+    line.rejected_before = line.rejected
+    line.finished_before = line.finished
+    line.dead_lettered_before = line.dead_lettered
+    line.expired_before = line.expired
+    line.dropped_before = line.dropped
+    line.lag_integral = 0.0
+    line.lag_max = 0
+    line.lag_since = now
+    line.waiting_integral = 0.0
+    line.waiting_max = 0
+    line.waiting_since = now
+    line.time_in_line = 0.0
+    line.event_lag_total = 0.0
+    line.event_lag_max = 0.0
+    for q in range(line.first_queue, line.first_queue + line.queue_count):
+        S.queues[q].published = 0
+
+
+@entry
+def finish(S, end):
+    """Take the samples that are left before `end` (s), and bring every count over time up to it."""
+    for g in range(S.groups.shape[0]):
+        group = S.groups[g]
+        if group.producer >= 0:
+            continue
+        pass_boundary(S, g, end)
+        for i in range(group.first_service, group.first_service + group.service_count):
+            service = S.services[S.members[i]]
+            line = S.lines[service.line]
+            change_waiting(line, end, 0)
+            if end > line.lag_since:
+                line.lag_integral += line.lag * (end - line.lag_since)
+                line.lag_max = max(line.lag_max, line.lag)
+                line.lag_since = end
+            if end > service.busy_since:
+                service.busy_integral += service.busy * (end - service.busy_since)
+                service.busy_max = max(service.busy_max, service.busy)
+                service.busy_since = end

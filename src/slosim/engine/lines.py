@@ -1,0 +1,332 @@
+"""Lines: a message is published, arrives, waits, and leaves without success (rules S12 to S22)."""
+
+from __future__ import annotations
+
+import math
+
+from slosim.compile import program as P
+from slosim.engine.calendar import cancel, schedule_rare
+from slosim.engine.chance import draw_rare, uniform
+from slosim.engine.flows import enter, leave, rest_as_dead_letter
+from slosim.engine.gates import is_open
+from slosim.engine.jit import leaf, rule
+from slosim.engine.messages import (
+    address,
+    child_identity,
+    child_path,
+    copy_of,
+    enter_line,
+    free,
+    join_head,
+    join_tail,
+    leave_line,
+    oldest_waiting,
+    partition_of,
+    send,
+    take_free,
+    trace,
+    unlink,
+)
+
+# Counts over time (rule S38): the integral so far, and the largest value that lasted.
+
+
+@leaf
+def change_lag(S, line, queue, now, by):
+    if now > line.lag_since:
+        line.lag_integral += line.lag * (now - line.lag_since)
+        line.lag_max = max(line.lag_max, line.lag)
+        line.lag_since = now
+    line.lag += by
+    queue.lag += by
+
+
+@leaf
+def change_waiting(line, now, by):
+    if now > line.waiting_since:
+        line.waiting_integral += line.waiting * (now - line.waiting_since)
+        line.waiting_max = max(line.waiting_max, line.waiting)
+        line.waiting_since = now
+    line.waiting += by
+
+
+@leaf
+def settle(S, g, line, m, now):
+    """The message leaves the lag of its line."""
+    message = S.messages[m]
+    change_lag(S, line, S.queues[message.queue], now, -1)
+    leave_line(S, line, m)
+    since = message.published
+    if S.groups[g].warm != 0 and since < S.run[0].warmup:
+        since = S.run[0].warmup
+    line.time_in_line += now - since
+
+
+@leaf
+def count_publish(S, outlet, now):
+    outlet.published += 1
+    if now < S.run[0].warmup:
+        outlet.published_before += 1
+
+
+# Publishing.
+
+
+@rule
+def child_of(S, outlet, m, copy, now):
+    """A child of message m, published now through an outlet: not yet addressed to a line."""
+    c = copy_of(S, m)
+    parent, child = S.messages[m], S.messages[c]
+    child.identity = child_identity(parent.identity, outlet.emission, copy)
+    child.path = child_path(S, parent.path, outlet.slot + copy)
+    child.published = now
+    child.visible = now
+    if outlet.delay >= 0:
+        child.visible = now + draw_rare(S, outlet.delay, uniform(outlet.delay_stream, child.identity, 0))
+    return c
+
+
+@rule
+def publish(S, g, o, m, copy, now):
+    """Publish a child of message m through outlet o to a topic that does not block."""
+    outlet = S.outlets[o]
+    topic = S.topics[outlet.topic]
+    c = child_of(S, outlet, m, copy, now)
+    count_publish(S, outlet, now)
+    if topic.consumer_count == 0:
+        if S.run[0].tracing != 0:
+            trace(S, P.RESTED, P.AT_TOPIC, outlet.topic, c, now, -1.0)
+        if topic.is_dead_letter != 0:
+            rest_as_dead_letter(S, m, now)
+        free(S, c)
+        return
+    partition = partition_of(S, topic, outlet, S.messages[c].key)
+    fan_out(S, g, topic, c, partition)
+
+
+@rule
+def fan_out(S, g, topic, c, partition):
+    """One record of the message for every line of the topic, sent on its way (rule S12)."""
+    block = S.messages[c].instance
+    for i in range(topic.first_consumer + 1, topic.first_consumer + topic.consumer_count):
+        other = copy_of(S, c)
+        address(S, other, S.consumers[i], partition)
+        if block >= 0:
+            S.messages[other].instance = enter(S, block, S.consumers[i])
+        send(S, g, other)
+    address(S, c, S.consumers[topic.first_consumer], partition)
+    if block >= 0:
+        S.messages[c].instance = enter(S, block, S.consumers[topic.first_consumer])
+    send(S, g, c)
+
+
+# Arriving.
+
+
+@leaf
+def arrive(S, g, m, now):
+    """A published message reaches its line (rules S14, S17, S18)."""
+    message = S.messages[m]
+    line = S.lines[message.line]
+    queue = S.queues[message.queue]
+    line.published += 1
+    queue.published += 1
+    S.run[0].published += 1
+    if S.run[0].tracing != 0:
+        trace_published(S, line, m, now)
+    if line.capacity < P.UNLIMITED and not has_room(S, line, m, now):
+        if not make_room(S, g, line, m, now):
+            return
+    change_lag(S, line, queue, now, 1)
+    enter_line(S, line, m)
+    if line.delays != 0 and is_delayed(S, g, line, m, now):
+        return
+    message.first_visible = now
+    if line.ttl >= 0:
+        start_ttl(S, line, m, now)
+    show(S, g, line, m, now)
+
+
+@rule
+def trace_published(S, line, m, now):
+    partition = -1.0
+    if S.services[line.service].is_log != 0:
+        partition = float(S.messages[m].queue - line.first_queue)
+    trace(S, P.PUBLISHED, P.AT_SERVICE, line.service, m, now, partition)
+
+
+@rule
+def has_room(S, line, m, now):
+    """Rule S17: fewer than `capacity` wait, or a free slot takes the message at once."""
+    if line.waiting < line.capacity:
+        return True
+    service, message = S.services[line.service], S.messages[m]
+    queue = S.queues[message.queue]
+    if message.visible > message.published or line.delay >= 0 and may_be_delayed(S, line, m):
+        return False
+    if service.busy >= service.slots or not is_open(S, service, now):
+        return False
+    if service.is_log != 0:
+        return (
+            queue.head < 0 and queue.busy == 0 and S.instances[queue.owner].busy < service.concurrency
+        )
+    return line.waiting == 0
+
+
+@rule
+def may_be_delayed(S, line, m):
+    return draw_rare(S, line.delay, uniform(line.delay_stream, S.messages[m].identity, 0)) > 0.0
+
+
+@rule
+def make_room(S, g, line, m, now):
+    """Rule S18. True when the message may stay after all."""
+    if line.when_full == P.DROP_OLDEST:
+        oldest = oldest_waiting(S, line)
+        if oldest >= 0:
+            leave_queue(S, g, line, oldest, now)
+            lose(S, g, oldest, now, P.DROPPED)
+            return True
+        line.dropped += 1
+        depart(S, g, line, m, now, P.DROPPED)
+        return False
+    line.rejected += 1
+    depart(S, g, line, m, now, P.REJECTED)
+    return False
+
+
+@rule
+def is_delayed(S, g, line, m, now):
+    """Rule S14: the message stays out of sight for the emit's delay and the topic's."""
+    message = S.messages[m]
+    visible = message.visible
+    if line.delay >= 0:
+        delay = draw_rare(S, line.delay, uniform(line.delay_stream, message.identity, 0))
+        visible = now + ((visible - now) + delay)
+    if visible <= now:
+        return False
+    message.place = P.DELAYED
+    message.first_visible = -1.0
+    message.visible = visible
+    line.delayed += 1
+    schedule_rare(S, S.groups[g], m, visible, P.BECOMES_VISIBLE)
+    return True
+
+
+@rule
+def start_ttl(S, line, m, now):
+    message = S.messages[m]
+    message.expires = now + draw_rare(S, line.ttl, uniform(line.ttl_stream, message.identity, 0))
+
+
+@leaf
+def show(S, g, line, m, now):
+    """The message becomes visible and waits at the tail of its queue or partition."""
+    message = S.messages[m]
+    message.visible = now
+    message.place = P.WAITING
+    change_waiting(line, now, 1)
+    join_tail(S, S.queues[message.queue], m)
+    if S.run[0].tracing != 0:
+        trace(S, P.VISIBLE, P.AT_SERVICE, line.service, m, now, -1.0)
+    if line.ttl >= 0:
+        schedule_rare(S, S.groups[g], m, message.expires, P.EXPIRES)
+
+
+@rule
+def reappear(S, g, m, now):
+    """A delay or a back-off is over (rules S14, S20, S28, S29)."""
+    message = S.messages[m]
+    line = S.lines[message.line]
+    service = S.services[line.service]
+    if message.place == P.DELAYED:
+        line.delayed -= 1
+        message.first_visible = now
+        add_part(S, m, service.part_delay, now - message.published)
+        if line.ttl >= 0:
+            start_ttl(S, line, m, now)
+        show(S, g, line, m, now)
+        return
+    line.backing_off -= 1
+    if line.ttl >= 0 and now >= message.expires:
+        if message.held != 0:
+            S.queues[message.queue].busy = 0
+        lose(S, g, m, now, P.EXPIRED)
+        return
+    if message.held != 0:
+        queue = S.queues[message.queue]
+        queue.busy = 0
+        message.visible = now
+        message.place = P.WAITING
+        change_waiting(line, now, 1)
+        join_head(S, queue, m)
+        if S.run[0].tracing != 0:
+            trace(S, P.VISIBLE, P.AT_SERVICE, line.service, m, now, -1.0)
+        if line.ttl >= 0:
+            schedule_rare(S, S.groups[g], m, message.expires, P.EXPIRES)
+        return
+    show(S, g, line, m, now)
+
+
+@leaf
+def add_part(S, m, part, seconds):
+    """Rule S37: carry a part of the latency along."""
+    if part >= 0:
+        S.parts[m, part] += seconds
+
+
+# Leaving without success.
+
+
+@leaf
+def leave_queue(S, g, line, m, now):
+    """Take a waiting message out of its queue."""
+    message = S.messages[m]
+    unlink(S, S.queues[message.queue], m)
+    change_waiting(line, now, -1)
+    if line.ttl >= 0:
+        cancel_expiry(S, g, m)
+
+
+@rule
+def cancel_expiry(S, g, m):
+    if S.messages[m].heap >= 0:
+        cancel(S, S.groups[g], m)
+
+
+@rule
+def lose(S, g, m, now, word):
+    """A message of the lag, in no queue any more, leaves for good as expired, dropped or dead-lettered."""
+    line = S.lines[S.messages[m].line]
+    if word == P.EXPIRED:
+        line.expired += 1
+    elif word == P.DROPPED:
+        line.dropped += 1
+    else:
+        line.dead_lettered += 1
+    settle(S, g, line, m, now)
+    depart(S, g, line, m, now, word)
+
+
+@rule
+def depart(S, g, line, m, now, word):
+    """Publish to the dead letters, if any, and tell the flows (rules S21, S30, S35)."""
+    if S.run[0].tracing != 0:
+        trace(S, word, P.AT_SERVICE, line.service, m, now, -1.0)
+    o = S.services[line.service].dead_letter if word == P.DEAD_LETTERED else line.dead_letter
+    topic = P.NONE
+    if o >= 0:
+        add_part(S, m, S.services[line.service].part_wait, wait_so_far(S, m, now, word))
+        publish(S, g, o, m, 0, now)
+        topic = S.outlets[o].topic
+    loss = P.LOST_DEAD_LETTERED if word == P.DEAD_LETTERED else P.LOST_DROPPED
+    leave(S, m, now, False, loss, topic)
+    free(S, m)
+
+
+@rule
+def wait_so_far(S, m, now, word):
+    """Seconds a message waited that leaves out of the middle of waiting."""
+    if S.messages[m].place == P.WAITING:
+        return now - S.messages[m].visible
+    return 0.0

@@ -1,0 +1,188 @@
+"""One replication, from time 0 to its end, in steps that leave room for progress, growth and Ctrl-C."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from slosim.compile import program as P
+from slosim.compile.lower import lower
+from slosim.engine import state as states
+from slosim.engine.collect import FlowSums, collect
+from slosim.engine.compiled import advance, finish, prepare
+from slosim.errors import EngineError
+from slosim.measure.measurements import Measurements
+from slosim.model import Scenario
+
+STEPS_PER_S = 10.0
+"""How often a run comes back to Python."""
+MESSAGES_PER_SLICE = 1000.0
+"""Messages that start in one time slice: as many as stay in the processor's cache."""
+MEMORY_LIMIT_BYTES = 4 << 30
+SPARE_MESSAGES = 1 << 16
+"""Room for the rest of a slice once the memory limit is reached."""
+
+INTERRUPTED = "interrupted"
+MEMORY_LIMIT = "memory limit"
+
+
+class Outcome(NamedTuple):
+    """What a run measured, and why it stopped before its end (None: it did not)."""
+
+    measurements: Measurements
+    stopped: str | None
+
+
+@dataclass
+class Run:
+    """One replication of a program.
+
+    memory_limit_bytes  what the state may take, with the copy that growing it needs
+    slice_s             length of the time slices, s; changes no result
+    stop                set from another thread: come to an end at the next opportunity
+    """
+
+    program: P.Program
+    seed: int
+    replication: int = 0
+    memory_limit_bytes: int = MEMORY_LIMIT_BYTES
+    slice_s: float | None = None
+    tracing: bool = False
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.state = states.new_state(self.program, self.seed, self.replication, self.tracing)
+        self.sums = FlowSums(len(self.state.flows))
+        self.trace_rows: list[np.ndarray] = []
+        self.duration = float(self.state.run[0].duration)
+        rate = max(self.program.expected_messages_per_s, 1e-9)
+        self.slice_s = self.slice_s or min(self.duration, MESSAGES_PER_SLICE / rate)
+        self.until = 0.0
+        self.handled = 0
+        self.is_full = False
+        with np.errstate(over="ignore"):
+            prepare(self.state)
+
+    def measure(self) -> Outcome:
+        """Run to the end, or until `stop` is set or memory runs out.
+
+        Raises:
+            EngineError: a bug of slosim.
+        """
+        step = self.slice_s
+        while self.until < self.duration and not self.stop.is_set() and not self.is_full:
+            began = time.perf_counter()
+            self.advance(min(self.duration, self.until + step))
+            took = max(time.perf_counter() - began, 1e-6)
+            step *= min(4.0, max(0.25, 1.0 / (STEPS_PER_S * took)))
+        stopped = None
+        if self.until < self.duration:
+            stopped = MEMORY_LIMIT if self.is_full else INTERRUPTED
+        return Outcome(self.collect(), stopped)
+
+    def advance(self, until: float) -> None:
+        """Advance every group to `until` (s); only to the end of a slice before it when memory runs out."""
+        with np.errstate(over="ignore"):
+            while (code := advance(self.state, until, self.slice_s)) != P.DONE:
+                self._make_room(code)
+                if self.is_full:
+                    until = float(self.state.run[0].slice_until)
+        self.until = until
+        self.handled = int(self.state.run[0].handled)
+
+    def collect(self) -> Measurements:
+        """Measurements up to where the run is; it cannot go on afterwards."""
+        if self.tracing:
+            self._keep_trace()
+        with np.errstate(over="ignore"):
+            finish(self.state, self.until)
+        return collect(self.state, self.program.names, self.sums, self.replication, self.until)
+
+    def _make_room(self, code: int) -> None:
+        state = self.state
+        if code == P.NEEDS_MESSAGES:
+            capacity = self._capacity(len(state.messages), SPARE_MESSAGES)
+            self.state = states.grow_messages(state, capacity)
+        elif code == P.NEEDS_CALENDAR:
+            group = int(state.run[0].group)
+            self.state = states.grow_calendar(state, group, 2 * int(state.groups[group].heap_capacity))
+        elif code == P.NEEDS_FOLD:
+            self.sums.fold(state)
+        elif code == P.NEEDS_TRACE:
+            self._keep_trace()
+        else:
+            self._fail(code)
+
+    def _capacity(self, have: int, spare: int) -> int:
+        """Twice as much room, or just enough to end the slice when that would break the memory limit."""
+        now = states.bytes_of(self.state)
+        if 3 * now <= self.memory_limit_bytes or have <= SPARE_MESSAGES:
+            return 2 * have
+        self.is_full = True
+        return have + spare
+
+    def _keep_trace(self) -> None:
+        run = self.state.run[0]
+        self.trace_rows.append(self.state.trace[: run.trace_count].copy())
+        run.trace_count = 0
+
+    def _fail(self, code: int) -> None:
+        run = self.state.run[0]
+        replay = f"slosim run FILE --seed {self.seed} --replications {self.replication + 1}"
+        if code == P.ENDLESS:
+            now = float(self.state.groups[run.group].now)
+            raise EngineError(f"endless loop without delay at {now!r} s", replay)
+        raise EngineError(
+            f"event in the past: message {int(run.impossible_message)} at {float(run.impossible_time)!r} s "
+            f"while the clock is at {float(run.impossible_now)!r} s",
+            replay,
+        )
+
+
+class Event(NamedTuple):
+    """One row of a trace: what happened where to which message (number from 0, path of rule S3)."""
+
+    time_s: float
+    what: str
+    where: str
+    producer: str
+    number: int
+    path: int
+    attempt: int
+    value: float
+
+
+class Trace(NamedTuple):
+    """Every event of one replication, by where it happened (in handling order), and its measurements."""
+
+    events: list[Event]
+    measurements: Measurements
+
+
+def trace(scenario: Scenario, seed: int | None = None, replication: int = 0, slice_s: float | None = None) -> Trace:
+    """Run one replication and keep every event. For small runs: tests, and looking at what happened."""
+    program = lower(scenario)
+    run = Run(program, scenario.run.seed if seed is None else seed, replication, slice_s=slice_s, tracing=True)
+    measurements = run.measure().measurements
+    rows = np.concatenate(run.trace_rows)
+    places = (program.names.services, program.names.topics, program.names.producers)
+    events = [
+        Event(
+            float(row["time"]),
+            P.TRACE_WORDS[row["what"]],
+            places[row["where_kind"]][row["where"]],
+            program.names.producers[int(row["origin"]) >> 48],
+            int(row["origin"]) & (1 << 48) - 1,
+            int(row["path"]),
+            int(row["attempt"]),
+            float(row["value"]),
+        )
+        for row in rows
+    ]
+    order = [name for group in places for name in group]
+    return Trace(sorted(events, key=lambda event: order.index(event.where)), measurements)

@@ -1,0 +1,89 @@
+"""Log-linear histograms with a stated relative error, mergeable by addition.
+
+Every factor of two is cut into 128 equal buckets, so a bucket is at most 1/128 of its lower edge wide and
+its middle is within 1/256 = 0.39% of every value in it. The bucket of a value is read off its floating-point
+bits; the kernel does the same (`engine/kernel.py:bucket_of`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BUCKETS_PER_OCTAVE_BITS = 7
+LOWEST_EXPONENT = -30
+"""Values below 2**-30 (about a nanosecond, or nothing at all) fall in bucket 0."""
+HIGHEST_EXPONENT = 34
+"""Values from 2**34 (544 years, 17 billion messages) fall in the last bucket."""
+FIRST_BITS = (1023 + LOWEST_EXPONENT) << BUCKETS_PER_OCTAVE_BITS
+BUCKET_COUNT = ((HIGHEST_EXPONENT - LOWEST_EXPONENT) << BUCKETS_PER_OCTAVE_BITS) + 1
+
+
+def buckets_of(values: np.ndarray) -> np.ndarray:
+    """Bucket of each value: int64[n] from float64[n], values >= 0."""
+    bits = np.ascontiguousarray(values, dtype=np.float64).view(np.int64)
+    return np.clip((bits >> (52 - BUCKETS_PER_OCTAVE_BITS)) - FIRST_BITS + 1, 0, BUCKET_COUNT - 1)
+
+
+def upper_edges() -> np.ndarray:
+    """Upper edge of every bucket: float64[BUCKET_COUNT]; a bucket holds lower <= value < upper."""
+    bits = (np.arange(BUCKET_COUNT, dtype=np.int64) + FIRST_BITS) << (52 - BUCKETS_PER_OCTAVE_BITS)
+    return bits.view(np.float64)
+
+
+def representatives() -> np.ndarray:
+    """The value that stands for each bucket, its middle (bucket 0: zero): float64[BUCKET_COUNT]."""
+    upper = upper_edges()
+    middles = np.empty_like(upper)
+    middles[0] = 0.0
+    middles[1:] = 0.5 * (upper[:-1] + upper[1:])
+    return middles
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts per bucket, with exact total and maximum.
+
+    counts   int64[BUCKET_COUNT]
+    total    sum of the recorded values (their unit is the caller's)
+    maximum  largest recorded value, 0.0 when there is none
+    """
+
+    counts: np.ndarray
+    total: float
+    maximum: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Histogram:
+        """Histogram of float64[n] values >= 0."""
+        counts = np.bincount(buckets_of(values), minlength=BUCKET_COUNT)
+        return cls(counts, float(np.sum(values)), float(np.max(values, initial=0.0)))
+
+    @classmethod
+    def empty(cls) -> Histogram:
+        return cls(np.zeros(BUCKET_COUNT, np.int64), 0.0, 0.0)
+
+    @property
+    def count(self) -> int:
+        return int(self.counts.sum())
+
+    def mean(self) -> float | None:
+        """Exact mean, None when empty."""
+        count = self.count
+        return self.total / count if count else None
+
+    def quantiles(self, shares: list[float]) -> list[float | None]:
+        """The smallest bucket's value with at least that share of the values at or below it; None when empty."""
+        cumulated = np.cumsum(self.counts)
+        count = int(cumulated[-1])
+        if not count:
+            return [None for _ in shares]
+        ranks = np.clip(np.ceil(np.asarray(shares) * count), 1, count)
+        values = representatives()[np.searchsorted(cumulated, ranks)]
+        return [min(float(value), self.maximum) for value in values]
+
+    def __add__(self, other: Histogram) -> Histogram:
+        return Histogram(
+            self.counts + other.counts, self.total + other.total, max(self.maximum, other.maximum)
+        )

@@ -1,0 +1,141 @@
+"""What one replication measured: counters, histograms, integrals and series, by name.
+
+The engine fills these records and checks conservation and Little's law on them; the report reads nothing else.
+Unless a comment says otherwise, numbers count what happens at or after the warm-up. Series have one value per
+sample; sample k is taken at k * sample_every, after everything that happens at that instant, from 0 on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from slosim.measure.histogram import Histogram
+
+
+@dataclass(frozen=True)
+class TimeAverage:
+    """A count over time: exact integral and maximum over the measured window, and its samples.
+
+    integral  sum of value x seconds over [warmup, end)
+    maximum   largest value in that window
+    samples   float64[samples], whole run
+    """
+
+    integral: float
+    maximum: float
+    samples: np.ndarray
+
+
+@dataclass(frozen=True)
+class ServiceMeasurements:
+    """One service. failed includes timed_out; failed = retried + dead_lettered; attempts may still be in work."""
+
+    attempts: int
+    first_attempts: int
+    succeeded: int
+    failed: int
+    timed_out: int
+    lost: int
+    retried: int
+    dead_lettered: int
+    duplicates: int
+    first_successes: int
+    busy: TimeAverage  # slots in use (work that goes on after a time-out included)
+    slot_seconds: float  # slots of instances that are up x seconds; inf for unlimited concurrency
+    instance_seconds: float
+    instances_samples: np.ndarray
+    wait: Histogram  # s
+    service: Histogram  # s
+    sojourn: Histogram  # s
+
+
+@dataclass(frozen=True)
+class LineMeasurements:
+    """One consumer group's line of one topic. published = rejected + finished + ... + in_work (whole run)."""
+
+    published: int
+    rejected: int
+    finished: int
+    dead_lettered: int
+    expired: int
+    dropped: int
+    shed: int
+    delayed_at_end: int
+    waiting_at_end: int
+    backing_off_at_end: int
+    in_work_at_end: int
+    blocked_at_end: int  # of those in work: finished, but waiting to publish into a full topic
+    lag: TimeAverage
+    waiting: TimeAverage
+    age_samples: np.ndarray  # s
+    event_lag: Histogram  # s
+    partition_lag_max_samples: np.ndarray | None  # messages; None for a queue
+    partition_published: np.ndarray | None  # int64[partitions]; None for a queue
+
+
+@dataclass(frozen=True)
+class TopicMeasurements:
+    """One topic. resting: messages kept by a topic that nobody consumes; held_back: publishes queued at clients."""
+
+    published: int
+    resting: int
+    held_back_at_end: int
+
+
+@dataclass(frozen=True)
+class FlowMeasurements:
+    """One flow: its instances started at or after the warm-up (`whole_run` has the counts of all of them).
+
+    parts               names such as "payment.wait", in a fixed order
+    parts_by_bucket     float64[coarse buckets, parts] s: summed parts of the completed instances whose latency
+                        falls in that bucket; coarse bucket i covers histogram buckets 8i .. 8i+7
+    finished_by_bucket  int64[coarse buckets]
+    in_flight_ages      Histogram, s: age at the end of the run of the instances still in flight
+    """
+
+    started: int
+    completed: int
+    completed_elsewhere: int
+    dead_lettered: int
+    dropped: int
+    in_flight: int
+    latency: Histogram
+    parts: tuple[str, ...]
+    parts_by_bucket: np.ndarray
+    finished_by_bucket: np.ndarray
+    in_flight_ages: Histogram
+    whole_run: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ObjectiveMeasurements:
+    """Good and bad of one latency or success objective.
+
+    good, bad  float64[samples]: instances that turned good (bad) in (t[k-1], t[k]]; the first also holds t = 0
+    after the last sample until the end of the run: good_after, bad_after
+    Instances started before the warm-up are not in them.
+    """
+
+    good: np.ndarray
+    bad: np.ndarray
+    good_after: int
+    bad_after: int
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Everything one replication measured."""
+
+    replication: int
+    ended_s: float  # the duration, or less when the run was stopped
+    warmup_s: float
+    sample_times_s: np.ndarray  # float64[samples]
+    services: dict[str, ServiceMeasurements]
+    topics: dict[str, TopicMeasurements]
+    lines: dict[tuple[str, str], LineMeasurements]  # by (topic, service)
+    flows: dict[str, FlowMeasurements]
+    objectives: dict[str, ObjectiveMeasurements]  # latency and success objectives, by name
+    messages: int  # handled, for the speed shown to people
+    dependencies: dict[str, object] = field(default_factory=dict)

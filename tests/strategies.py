@@ -1,9 +1,9 @@
 """The one generator of scenarios for property tests, swarm style.
 
-`generate(seed)` first draws which features exist at all, then their values, so that rare combinations meet often.
-In half of the scenarios every time is a whole number of seconds, which makes as many things as possible happen at
-the same instant. What it returns is a mapping in the scenario language, valid by construction, of a system with at
-most five services and a few hundred messages. The files it names are in tests/data.
+`generate(seed)` first draws which features exist at all, then their values, so that rare combinations are
+frequent. In half of the scenarios every time is a whole number of seconds, which makes as many things as possible
+happen at the same instant. What it returns is a mapping in the scenario language, valid by construction, of
+a system with at most five services and a few hundred messages. The files it names are in tests/data.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import Any
 DATA = Path(__file__).parent / "data"
 
 FEATURES = (
-    "logs", "orders", "capacity", "reject", "drop_oldest", "block", "message_ttl", "delay", "topic_dead_letter",
-    "service_dead_letter", "emit_probability", "emit_copies", "emit_delay", "choose", "several_consumers", "cycles",
-    "failures", "failures_at_start", "retry", "jitter", "retry_delay", "blocking_retry", "timeout", "abandon",
-    "rate_limit", "unlimited", "keys", "priorities", "copies", "stochastic_arrivals", "file_arrivals", "profile",
-    "faults", "repeated_faults", "warmup", "flows", "several_to", "objectives", "side_outlets", "several_producers",
-    "big_pools", "zero_times",
+    "logs", "orders", "capacity", "reject", "drop_oldest", "block", "message_ttl", "delay",
+    "topic_dead_letter", "service_dead_letter", "emit_probability", "emit_copies", "emit_delay",
+    "choose", "several_consumers", "cycles", "failures", "failures_at_start", "retry", "jitter",
+    "retry_delay", "blocking_retry", "timeout", "abandon", "rate_limit", "unlimited", "keys",
+    "priorities", "copies", "stochastic_arrivals", "file_arrivals", "profile", "faults",
+    "repeated_faults", "warmup", "flows", "several_to", "objectives", "side_outlets",
+    "several_producers", "big_pools", "zero_times", "tables",
 )  # fmt: skip
 
 
@@ -68,19 +69,30 @@ class Generator:
                 return f"{low}s"
             return {"integers": {"from": low, "to": self.random.randint(low, most)}}
         m = round(mean, 3)
-        shape = self.random.choice(
-            [
-                f"{m}s",
-                {"uniform": [f"{round(m / 2, 3)}s", f"{round(m * 1.5, 3)}s"]},
-                {"exponential": f"{m}s"},
+        shapes: list[Any] = [
+            f"{m}s",
+            {"uniform": [f"{round(m / 2, 3)}s", f"{round(m * 1.5, 3)}s"]},
+            {"exponential": f"{m}s"},
+            {"quantiles": {"p50": f"{round(m / 2, 3)}s", "p90": f"{m}s", "max": f"{round(m * 3, 3)}s"}},
+            {"empirical": {"file": "times.csv", "column": "seconds"}},
+        ]
+        if self.has["tables"]:
+            shapes += [
                 {"normal": {"mean": f"{m}s", "sd": f"{round(m / 2, 3)}s"}},
                 {"lognormal": {"mean": f"{m}s", "p99": f"{round(m * 4, 3)}s"}},
                 {"weibull": {"mean": f"{m}s", "shape": self.random.choice([0.7, 1.5])}},
                 {"pareto": {"minimum": f"{round(m / 2, 3)}s", "shape": 2.5}},
-                {"quantiles": {"p50": f"{round(m / 2, 3)}s", "p90": f"{m}s", "max": f"{round(m * 3, 3)}s"}},
-                {"empirical": {"file": "times.csv", "column": "seconds"}},
+                {"gamma": {"mean": f"{m}s", "cv": self.random.choice([0.5, 2])}},
+                {"erlang": {"mean": f"{m}s", "stages": 3}},
+                {"hyperexponential": {"mean": f"{m}s", "cv": 2}},
+                {
+                    "mixture": [
+                        {"share": "90%", "value": f"{m}s"},
+                        {"share": "10%", "value": {"exponential": "2s"}},
+                    ]
+                },
             ]
-        )
+        shape = self.random.choice(shapes)
         if isinstance(shape, dict) and self.random.random() < 0.3:
             shape |= {"shift": "0.1s"}
         if isinstance(shape, dict) and self.random.random() < 0.3:
@@ -93,7 +105,8 @@ class Generator:
     # ------------------------------------------------------------------ the whole
 
     def scenario(self) -> dict[str, Any]:
-        """Services stand in a row; everything flows to the right, but for delayed steps back with `cycles`."""
+        """Services stand in a row; everything flows to the right, but for delayed steps back with
+        `cycles`."""
         self.services = [f"s{i}" for i in range(self.random.randint(1, 5))]
         self.topic_of: dict[str, str] = {}
         self.topics: dict[str, dict[str, Any]] = {}

@@ -2,8 +2,9 @@
 
     2 s     payment   checkout#1   taken (attempt 2)
 
-time, service (or producer or topic), message (producer and number from 0), what happened. Lines stand in the order
-of time; at the same instant those of producers, services and topics in file order, each in the order of handling.
+time, service (or producer or topic), message (producer and number from 0), what happened. Lines stand in
+the order of time; at the same instant those of producers, services and topics in file order, each in the
+order of handling.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ class Run:
     # ------------------------------------------------------------------ numbers
 
     def line(self, topic: str, service: str) -> SimpleNamespace:
-        """Whole-run counters of a line, and its lag, waiting and age."""
+        """Counters of a line from the warm-up on, what it holds at the end, and its lag, waiting and age."""
         if self.is_reference:
-            counters = self.result.counters["lines"][topic, service]["whole_run"]
+            counters = self.result.counters["lines"][topic, service]["measured"]
             averages = self.result.averages
             return SimpleNamespace(
                 **{name: counters[name] for name in LINE_COUNTERS},

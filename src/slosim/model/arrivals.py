@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from slosim.model import series_files
@@ -92,8 +92,8 @@ class Trace:
         FREE_TEXT, "column with the timestamps, sorted: ISO 8601, or seconds or milliseconds since any moment"
     )
     key: str | None = spec(FREE_TEXT, "column with the keys of the messages; absent: no key", optional=True)
-    times: Sequence[float] = ()
-    keys: list[str] | None = None
+    times: Sequence[float] = field(default=(), repr=False)
+    keys: list[str] | None = field(default=None, repr=False)
     content: str = ""  # SHA-256 of the file
 
     def completed(self, path: str, node: Node, reading: Reading) -> Any:
@@ -116,9 +116,9 @@ class Counts:
         FREE_TEXT, "column with the start of each interval, sorted; the last is as long as the one before"
     )
     count: str = spec(FREE_TEXT, "column with the number of arrivals in the interval")
-    starts: Sequence[float] = ()
-    counts: Sequence[float] = ()
-    ends: Sequence[float] = ()
+    starts: Sequence[float] = field(default=(), repr=False)
+    counts: Sequence[float] = field(default=(), repr=False)
+    ends: Sequence[float] = field(default=(), repr=False)
     content: str = ""  # SHA-256 of the file
 
     def completed(self, path: str, node: Node, reading: Reading) -> Any:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from slosim.model.faults import OCCURRENCES_MAX
+from slosim.model.faults import OCCURRENCES_MAX, Fault
 from slosim.model.fields import has_invalid
 from slosim.model.graph import components, consumers, emitted_topics, last_services, reachable, service_arrows
 from slosim.model.kinds import INVALID, Reading
@@ -47,7 +47,8 @@ def check(values: Mapping[str, Any], reading: Reading) -> None:
     _check_unique_names(values, reading)
     _check_faults(values, reading)
     whole = len(services) == len(reading.names["services"] or ()) and values["services"] is not INVALID
-    _check_endless_loops(services, topics, reading)
+    faults = [fault for _, fault in _items("faults", values, reading)]
+    _check_endless_loops(services, topics, faults, reading)
     _check_dead_letters(services, topics, reading)
     if whole:
         _check_flows(values, producers, services, reading)
@@ -113,46 +114,64 @@ def _check_faults(values: Mapping[str, Any], reading: Reading) -> None:
             )
 
 
-def _check_endless_loops(services: dict[str, Service], topics: dict[str, Any], reading: Reading) -> None:
-    """Refuse cycles that would handle infinitely many events at one instant."""
+def _check_endless_loops(
+    services: dict[str, Service], topics: dict[str, Any], faults: Iterable[Fault], reading: Reading
+) -> None:
+    """Refuse what would handle infinitely many events at one instant: cycles of messages, and retries."""
     taken_by = consumers(services)
-    certain = {}
+    arrows = {}
     for name, service in services.items():
-        if service.failures.probability == 1:
-            continue
-        always = [emit.topic for emit in service.emits if emit.probability == 1 and emit.delay.maximum() == 0]
-        always += [branch.topic for branch in service.choose if branch.share == 1]
-        instant = [t for t in always if t in topics and topics[t].delay.maximum() == 0]
-        certain[name] = tuple(
-            s for t in instant for s in taken_by.get(t, ()) if services[s].service_time.maximum() == 0
-        )
-    for cycle in _cycles(certain):
+        published = [topic for topic in _certainly_published(service) if _is_instant(topics.get(topic))]
+        arrows[name] = tuple(taker for topic in published for taker in taken_by.get(topic, ()))
+    for cycle in _cycles(arrows):
         first = next(name for name in services if name in cycle)
-        path = f"services.{first}.emits"
+        path = f"services.{first}"
         what = f"an endless loop without delay: {' -> '.join([*cycle, cycle[0]])}"
-        reading.problem(
-            reading.at(path),
-            path,
-            what,
-            "every message would go round for ever at one instant; give it a delay, a service time, or a "
-            "probability below 100%",
-        )
+        why = "every message would go round for ever at one instant; give it a delay or a probability below 100%"
+        reading.problem(reading.at(path), path, what, why)
     for name, service in services.items():
-        retry = service.retry
-        if service.failures.probability < 1 or retry is None or retry.maximum_attempts is not None:
-            continue
-        longest = (
-            retry.delay.maximum() if retry.delay else min(retry.initial_interval, retry.maximum_interval)
-        )
-        busy = service.service_time.maximum() if service.failures.at == "end" else 0.0
-        if longest == 0 and busy == 0:
+        at_once = _fails_at_once(service) or _fails_at_once_in_a_fault(name, service, faults)
+        if at_once and service.rate_limit is None and _retries_at_once_for_ever(service):
             path = f"services.{name}.retry"
-            reading.problem(
-                reading.at(path),
-                path,
-                "an endless loop without delay: every attempt fails and is retried at once, for ever",
-                "a delay, or a number for maximum_attempts",
-            )
+            what = "an endless loop without delay: attempts that fail at once are retried at once, for ever"
+            reading.problem(reading.at(path), path, what, "a delay, or a number for maximum_attempts")
+
+
+def _is_instant(topic: Any) -> bool:
+    return topic is not None and topic.delay.maximum() == 0
+
+
+def _fails_at_once(service: Service) -> bool:
+    """Whether every attempt fails, and in no time."""
+    takes_time = service.failures.at == "end" and service.service_time.maximum() > 0
+    return service.failures.probability == 1 and not takes_time
+
+
+def _fails_at_once_in_a_fault(name: str, service: Service, faults: Iterable[Fault]) -> bool:
+    effects = [one.effect for one in faults if not has_invalid(one) and one.target == f"services.{name}"]
+    return any(one.outage or (one.error_rate == 1 and service.failures.at == "start") for one in effects)
+
+
+def _retries_at_once_for_ever(service: Service) -> bool:
+    retry = service.retry
+    if retry is None or retry.maximum_attempts is not None:
+        return False
+    return (
+        retry.delay.maximum() if retry.delay else min(retry.initial_interval, retry.maximum_interval)
+    ) == 0
+
+
+def _certainly_published(service: Service) -> list[str]:
+    """Topics to which the service passes every message on at the instant at which it takes it."""
+    if service.rate_limit is not None:
+        return []
+    if _fails_at_once(service):
+        once = service.retry is None or service.retry.maximum_attempts == 1
+        return [service.dead_letter] if service.dead_letter and once else []
+    if service.failures.probability == 1 or service.service_time.maximum() > 0:
+        return []
+    always = [emit.topic for emit in service.emits if emit.probability == 1 and emit.delay.maximum() == 0]
+    return always + [branch.topic for branch in service.choose if branch.share == 1]
 
 
 def _cycles(arrows: Mapping[str, tuple[str, ...]]) -> list[tuple[str, ...]]:

@@ -22,7 +22,7 @@ from slosim.model.kinds import DURATION, NUMBER, Count
 if TYPE_CHECKING:
     import numpy as np
 
-    Array = np.ndarray[Any, np.dtype[np.float64]]
+    Array = np.ndarray[Any, np.dtype[Any]]
 
 _STANDARD = NormalDist()
 
@@ -103,7 +103,7 @@ class Distribution:
         assert self.cap is not None
         if self.cap <= self.minimum():
             return self.cap, 0.0
-        lower, upper = (float(part) for part in self._cdf(np.float64(self.cap - self.shift)))
+        lower, upper = (float(part) for part in self._cdf(np.array(self.cap - self.shift)))
         # the atom at the cap counts as its upper part, whatever lies exactly there
         mean = (
             _integral(lambda p, q: self._quantile(p, q) + self.shift, lower, self._kinks()) + self.cap * upper
@@ -499,7 +499,7 @@ class Empirical(Distribution):
     """
 
     word = "empirical"
-    values: tuple[float, ...]  # sorted seconds
+    values: tuple[float, ...] = field(repr=False)  # sorted seconds
     file: str = ""
     column: str = ""
     content: str = ""  # SHA-256 of the file

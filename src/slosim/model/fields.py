@@ -59,7 +59,9 @@ def spec(
     if optional or derive:
         return field(default=None, metadata={"spec": made})
     reading = Reading()
-    node = ListNode("default", None) if default == "[]" else Scalar("default", None, default, quoted=True)
+    node = (
+        ListNode("default", None) if default == "[]" else Scalar("default", None, default or "", quoted=True)
+    )
     value = kind.read(node, "", reading)
     assert not reading.problems, reading.problems
     return field(default=value, metadata={"spec": made})
@@ -292,7 +294,7 @@ def specs(cls: type) -> list[Spec]:
     return [one for _, one in spec_items(cls)]
 
 
-def relations(cls: type) -> list[Callable]:
+def relations(cls: type) -> list[Any]:
     return [method for method in vars(cls).values() if hasattr(method, "needs")]
 
 

@@ -82,8 +82,8 @@ orders.yaml:14 services.payment.dead_letter: topic 'payments.dlq' is not declare
     to declare it, write payments.dlq: {{}} below topics
 ```
 
-CSV files have a header row, commas, and at most {SERIES_BYTES_MAX // 1024**2} MiB; their names are relative to
-the folder of the scenario file. Blank lines may stand at the end only. Times are ISO 8601
+CSV files have a header row, commas, and at most {SERIES_BYTES_MAX // 1024**2} MiB; their names are relative
+to the folder of the scenario file. Blank lines may stand at the end only. Times are ISO 8601
 (`2014-04-10 00:04:00`, `2014-04-10T00:04:00.250Z`; with a zone in every row or in none), or numbers: seconds,
 milliseconds, microseconds or nanoseconds since any moment, told apart by their size (from 10^11, 10^14 and
 10^17 on). The first time becomes 0.

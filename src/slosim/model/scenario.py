@@ -124,7 +124,7 @@ class Scenario:
         return assembled(read_sections(sections, Path(base) if base is not None else None))
 
     def resolved(self) -> dict[str, Any]:
-        """The scenario in the language's own form with every default filled in; JSON-able, and loads again."""
+        """The scenario in the language's own form with every default filled in; as JSON it loads again."""
         return Record(Scenario).write(self)
 
     def digest(self) -> str:

@@ -143,7 +143,7 @@ class Variants(Kind):
         return [key for key in node.entries if key != word and key in inside and key not in self.extras]
 
     def with_strays(self, word: str, node: MapNode, path: str, reading: Reading) -> Node:
-        """The inner mapping with every field on its right side, so that reading goes on; misplaced ones are noted."""
+        """The inner mapping with every field on its right side; misplaced ones are noted."""
         inner = node.entries[word]
         if self.forms[word].single or not isinstance(inner, MapNode):
             return inner

@@ -133,7 +133,7 @@ def _check_endless_loops(
         at_once = _fails_at_once(service) or _fails_at_once_in_a_fault(name, service, faults)
         if at_once and service.rate_limit is None and _retries_at_once_for_ever(service):
             path = f"services.{name}.retry"
-            what = "an endless loop without delay: attempts that fail at once are retried at once, for ever"
+            what = "an endless loop without delay: attempts fail at once and are retried at once"
             reading.problem(reading.at(path), path, what, "a delay, or a number for maximum_attempts")
 
 

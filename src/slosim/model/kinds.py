@@ -416,7 +416,14 @@ class MapOf(Kind):
                 reading.problem(node.key_node(name), path, what, "", mistake.suggestion)
             if isinstance(value, Scalar) and value.is_null:
                 what = f"expected the fields of this {one}, got {describe(value)}"
-                reading.problem(node.key_node(name), where, what, "write {} to take every default")
+                reading.problem(
+                    node.key_node(name),
+                    where,
+                    what,
+                    "write {} to take every default"
+                    if self.section == "topics"
+                    else f"a {one} has fields of its own",
+                )
                 continue
             found[name] = self.item.read(value, where, reading)
         return found

@@ -134,6 +134,8 @@ def _keys(node: MapNode, rest: str, section: str) -> list[tuple[str, str]]:
     """(key, what follows it) for the first part of `rest`; several for `*`."""
     if not rest:
         raise _Wrong("the path ends in the middle", "for example services.payment.instances")
+    if rest.startswith("["):
+        raise _Wrong("there is no list before '['", "for example faults[0].at")
     if rest == "*" or rest.startswith(("*.", "*[")):
         if not section:
             raise _Wrong("* matches names of topics, producers, services and flows only")

@@ -174,12 +174,12 @@ def relay(S, g, s, m, now):
 
 
 @rule
-def change_flows(S, m, line, now):
+def change_flows(S, m, line_index, now):
     """A message moves on to a line that does not matter to the same flows as its own, or ends a flow."""
     message = S.messages[m]
     if message.instance < 0:
         return
-    entered = enter(S, message.instance, line)
+    entered = enter(S, message.instance, line_index)
     leave(S, m, now, True, P.NO_LOSS, P.NONE)
     message.instance = entered
 

@@ -96,12 +96,12 @@ def draw_rare(S, index, u):
 
 
 @rule
-def first_above(values, first, count, u):
-    """Index (from 0) of the first of `count` ascending shares that exceeds u; the last if rounding leaves none."""
+def first_above(S, first, count, u):
+    """Index (from 0) of the first of `count` cumulated key shares that exceeds u; the last if rounding leaves none."""
     low, high = 0, count - 1
     while low < high:
         middle = (low + high) >> 1
-        if values[first + middle] > u:
+        if S.key_shares[first + middle] > u:
             high = middle
         else:
             low = middle + 1

@@ -9,8 +9,10 @@ from slosim.engine.cache import cache_folder
 _before = numba.config.CACHE_DIR
 numba.config.CACHE_DIR = str(cache_folder())
 try:
-    import slosim.engine.handle  # noqa: F401  compiled code knows State from here
+    from slosim.engine.jit import compile_all
     from slosim.engine.kernel import advance, finish, prepare
+
+    compile_all()
 finally:
     numba.config.CACHE_DIR = _before
 

@@ -61,13 +61,13 @@ def open_block(S, producer, start, origin):
 
 
 @rule
-def enter(S, block, line):
+def enter(S, block, line_index):
     """A message of the block's instance appears in a line; the block it then belongs to, -1 if it matters to none."""
     width = S.run[0].flows_per_producer
     result = NONE
     for k in range(block * width, (block + 1) * width):
         instance = S.flow_instances[k]
-        if instance.flow >= 0 and S.matters[line, instance.flow] != 0:
+        if instance.flow >= 0 and S.matters[line_index, instance.flow] != 0:
             instance.open += 1
             result = block
     return result

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.core.imputils import lower_getattr_generic
@@ -16,7 +18,7 @@ from numba.core.typing.templates import AttributeTemplate
 from numba.extending import NativeValue, infer_getattr, models, register_model, typeof_impl, unbox
 from numba.np.arrayobj import make_array, populate_array
 
-from slosim.engine.state import State
+from slosim.engine.state import LAYOUTS, State
 
 
 class StateType(types.Type):
@@ -28,9 +30,22 @@ class StateType(types.Type):
         super().__init__(name=f"State({blake2b(described.encode(), digest_size=8).hexdigest()})")
 
 
+def _array_type(dtype: np.dtype, dimensions: int) -> types.Array:
+    example = np.zeros((1,) * dimensions, dtype)
+    return numba.typeof(example.view(np.recarray) if dtype.names else example)
+
+
+STATE = StateType(tuple((name, _array_type(np.dtype(dtype), ndim)) for name, (dtype, ndim) in LAYOUTS.items()))
+
+
+def record_type(array: str) -> types.Record:
+    """Type of one record of an array of the state."""
+    return dict(STATE.arrays)[array].dtype
+
+
 @typeof_impl.register(State)
 def _type_of_state(state, context):
-    return StateType(tuple((name, typeof_impl(array, context)) for name, array in zip(state._fields, state, strict=True)))
+    return STATE
 
 
 @register_model(StateType)

@@ -1,13 +1,111 @@
 """How the engine's functions are compiled.
 
-`leaf` functions are forced inline: the hot path is one machine-code function made of small readable ones. `rule`
-functions are plain calls, for what is rare. Only `entry` functions are called from Python and cached on disk.
+`leaf`   inlined wherever it is called: the hot path is one machine-code function made of small readable ones.
+`rule`   compiled once, by itself, and called like a C function: what is rare costs the hot path nothing, and the
+         compiler, which would copy every callee into every caller, seconds instead of minutes.
+`entry`  called from Python.
+
+The types of a rule's parameters follow from their names (KINDS), everywhere the same; so one version is compiled
+of each, and a call with another type is converted or refused.
 """
 
 from __future__ import annotations
 
-import numba
+import inspect
+from collections.abc import Callable
 
-leaf = numba.njit(forceinline=True, error_model="numpy", nogil=True)
-rule = numba.njit(error_model="numpy", nogil=True)
-entry = numba.njit(error_model="numpy", nogil=True, cache=True)
+import numba
+from numba import types
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import LoweringPass, register_pass
+from numba.core.dispatcher import Dispatcher
+from numba.core.typed_passes import NativeLowering
+
+from slosim.engine.handle import STATE, record_type
+
+KINDS = (
+    {"S": STATE}
+    | dict.fromkeys(("now", "time", "start", "reading", "u", "tail", "value", "until", "slice_s", "end"), types.float64)
+    | dict.fromkeys(("succeeded", "has_slot"), types.boolean)
+    | {"identity": types.uint64}
+    | {
+        name: record_type(array)
+        for name, array in {
+            "service": "services",
+            "line": "lines",
+            "queue": "queues",
+            "topic": "topics",
+            "outlet": "outlets",
+            "producer": "producers",
+            "group": "groups",
+            "edge": "edges",
+            "message": "messages",
+        }.items()
+    }
+)
+"""Types by parameter name; every other parameter is an index, a count or a code: int64."""
+
+OPTIONS = {"error_model": "numpy", "nogil": True}
+_PENDING: list[Callable] = []
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _CallBySymbol(LoweringPass):
+    """Lets callers of a rule call its symbol, instead of linking a copy of its code."""
+
+    _name = "slosim_call_by_symbol"
+
+    def __init__(self) -> None:
+        LoweringPass.__init__(self)
+
+    def run_pass(self, state) -> bool:
+        compiled = state["cr"]
+        state.targetctx._defns.pop(compiled.cfunc)
+        state.targetctx.insert_user_function(compiled.cfunc, compiled.fndesc, ())
+        return True
+
+
+class _Separate(CompilerBase):
+    def define_pipelines(self) -> list:
+        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        passes.add_pass_after(_CallBySymbol, NativeLowering)
+        passes.finalize()
+        return [passes]
+
+
+def leaf(function: Callable) -> Callable:
+    return numba.njit(inline="always", **OPTIONS)(function)
+
+
+def rule(function: Callable) -> Callable:
+    compiled = numba.njit(cache=True, pipeline_class=_Separate, no_cfunc_wrapper=True, **OPTIONS)(function)
+    _PENDING.append(compiled)
+    return compiled
+
+
+def entry(function: Callable) -> Callable:
+    compiled = numba.njit(cache=True, **OPTIONS)(function)
+    _PENDING.append(compiled)
+    return compiled
+
+
+def compile_all() -> None:
+    """Compile every rule and entry, or load it from the cache: callees before their callers."""
+    seen: set[int] = set()
+    for function in _PENDING:
+        if isinstance(function, Dispatcher):
+            _compile(function, seen)
+
+
+def _compile(function: Dispatcher, seen: set[int]) -> None:
+    if id(function) in seen:
+        return
+    seen.add(id(function))
+    body = function.py_func
+    for name in body.__code__.co_names:
+        callee = body.__globals__.get(name)
+        if isinstance(callee, Dispatcher):
+            _compile(callee, seen)
+    if function in _PENDING:
+        function.compile(tuple(KINDS.get(name, types.int64) for name in inspect.signature(body).parameters))
+        function.disable_compile()

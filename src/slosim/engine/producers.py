@@ -95,7 +95,7 @@ def draw_key(S, producer, identity):
     if producer.key_shares < 0:
         return S.trace_keys[producer.first_time + producer.publish]
     u = uniform(producer.key_stream, identity, 0)
-    return producer.first_key + first_above(S.key_shares, producer.key_shares, producer.key_count, u)
+    return producer.first_key + first_above(S, producer.key_shares, producer.key_count, u)
 
 
 @rule

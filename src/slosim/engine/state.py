@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import namedtuple
 
 import numpy as np
 
 from slosim.compile.clocks import rate_rows
 from slosim.compile.lower import key_of
-from slosim.compile.program import (
-    COARSE,
-    FLOW_INSTANCE,
-    HISTOGRAMS_PER_SERVICE,
-    MESSAGE,
-    NONE,
-    SAMPLE_FIELDS,
-    TRACE_ROW,
-    Program,
-)
+from slosim.compile import program as P
+from slosim.compile.program import Program
 from slosim.measure.histogram import BUCKET_COUNT
 from slosim.model.distributions import Distribution
 
@@ -28,52 +20,54 @@ MASK = (1 << 64) - 1
 G = 0x9E3779B97F4A7C15
 
 
-class Arrays(NamedTuple):
-    """Every array the kernel sees; layouts in `compile/program.py`."""
+LAYOUTS: dict[str, tuple[object, int]] = {
+    "run": (P.RUN, 1),
+    "groups": (P.GROUP, 1),
+    "members": ("i8", 1),  # i8: services of each group, in file order
+    "edges": (P.EDGE, 1),
+    "edge_of": ("i4", 2),  # i4[groups, lines]: edge from a group to a line, -1 inside the group
+    "services": (P.SERVICE_RECORD, 1),
+    "instances": (P.INSTANCE, 1),
+    "lines": (P.LINE, 1),
+    "queues": (P.QUEUE, 1),
+    "topics": (P.TOPIC, 1),
+    "consumers": ("i8", 1),  # i8: lines of each topic
+    "blocking_topics": ("i8", 1),  # i8: blocking topics of each group
+    "producers": (P.PRODUCER, 1),
+    "outlets": (P.OUTLET, 1),
+    "rotations": ("i8", 1),  # i8: messages each publisher has spread over each topic
+    "effects": (P.EFFECT, 1),
+    "rates": (P.RATE, 1),
+    "clocks": (P.CLOCK, 1),
+    "trace_times": ("f8", 1),  # f8 s
+    "trace_keys": ("i8", 1),  # i8: index into key_hashes
+    "distributions": (P.DISTRIBUTION, 1),
+    "knots": ("f8", 1),  # f8
+    "key_shares": ("f8", 1),  # f8, cumulated
+    "key_hashes": ("i8", 1),  # i8, positive 31 bits
+    "priorities": (P.PRIORITY_SHARE, 1),
+    "flows": (P.FLOW, 1),
+    "objectives": (P.OBJECTIVE, 1),
+    "matters": ("u1", 2),  # u1[lines, flows]: the end of the flow can be reached from this line's service
+    "ends": ("u1", 2),  # u1[lines, flows]: the line's service ends the flow
+    "topic_matters": ("u1", 2),  # u1[topics, flows]
+    "messages": (P.MESSAGE, 1),
+    "parts": ("f8", 2),  # f8[messages, parts] s
+    "flow_instances": (P.FLOW_INSTANCE, 1),
+    "finish_parts": ("f8", 2),  # f8[flow instances, parts] s
+    "heap_times": ("f8", 1),  # f8 s
+    "heap_messages": ("i4", 1),  # i4
+    "histograms": ("i8", 2),  # i8[services x 4, buckets]
+    "latencies": ("i8", 2),  # i8[flows, buckets]
+    "finished": ("i8", 2),  # i8[flows, coarse buckets]
+    "part_ticks": ("i8", 3),  # i8[flows, coarse buckets, parts] 2**-30 s
+    "turned": ("i8", 3),  # i8[objectives, 2, samples + 1]: good, bad by sample; the last column is what comes after
+    "samples": ("f8", 3),  # f8[lines, P.SAMPLE_FIELDS, samples]
+    "trace": (P.TRACE_ROW, 1),
+}
+"""Every array the kernel sees: its layout (compile/program.py) or type, and its dimensions."""
 
-    run: np.ndarray
-    groups: np.ndarray
-    members: np.ndarray  # i8: services of each group, in file order
-    edges: np.ndarray
-    edge_of: np.ndarray  # i4[groups, lines]: edge from a group to a line, -1 inside the group
-    services: np.ndarray
-    instances: np.ndarray
-    lines: np.ndarray
-    queues: np.ndarray
-    topics: np.ndarray
-    consumers: np.ndarray  # i8: lines of each topic
-    blocking_topics: np.ndarray  # i8: blocking topics of each group
-    producers: np.ndarray
-    outlets: np.ndarray
-    rotations: np.ndarray  # i8: messages each publisher has spread over each topic
-    effects: np.ndarray
-    rates: np.ndarray
-    clocks: np.ndarray
-    trace_times: np.ndarray  # f8 s
-    trace_keys: np.ndarray  # i8: index into key_hashes
-    distributions: np.ndarray
-    knots: np.ndarray  # f8
-    key_shares: np.ndarray  # f8, cumulated
-    key_hashes: np.ndarray  # i8, positive 31 bits
-    priorities: np.ndarray
-    flows: np.ndarray
-    objectives: np.ndarray
-    matters: np.ndarray  # u1[lines, flows]: the end of the flow can be reached from this line's service
-    ends: np.ndarray  # u1[lines, flows]: the line's service ends the flow
-    topic_matters: np.ndarray  # u1[topics, flows]
-    messages: np.ndarray
-    parts: np.ndarray  # f8[messages, parts] s
-    flow_instances: np.ndarray
-    finish_parts: np.ndarray  # f8[flow instances, parts] s
-    heap_times: np.ndarray  # f8 s
-    heap_messages: np.ndarray  # i4
-    histograms: np.ndarray  # i8[services x 4, buckets]
-    latencies: np.ndarray  # i8[flows, buckets]
-    finished: np.ndarray  # i8[flows, coarse buckets]
-    part_ticks: np.ndarray  # i8[flows, coarse buckets, parts] 2**-30 s
-    turned: np.ndarray  # i8[objectives, 2, samples + 1]: good, bad by sample; the last column is what comes after
-    samples: np.ndarray  # f8[lines, SAMPLE_FIELDS, samples]
-    trace: np.ndarray
+Arrays = namedtuple("Arrays", LAYOUTS)
 
 
 class State(Arrays):
@@ -127,24 +121,24 @@ def new_state(program: Program, seed: int, replication: int, tracing: bool = Fal
     draw_bursts(program, arrays, run)
     info = arrays["run"][0]
     services, flows = len(arrays["services"]), len(arrays["flows"])
-    coarse = (BUCKET_COUNT >> COARSE) + 1
+    coarse = (BUCKET_COUNT >> P.COARSE) + 1
     arrays |= {
-        "messages": np.zeros(0, MESSAGE),
+        "messages": np.zeros(0, P.MESSAGE),
         "parts": np.zeros((0, max(1, info["parts"]))),
-        "flow_instances": np.zeros(0, FLOW_INSTANCE),
+        "flow_instances": np.zeros(0, P.FLOW_INSTANCE),
         "finish_parts": np.zeros((0, max(1, info["parts"]))),
         "heap_times": np.zeros(0),
         "heap_messages": np.zeros(0, np.int32),
-        "histograms": np.zeros((services * HISTOGRAMS_PER_SERVICE, BUCKET_COUNT), np.int64),
+        "histograms": np.zeros((services * P.HISTOGRAMS_PER_SERVICE, BUCKET_COUNT), np.int64),
         "latencies": np.zeros((flows, BUCKET_COUNT), np.int64),
         "finished": np.zeros((flows, coarse), np.int64),
         "part_ticks": np.zeros((flows, coarse, max(1, info["parts"])), np.int64),
         "turned": np.zeros((len(arrays["objectives"]), 2, info["samples"] + 1), np.int64),
-        "samples": np.zeros((services, SAMPLE_FIELDS, info["samples"])),
-        "trace": np.zeros(TRACE_ROWS + 64 * int(info["margin"]) if tracing else 1, TRACE_ROW),
+        "samples": np.zeros((services, P.SAMPLE_FIELDS, info["samples"])),
+        "trace": np.zeros(TRACE_ROWS + 64 * int(info["margin"]) if tracing else 1, P.TRACE_ROW),
     }
     info["tracing"] = tracing
-    info["free_head"] = info["instance_head"] = NONE
+    info["free_head"] = info["instance_head"] = P.NONE
     state = State(**{name: as_records(array) for name, array in arrays.items()})
     state = grow_messages(state, FIRST_MESSAGES + 4 * int(info["margin"]) + services)
     for group in range(len(state.groups)):
@@ -221,10 +215,10 @@ def grow_messages(state: State, capacity: int) -> State:
     messages = _longer(state.messages, capacity)
     instances = _longer(state.flow_instances, capacity * width)
     messages["next"][old:] = np.append(np.arange(old + 1, capacity), run.free_head)
-    messages["heap"][old:] = NONE
+    messages["heap"][old:] = P.NONE
     run.free_head, run.free_count = old, run.free_count + capacity - old
     heads = np.append(np.arange(old + 1, capacity), run.instance_head)
-    instances["flow"][old * width :] = NONE
+    instances["flow"][old * width :] = P.NONE
     instances["open"][old * width :: width] = heads
     run.instance_head = old
     return state.replaced(
@@ -255,7 +249,7 @@ def reserve_wakes(state: State) -> None:
     wakes["origin"] = np.arange(count)
     wakes["line"] = state.services["line"]
     wakes["queue"] = state.lines["first_queue"]
-    wakes["instance"] = NONE
+    wakes["instance"] = P.NONE
     run = state.run[0]
     run.free_head, run.free_count = count, run.free_count - count
 

@@ -127,7 +127,7 @@ def _check_endless_loops(
         first = next(name for name in services if name in cycle)
         path = f"services.{first}"
         what = f"an endless loop without delay: {' -> '.join([*cycle, cycle[0]])}"
-        why = "every message would go round for ever at one instant; give it a delay or a probability below 100%"
+        why = "messages would go round for ever at one instant; give it a delay or a probability below 100%"
         reading.problem(reading.at(path), path, what, why)
     for name, service in services.items():
         at_once = _fails_at_once(service) or _fails_at_once_in_a_fault(name, service, faults)

@@ -7,7 +7,9 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--update-goldens", action="store_true", help="rewrite golden files with what is found now; read the diff"
+        "--update-goldens",
+        action="store_true",
+        help="rewrite golden files with what is found now; read the diff",
     )
 
 

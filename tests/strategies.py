@@ -1,9 +1,10 @@
 """The one generator of scenarios for property tests, swarm style.
 
 `generate(seed)` first draws which features exist at all, then their values, so that rare combinations are
-frequent. In half of the scenarios every time is a whole number of seconds, which makes as many things as possible
-happen at the same instant. What it returns is a mapping in the scenario language, valid by construction, of
-a system with at most five services and a few hundred messages. The files it names are in tests/data.
+frequent. In half of the scenarios every time is a whole number of seconds, which makes as many things as
+possible happen at the same instant. What it returns is a mapping in the scenario language, valid by
+construction, of a system with at most five services and a few hundred messages. The files that it names are
+in tests/data.
 """
 
 from __future__ import annotations

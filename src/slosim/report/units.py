@@ -42,7 +42,7 @@ def duration(seconds: float | None) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A point in time, or a round length of time, in the language's notation: 0s, 45s, 30m7.2s."""
+    """A point in time, or a round length of time, in the language's notation: 0s, 250ms, 45s, 30m7.2s."""
     whole, parts = seconds, []
     for unit, name in ((86_400, "d"), (3_600, "h"), (60, "m")):
         count = int(whole // unit)
@@ -50,9 +50,11 @@ def clock(seconds: float) -> str:
         if count:
             parts.append(f"{count}{name}")
     if whole or not parts:
-        text = f"{whole:.1f}".removesuffix(".0") if parts or whole >= 1 else three_digits(whole)
-        if text != "0" or not parts:
-            parts.append(f"{text}s")
+        text = f"{whole:.1f}".removesuffix(".0") + "s"
+        if not parts and 0 < whole < 1:
+            text = f"{1e3 * whole:.12g}ms" if whole >= 1e-3 else f"{1e6 * whole:.12g}us"
+        if text != "0s" or not parts:
+            parts.append(text)
     return "".join(parts)
 
 

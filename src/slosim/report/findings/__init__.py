@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from slosim.report.findings import blocking, faults, judgement, load, loss, trust
+from slosim.report.findings import blocking, faults, judgement, load, loss, partitions, trust
 from slosim.report.findings.evidence import Evidence, Finding
 
 
@@ -42,7 +42,7 @@ RULES = (
     Rule(
         "uneven_partitions",
         "One partition gets at least 1.5 times its even share of the messages.",
-        load.uneven_partitions,
+        partitions.uneven_partitions,
     ),
     Rule(
         "overloaded",
@@ -106,7 +106,9 @@ RULES = (
         trust.wide_interval,
     ),
     Rule(
-        "idle_instances", "A service has more instances than it has partitions to own.", load.idle_instances
+        "idle_instances",
+        "A service has more instances than it has partitions to own.",
+        partitions.idle_instances,
     ),
     Rule("headroom", "Which service saturates first as load grows, and at how much of it.", load.headroom),
 )

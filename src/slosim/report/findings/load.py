@@ -4,66 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from slosim.report.findings.evidence import Evidence, Finding
+from slosim.report.findings.offered import OfferedLoad, offered_load
+from slosim.report.findings.partitions import hot_partitions
 from slosim.report.topology import partitions_of, useful_slots
-from slosim.report.units import clock, count, duration, enumeration, plural, share, short, three_digits
+from slosim.report.units import clock, count, duration, plural, short, three_digits
 
 BUSY_ENOUGH = 0.95
 """Slots busy for less than this share of the time were not what held messages up."""
 COMFORTABLE = 0.9
 """Utilisation that a recommended size may reach."""
+ALL_BUSY = 0.98
+"""Mean over replications of the busy share of the slots from which on all of them count as busy."""
 SHORTEST_SPELL_SAMPLES = 5
-UNEVEN = 1.5
 HEADROOM_MATTERS = 0.2
 """Utilisation below which it is not worth saying what would saturate first."""
-
-
-@dataclass(frozen=True)
-class OfferedLoad:
-    """What arrives at a service and what it takes to do it, all as measured.
-
-    messages_per_s x attempts x slot_s = slots that are needed on average
-    """
-
-    messages_per_s: float
-    attempts: float
-    slot_s: float
-    slots: int | None
-
-    @property
-    def needed_slots(self) -> float:
-        return self.messages_per_s * self.attempts * self.slot_s
-
-    @property
-    def attempts_per_s(self) -> float:
-        return self.messages_per_s * self.attempts
-
-    def arithmetic(self, divisor: str) -> str:
-        """`66.0 messages/s x 1.02 attempts x 40.0 ms / 2 slots`; attempts only when they differ from one."""
-        factors = [f"{three_digits(self.messages_per_s)} messages/s"]
-        if self.attempts >= 1.005:
-            factors.append(f"{three_digits(self.attempts)} attempts")
-        factors.append(duration(self.slot_s))
-        return f"{' × '.join(factors)} ÷ {divisor}"
-
-
-def offered_load(evidence: Evidence, name: str) -> OfferedLoad | None:
-    """Offered load of a service over the measured window; None when it made no attempt.
-
-    slot_s is the time that one attempt holds a slot, blocking retries and abandoned work included.
-    """
-    numbers = evidence.service(name)
-    rate, attempts = evidence.accepted_per_s(name), numbers["attempts"]["value"]
-    if not rate or not attempts or numbers["attempts_per_message"]["value"] is None:
-        return None
-    slot_s = numbers["busy_slots"]["value"] * evidence.seconds / attempts
-    return OfferedLoad(
-        rate, numbers["attempts_per_message"]["value"], slot_s, useful_slots(evidence.scenario, name)
-    )
 
 
 def saturated(evidence: Evidence) -> Iterator[Finding]:
@@ -158,87 +117,59 @@ def _saturated_rate_limit(evidence: Evidence, name: str, load: OfferedLoad) -> I
     )
 
 
-def uneven_partitions(evidence: Evidence) -> Iterator[Finding]:
-    """One finding for all lines that share their hottest partition: messages keep their keys."""
-    alike: dict[tuple[int, int, float], list[tuple[str, str]]] = {}
-    for topic, name in evidence.measurements[0].lines:
-        published = [one.lines[topic, name].partition_published for one in evidence.measurements]
-        if any(one is None for one in published):
-            continue
-        totals = np.sum([one for one in published if one is not None], axis=0)
-        partitions, all_ = len(totals), int(totals.sum())
-        hottest = int(np.argmax(totals))
-        even = all_ / partitions
-        if (
-            partitions > 1
-            and totals[hottest] >= UNEVEN * even
-            and totals[hottest] - even > 4 * math.sqrt(even)
-        ):
-            alike.setdefault((hottest, partitions, round(totals[hottest] / all_, 3)), []).append(
-                (topic, name)
-            )
-    for (hottest, partitions, hot_share), lines in alike.items():
-        yield Finding(f"topics.{lines[0][0]}", _uneven_text(evidence, lines, hottest, hot_share, partitions))
+@dataclass(frozen=True)
+class Spell:
+    """A time when all usable slots of a service were busy and its lag rose to `peak` at `peak_s`."""
 
+    first_s: float
+    last_s: float
+    peak_s: float
+    lag: float
+    peak: float
 
-def _uneven_text(
-    evidence: Evidence, lines: list[tuple[str, str]], hottest: int, hot_share: float, partitions: int
-) -> str:
-    topics = list(dict.fromkeys(topic for topic, _ in lines))
-    text = (
-        f"partition {hottest} of {enumeration(topics)} gets {share(hot_share)} of the messages against an"
-        " even share of"
-        f" {share(1 / partitions)} ({hot_share * partitions:.2f} times as many)."
-    )
-    hot = {}
-    for _, name in lines:
-        load = offered_load(evidence, name)
-        if load is not None and load.slot_s > 0:
-            hot[name] = OfferedLoad(load.messages_per_s * hot_share, load.attempts, load.slot_s, 1)
-    if not hot:
-        return text
-    worst = max(hot, key=lambda name: hot[name].needed_slots)
-    utilisation = hot[worst].needed_slots
-    others = [f"{load.needed_slots:.2f} at {name}" for name, load in hot.items() if name != worst]
-    text += (
-        f" Taken one at a time, that is {hot[worst].arithmetic('1 slot')} = utilisation {utilisation:.2f} at"
-        f" {worst}"
-        f"{f' ({enumeration(others)})' if others else ''}"
-    )
-    if utilisation >= 1:
-        growth = hot[worst].messages_per_s * (1 - 1 / utilisation)
-        growing = f"so its lag grows by about {three_digits(growth)} messages/s"
-        return f"{text}, {growing}, however many instances there are."
-    return f"{text}: it saturates at {1 / utilisation:.2f} times this load, however many instances there are."
+    @property
+    def excess_per_s(self) -> float:
+        """Messages per second more than the service could do."""
+        return (self.peak - self.lag) / (self.peak_s - self.first_s)
 
 
 def overloaded(evidence: Evidence) -> Iterator[Finding]:
     for name in evidence.scenario.services:
-        slots = useful_slots(evidence.scenario, name)
-        load = offered_load(evidence, name)
-        if slots is None or load is None or _is_saturated(evidence, name, load):
+        load, spell = offered_load(evidence, name), overload_of(evidence, name)
+        if load is None or load.slots is None or spell is None:
             continue
-        series = evidence.service(name)["series"]
-        times = np.array(series["t_s"])
-        lag = np.sum([line["series"]["lag"] for _, line in evidence.lines_of(name)], axis=0)
-        busy = (np.array(series["busy"]) >= 0.98 * slots) & (times >= evidence.scenario.run.warmup)
-        spell = _worst_spell(busy, lag)
-        if spell is None:
-            continue
-        first, last = spell
-        top = first + int(np.argmax(lag[first : last + 1]))
-        rise = lag[top] - lag[first]
-        if last - first < SHORTEST_SPELL_SAMPLES or rise < 5 * slots or top == first:
-            continue
-        rate = rise / (times[top] - times[first])
+        done_per_s = load.slots / (load.slot_s * load.attempts)
+        then = replace(load, messages_per_s=done_per_s + spell.excess_per_s)
         yield Finding(
             f"services.{name}",
-            f"{name} has all its {plural(slots, 'usable slot')} busy from {clock(times[first])} to"
-            f" {clock(times[last])}"
-            f" ({duration(times[last] - times[first])}); its lag rises from {short(lag[first])} to"
-            f" {short(lag[top])} by"
-            f" {clock(times[top])}, {three_digits(rate)} messages/s more than it can do.",
+            f"{name} has all its {plural(load.slots, 'usable slot')} busy from {clock(spell.first_s)} to"
+            f" {clock(spell.last_s)} ({duration(spell.last_s - spell.first_s)}). Its lag rises from"
+            f" {short(spell.lag)} to {short(spell.peak)} by {clock(spell.peak_s)}: about"
+            f" {three_digits(spell.excess_per_s)} messages/s come on top of the {three_digits(done_per_s)}"
+            " that it can"
+            f" do, {then.needed_slots / load.slots:.2f} times its capacity. {_remedy(evidence, name, then)}",
         )
+
+
+def overload_of(evidence: Evidence, name: str) -> Spell | None:
+    """The worst spell of a service that is not saturated on average; None when no spell is worth telling."""
+    load = offered_load(evidence, name)
+    if load is None or load.slots is None or _is_saturated(evidence, name, load):
+        return None
+    series = evidence.service(name)["series"]
+    times = np.array(series["t_s"])
+    lag = np.sum([line["series"]["lag"] for _, line in evidence.lines_of(name)], axis=0)
+    busy = np.array(series["busy"]) >= ALL_BUSY * load.slots
+    spell = _worst_spell(busy & (times >= evidence.scenario.run.warmup), lag)
+    if spell is None:
+        return None
+    first, last = spell
+    top = first + int(np.argmax(lag[first : last + 1]))
+    if last - first < SHORTEST_SPELL_SAMPLES or lag[top] - lag[first] < 5 * load.slots:
+        return None
+    return Spell(
+        float(times[first]), float(times[last]), float(times[top]), float(lag[first]), float(lag[top])
+    )
 
 
 def _worst_spell(busy: np.ndarray, lag: np.ndarray) -> tuple[int, int] | None:
@@ -270,33 +201,22 @@ def unsettled(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
-def idle_instances(evidence: Evidence) -> Iterator[Finding]:
-    for name, service in evidence.scenario.services.items():
-        partitions = partitions_of(evidence.scenario, name)
-        if partitions is not None and service.instances > partitions:
-            yield Finding(
-                f"services.{name}",
-                f"{name} has {plural(service.instances, 'instance')} for {plural(partitions, 'partition')}:"
-                f" {service.instances - partitions} of them own none and stay idle.",
-            )
-
-
 def headroom(evidence: Evidence) -> Iterator[Finding]:
-    busiest: tuple[float, str, OfferedLoad] | None = None
-    for name in evidence.scenario.services:
-        load = offered_load(evidence, name)
-        if load is None or not load.slots:
-            continue
-        if _is_saturated(evidence, name, load):
-            return
-        utilisation = load.needed_slots / load.slots
-        if busiest is None or utilisation > busiest[0]:
-            busiest = (utilisation, name, load)
-    if busiest is None or not HEADROOM_MATTERS <= busiest[0] < 1:
+    """Silent when something is over its limit already, or a hot partition is nearer to it."""
+    loads = {name: offered_load(evidence, name) for name in evidence.scenario.services}
+    known = {name: load for name, load in loads.items() if load is not None and load.slots}
+    if any(
+        _is_saturated(evidence, name, load) or overload_of(evidence, name) for name, load in known.items()
+    ):
         return
-    utilisation, name, load = busiest
+    utilisation = {name: load.needed_slots / (load.slots or 1) for name, load in known.items()}
+    first = max(utilisation, key=lambda name: utilisation[name], default=None)
+    hottest = max((one.utilisation for one in hot_partitions(evidence)), default=0.0)
+    if first is None or not max(HEADROOM_MATTERS, hottest) <= utilisation[first] < 1:
+        return
+    load = known[first]
     yield Finding(
-        f"services.{name}",
-        f"{name} would saturate first, at {1 / utilisation:.2f} times this load: on average"
-        f" {load.arithmetic(plural(load.slots or 0, 'usable slot'))} = utilisation {utilisation:.2f}.",
+        f"services.{first}",
+        f"{first} would saturate first, at {1 / utilisation[first]:.2f} times this load: on average"
+        f" {load.arithmetic(plural(load.slots or 0, 'usable slot'))} = utilisation {utilisation[first]:.2f}.",
     )

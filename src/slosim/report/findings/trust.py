@@ -97,7 +97,7 @@ def wide_interval(evidence: Evidence) -> Iterator[Finding]:
             needed = needed_replications(evidence.replications, relative, WANTED_WIDTH)
             yield Finding(
                 f"flows.{name}",
-                f"the p99 of {name}'s latency is {duration(p99['value'])} ({duration(p99['low'])} to"
+                f"the p99 latency of {name} is {duration(p99['value'])} ({duration(p99['low'])} to"
                 f" {duration(p99['high'])}), uncertain by {share(relative, 0)}: about"
                 f" {plural(needed, 'replication')} would"
                 f" bring that to {share(WANTED_WIDTH, 0)}.",

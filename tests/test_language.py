@@ -162,8 +162,22 @@ def test_a_problem_says_where_what_what_is_accepted_and_what_was_meant():
         'name: "' + "x\n" * 60_000,
         "&a " * 40_000,
         "".join(f"k{index}: {{a: 1}}\n" for index in range(8_000)),
+        "topics:\n"
+        + "".join(f"  t{index}: {{}}\n" for index in range(2_000))
+        + "services:\n"
+        + "".join(f"  s{index}: {{consumes: x{index}}}\n" for index in range(1_500)),
     ],
-    ids=["lists", "braces", "dashes", "aliases", "long", "quoted lines", "anchors", "many keys"],
+    ids=[
+        "lists",
+        "braces",
+        "dashes",
+        "aliases",
+        "long",
+        "quoted lines",
+        "anchors",
+        "many keys",
+        "unknown names",
+    ],
 )
 def test_hostile_text_is_refused_quickly(text: str):
     start = time.perf_counter()

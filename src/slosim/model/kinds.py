@@ -18,6 +18,8 @@ from slosim.model import values
 from slosim.model.document import ListNode, MapNode, Node, Scalar, describe
 from slosim.model.values import Mistake, did_you_mean, listed, nearest, quoted
 
+SUGGESTIONS_MAX = 50  # problems of a file after which nearest names are no longer sought: that takes time
+
 
 class _Invalid:
     """Stands for a value that could not be read, so that reading goes on to the next mistake."""
@@ -321,7 +323,7 @@ class Reference(ScalarKind):
 def undeclared(node: Node, path: str, reading: Reading, section: str, name: str) -> Any:
     """Note that `name` is not declared in a section, with what is."""
     declared = reading.names.get(section) or ()
-    close = nearest(name, declared)
+    close = nearest(name, declared) if len(reading.problems) < SUGGESTIONS_MAX else ""
     hint = did_you_mean(close) if close else ""
     if section == "topics" and any(name.startswith(f"{topic}.") for topic in declared):
         hint = (

@@ -81,9 +81,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def listed(words: Iterable[str], longest: int = 12) -> str:
     """Words joined by commas, a long list shortened."""
-    shown = [show(word) for word in words]
-    more = len(shown) - longest
-    return ", ".join(shown) if more <= 0 else ", ".join(shown[:longest]) + f" and {more} more"
+    known = list(words)
+    shown = ", ".join(show(word) for word in known[:longest])
+    return shown if len(known) <= longest else f"{shown} and {len(known) - longest} more"
 
 
 # --- numbers

@@ -9,7 +9,7 @@ from slosim.engine.calendar import schedule, schedule_rare
 from slosim.engine.chance import draw, draw_rare, uniform
 from slosim.engine.flows import bucket_of, enter, leave
 from slosim.engine.gates import find_effect, spend_token, token_at
-from slosim.engine.jit import leaf, rule
+from slosim.engine.jit import part, leaf, rule
 from slosim.engine.lines import (
     add_part,
     count_publish,
@@ -51,7 +51,7 @@ def record(S, s, which, value):
 # Beginning.
 
 
-@leaf
+@part
 def take(S, g, s, m, now):
     """A free slot takes a waiting message; True when it then works on it (else it failed at the start)."""
     service, message = S.services[s], S.messages[m]
@@ -75,7 +75,7 @@ def take(S, g, s, m, now):
     return begin(S, g, s, m, now)
 
 
-@leaf
+@part
 def begin(S, g, s, m, now):
     """Begin an attempt: its time and its outcome are settled now (rules S24, S26, S27)."""
     service, message = S.services[s], S.messages[m]
@@ -142,7 +142,7 @@ def release(S, service, m, now):
     S.queues[S.messages[m].queue].busy = 0
 
 
-@leaf
+@part
 def succeed(S, g, s, m, now):
     """First success: the message settles (rule S31)."""
     service, message = S.services[s], S.messages[m]
@@ -157,7 +157,7 @@ def succeed(S, g, s, m, now):
     settle(S, g, line, m, now)
 
 
-@leaf
+@part
 def relay(S, g, s, m, now):
     """The only child of a success takes over its parent's record."""
     service, message = S.services[s], S.messages[m]

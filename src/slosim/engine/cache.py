@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -26,11 +30,33 @@ def cache_folder() -> Path:
         for source in sorted((package / folder).glob("*.py")):
             digest.update(source.name.encode())
             digest.update(source.read_bytes())
-    for switch in ("NUMBA_BOUNDSCHECK", "NUMBA_OPT"):
+    for switch in ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_DISABLE_JIT"):
         digest.update(os.environ.get(switch, "").encode())
     return cache_root() / digest.hexdigest()[:16]
 
 
 def is_compiled() -> bool:
     """Is compiled code of this version on disk? Does not import the compiler."""
-    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") or any(cache_folder().rglob("*.nbi"))
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") or _marker().exists()
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Hold the cache folder while compiling: all of it is there afterwards, or nothing is used.
+
+    Functions call each other by symbol, so code of different compilations must not meet: another process waits,
+    and what an interrupted compilation left is thrown away.
+    """
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _marker().exists():
+            shutil.rmtree(folder)
+            folder.mkdir()
+        yield
+        _marker().touch()
+
+
+def _marker() -> Path:
+    return cache_folder() / "complete"

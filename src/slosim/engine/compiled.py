@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numba
 
-from slosim.engine.cache import cache_folder
+from slosim.engine.cache import cache_folder, compiling
 
 _before = numba.config.CACHE_DIR
 numba.config.CACHE_DIR = str(cache_folder())
@@ -12,7 +12,8 @@ try:
     from slosim.engine.jit import compile_all
     from slosim.engine.kernel import advance, finish, prepare
 
-    compile_all()
+    with compiling():
+        compile_all()
 finally:
     numba.config.CACHE_DIR = _before
 

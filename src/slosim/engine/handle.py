@@ -30,12 +30,33 @@ class StateType(types.Type):
         super().__init__(name=f"State({blake2b(described.encode(), digest_size=8).hexdigest()})")
 
 
-def _array_type(dtype: np.dtype, dimensions: int) -> types.Array:
-    example = np.zeros((1,) * dimensions, dtype)
-    return numba.typeof(example.view(np.recarray) if dtype.names else example)
+class NamedRecord(types.Record):
+    """A record type whose compiled functions have the same symbols in every process."""
+
+    def __init__(self, layout: str, record: types.Record) -> None:
+        self.layout = layout
+        fields = [(name, vars_of(info)) for name, info in record.fields.items()]
+        super().__init__(fields, record.size, record.aligned)
+
+    @property
+    def mangling_args(self) -> tuple[str, tuple]:
+        return f"Record_{self.layout}", ()
 
 
-STATE = StateType(tuple((name, _array_type(np.dtype(dtype), ndim)) for name, (dtype, ndim) in LAYOUTS.items()))
+register_model(NamedRecord)(models.RecordModel)
+
+
+def vars_of(info) -> dict:
+    return {"type": info.type, "offset": info.offset, "alignment": info.alignment, "title": info.title}
+
+
+def _array_type(name: str, dtype: np.dtype, dimensions: int) -> types.Array:
+    if dtype.names:
+        return types.Array(NamedRecord(name, numba.from_dtype(dtype)), dimensions, "C")
+    return types.Array(numba.from_dtype(dtype), dimensions, "C")
+
+
+STATE = StateType(tuple((name, _array_type(name, np.dtype(dtype), ndim)) for name, (dtype, ndim) in LAYOUTS.items()))
 
 
 def record_type(array: str) -> types.Record:

@@ -77,6 +77,10 @@ def leaf(function: Callable) -> Callable:
     return numba.njit(inline="always", **OPTIONS)(function)
 
 
+def part(function: Callable) -> Callable:
+    return numba.njit(forceinline=True, no_cfunc_wrapper=True, no_cpython_wrapper=True, **OPTIONS)(function)
+
+
 def rule(function: Callable) -> Callable:
     compiled = numba.njit(cache=True, pipeline_class=_Separate, no_cfunc_wrapper=True, **OPTIONS)(function)
     _PENDING.append(compiled)

@@ -26,7 +26,7 @@ from slosim.engine.blocking import admit, end_publishing, offer
 from slosim.engine.calendar import entry_precedes, precedes, remove_first
 from slosim.engine.flows import leave
 from slosim.engine.gates import is_open, wake_later
-from slosim.engine.jit import entry, leaf, rule
+from slosim.engine.jit import part, entry, leaf, rule
 from slosim.engine.lines import arrive, change_waiting, leave_queue, lose, reappear
 from slosim.engine.messages import first_of_partitions, first_waiting, free
 from slosim.engine.producers import plan_next, produce
@@ -65,7 +65,7 @@ def advance(S, until, slice_s):
         run.slice_until = min(run.slice_until + slice_s, until)
 
 
-@leaf
+@part
 def serve(S, g):
     """Handle the events of a group of services up to the end of the slice."""
     run, group = S.run[0], S.groups[g]

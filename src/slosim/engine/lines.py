@@ -9,7 +9,7 @@ from slosim.engine.calendar import cancel, schedule_rare
 from slosim.engine.chance import draw_rare, uniform
 from slosim.engine.flows import enter, leave, rest_as_dead_letter
 from slosim.engine.gates import is_open
-from slosim.engine.jit import leaf, rule
+from slosim.engine.jit import part, leaf, rule
 from slosim.engine.messages import (
     address,
     child_identity,
@@ -123,7 +123,7 @@ def fan_out(S, g, topic, c, partition):
 # Arriving.
 
 
-@leaf
+@part
 def arrive(S, g, m, now):
     """A published message reaches its line (rules S14, S17, S18)."""
     message = S.messages[m]

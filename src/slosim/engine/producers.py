@@ -10,7 +10,7 @@ from slosim.compile import program as P
 from slosim.engine.blocking import hold
 from slosim.engine.chance import G, draw_rare, first_above, mix, uniform
 from slosim.engine.flows import close_if_over, enter, open_block
-from slosim.engine.jit import leaf, rule
+from slosim.engine.jit import part, leaf, rule
 from slosim.engine.lines import count_publish
 from slosim.engine.messages import address, copy_of, free, partition_of, send, take_free, trace
 
@@ -21,7 +21,7 @@ def root_identity(producer, number):
     return mix(producer.name_key + np.uint64(number + 1) * G)
 
 
-@leaf
+@part
 def plan_next(S, producer):
     """Set the time of the producer's next publish (rule S9)."""
     process = producer.process
@@ -108,7 +108,7 @@ def draw_priority(S, producer, identity):
     return S.priorities[k].rank
 
 
-@leaf
+@part
 def publish_due(S, p):
     """Make the message of a publish that is due and send it to its topic."""
     run, producer = S.run[0], S.producers[p]
@@ -176,7 +176,7 @@ def publish_rarely(S, producer, topic, outlet, m, block):
         close_if_over(S, block)
 
 
-@leaf
+@part
 def produce(S, g):
     """Publish everything of a producer that is due before the end of the slice."""
     run = S.run[0]

@@ -136,11 +136,16 @@ class Report(View):
         """The report as JSON, one line per innermost object or list; ends with a newline."""
         return _written(self._data, 0) + "\n"
 
-    def to_text(self, width: int = 100, colour: bool = False) -> str:
-        """The report for people, at most `width` (at least 72) columns wide, with ANSI colours if wanted."""
+    def to_text(self, width: int = 100, colour: bool = False, source: str | None = None) -> str:
+        """The report for people.
+
+        width   columns, at least 72
+        colour  with ANSI colours
+        source  the scenario file, for the command that makes this report again
+        """
         from slosim.report.text import text_of
 
-        return text_of(self._data, width, colour)
+        return text_of(self._data, width, colour, source)
 
     @classmethod
     def from_json(cls, text: str) -> Report:

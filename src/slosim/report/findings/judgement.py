@@ -93,12 +93,15 @@ def silent(evidence: Evidence) -> Iterator[Finding]:
             quiet.append((objective, burn_rate, pages[-1]))
     if quiet:
         rates = ", ".join(
-            f"'{objective['name']}' (burn rate {three_digits(rate)}, the slowest page needs"
-            f" {page['burn_rate']:g} over"
-            f" {clock(page['long_s'])})"
+            f"'{objective['name']}' (burn rate {three_digits(rate)}, {_spent(objective)}; the slowest page needs"
+            f" {page['burn_rate']:g} over {clock(page['long_s'])})"
             for objective, rate, page in quiet
         )
         yield Finding(_subject(quiet[0][0]), f"missed without a page in any replication: {rates}.")
+
+
+def _spent(objective: dict) -> str:
+    return f"which spends {share(objective['error_budget']['consumed_of_window_ratio']['value'])} of the whole budget"
 
 
 def alert_fired(evidence: Evidence) -> Iterator[Finding]:

@@ -93,7 +93,8 @@ def silent(evidence: Evidence) -> Iterator[Finding]:
             quiet.append((objective, burn_rate, pages[-1]))
     if quiet:
         rates = ", ".join(
-            f"'{objective['name']}' (burn rate {three_digits(rate)}, {_spent(objective)}; the slowest page needs"
+            f"'{objective['name']}' (burn rate {three_digits(rate)}, {_spent(objective)};"
+            f" the slowest page needs"
             f" {page['burn_rate']:g} over {clock(page['long_s'])})"
             for objective, rate, page in quiet
         )
@@ -101,7 +102,9 @@ def silent(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _spent(objective: dict) -> str:
-    return f"which spends {share(objective['error_budget']['consumed_of_window_ratio']['value'])} of the whole budget"
+    """How much of the budget of the whole window the run spends."""
+    spent = objective["error_budget"]["consumed_of_window_ratio"]["value"]
+    return f"which spends {share(spent)} of the whole budget"
 
 
 def alert_fired(evidence: Evidence) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE_WIDTH = 100
 # Without the frame of rich and its fonts from elsewhere: the picture is complete by itself.
 PICTURE = """<svg viewBox="0 0 {width} {terminal_height}" xmlns="http://www.w3.org/2000/svg"><style>
-.{unique_id}-matrix {{ font-family: Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: {char_height}px;
+.{unique_id}-matrix {{ font-family: Menlo, "DejaVu Sans Mono", monospace; font-size: {char_height}px;
   line-height: {line_height}px; font-variant-east-asian: full-width; white-space: pre; }}
 {styles}
 </style>
@@ -41,6 +41,13 @@ def scenario_schema() -> str:
     return text_of_schema()
 
 
+def scenario_reference() -> str:
+    """Every field of the scenario language."""
+    from slosim.model.reference import reference
+
+    return reference()
+
+
 def report_reference() -> str:
     """Every number of the report."""
     from slosim.report.reference import reference
@@ -61,6 +68,7 @@ def picture() -> str:
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/scenario.schema.json": scenario_schema,
+    "docs/scenario.md": scenario_reference,
     "docs/report.md": report_reference,
     "docs/report.svg": picture,
 }

@@ -1,0 +1,52 @@
+"""slosim simulates event-driven systems and reports on their SLOs.
+
+    import slosim
+    report = slosim.run(slosim.load("orders.yaml"))
+    print(report.to_text())
+
+Names are loaded when they are first asked for: reading a scenario needs neither NumPy nor the compiler.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from slosim.version import __version__
+
+if TYPE_CHECKING:
+    from slosim.errors import EngineError, ScenarioError
+    from slosim.model import Scenario, load, loads
+    from slosim.report import Report
+    from slosim.simulation import Progress, run
+
+__all__ = [
+    "EngineError",
+    "Progress",
+    "Report",
+    "Scenario",
+    "ScenarioError",
+    "__version__",
+    "load",
+    "loads",
+    "run",
+]
+
+_HOMES = {
+    "EngineError": "slosim.errors",
+    "ScenarioError": "slosim.errors",
+    "Scenario": "slosim.model",
+    "load": "slosim.model",
+    "loads": "slosim.model",
+    "Report": "slosim.report",
+    "Progress": "slosim.simulation",
+    "run": "slosim.simulation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'slosim' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -96,7 +96,8 @@ class Generator:
         shape = self.random.choice(shapes)
         if isinstance(shape, dict) and self.random.random() < 0.3:
             shape |= {"shift": "0.1s"}
-        if isinstance(shape, dict) and self.random.random() < 0.3:
+        straight = self.has["tables"] or "quantiles" not in shape  # a cap bends the lines of quantiles
+        if isinstance(shape, dict) and straight and self.random.random() < 0.3:
             shape |= {"cap": f"{round(m * 2 + 0.2, 3)}s"}
         return shape
 

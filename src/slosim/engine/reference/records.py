@@ -153,9 +153,10 @@ class Line:
     def someone_ahead(self, message: Message, partition: int) -> bool:
         """S17: whether a waiting message would be taken before one that is published now."""
         if self.is_log:
-            same_instance = self.service.slot_of(partition)
-            return any(e.partition == partition for e in self.waiting_entries) or any(
-                self.service.slot_of(e.partition) == same_instance for e in self.heads()
+            owner = self.service.slot_of(partition)
+            first = [e for e in self.heads() if self.service.slot_of(e.partition) == owner]
+            return any(e.partition == partition for e in self.waiting_entries) or (
+                len(first) >= self.service.free_slots(partition)
             )
         if self.topic.rules.order == "priority":
             return any(e.message.priority <= message.priority for e in self.waiting_entries)
@@ -195,12 +196,16 @@ class Service:
             return partition // (small + 1)
         return larger + (partition - of_larger) // small
 
-    def has_free_slot(self, partition: int) -> bool:
-        """S15, S16, S23: a free slot of the instance that owns the partition."""
+    def free_slots(self, partition: int) -> float:
+        """S15, S16: how many slots are free, on a log of the instance that owns the partition."""
         if self.rules.concurrency is None:
-            return True
+            return math.inf
         slots = self.rules.concurrency * (self.rules.instances if self.partitions is None else 1)
-        return self.busy_slots[self.slot_of(partition)] < slots
+        return slots - self.busy_slots[self.slot_of(partition)]
+
+    def has_free_slot(self, partition: int) -> bool:
+        """S15, S16, S23."""
+        return self.free_slots(partition) > 0
 
     def next_to_take(self) -> Entry | None:
         """S15, S16: of what could be taken, the one that became visible first (then message order)."""

@@ -375,7 +375,7 @@ class Simulation:
             and partition not in line.held
             and service.has_free_slot(partition)
             and not service.is_paused(self.now)
-            and self.now >= service.token_ready_s()
+            and self.token_is_there(service)
         )
 
     def without_room(self, line: Line, entry: Entry) -> tuple[Entry, str]:

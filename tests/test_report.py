@@ -516,6 +516,55 @@ def test_retry_amplification_dead_letters_and_drops():
     assert "50 rejected in jobs before work" in texts(report, "dropped")[0]
 
 
+def test_retry_storm_of_a_fault():
+    """With half of the attempts failing, at most 5 make 1.94 per message: 1.4/s of 1 s then need 2.7 slots."""
+    fault = FAULT.replace("outage: true", "error_rate: 50%")
+    run = replication(
+        services={"work": service(attempts=1400, busy=over_time(1.4))},
+        topics={"jobs": TopicMeasurements(1400, 0, 0)},
+    )
+
+    text = texts(report_of(run, faults=fault, services__work__retry={"maximum_attempts": 5}), "retry_storm")[
+        0
+    ]
+
+    assert (
+        "50.0% of the attempts of work fail, and 1.40 messages/s × 1.94 attempts × 1.00 s ÷ 2 usable" in text
+    )
+    assert "= utilisation 1.36. With 1 attempt per message it would be 0.70" in text
+
+
+def test_the_rate_limit_can_be_what_saturates_first():
+    run = replication(services={"work": service(attempts=1000, busy=over_time(0.5))})
+
+    text = texts(report_of(run, services__work__rate_limit={"rate": "2/s"}), "headroom")[0]
+
+    assert (
+        "at 2.00 times this load: on average 1.00 attempts/s ÷ its rate limit of 2.00/s = utilisation 0.50"
+        in text
+    )
+
+
+def test_overload_for_a_while_says_what_would_carry_it():
+    """Both slots busy in [200, 400), the lag rising by 1 per second: 3 messages/s of 1 s then need 3 slots."""
+    times = sample_times()
+    during = (times >= 200) & (times < 400)
+    lag = np.where(during, times - 199, 1.0)
+    run = replication(
+        services={"work": service(busy=changed(over_time(np.where(during, 2.0, 0.5)), integral=1000.0))},
+        lines={("jobs", "work"): line(lag=over_time(lag))},
+    )
+
+    text = texts(report_of(run), "overloaded")[0]
+
+    assert (
+        "all its 2 usable slots busy from 3m20s to 6m30s (3.17 min), and its lag rises from 1 to 191 by 6m30s"
+        in text
+    )
+    assert "about 1.00 messages/s on top of the 2.00 that it can do: 1.50 times its capacity" in text
+    assert "2 instances would give 0.75" in text
+
+
 def test_latency_of_survivors_only():
     run = replication(
         flows={

@@ -29,10 +29,13 @@ from slosim.report.units import (
 NARROWEST = 72
 LOW_LINE = 0.05
 """Lines whose lag stays below this share of the highest one get a plot of one row."""
+LOW_LAG = 10.0
+"""So do lines whose mean lag stays below this."""
 STYLES = {MET: "green", MISSED: "red", UNDECIDED: "yellow", NO_OBJECTIVES: "bold"}
 SIGNS = {MET: "✓", MISSED: "✗", UNDECIDED: "?"}
 SEVERE = {
-    "stopped", "deadlock", "saturated", "uneven_partitions", "overloaded", "not_recovered",
+    "stopped", "deadlock",
+    "retry_storm", "saturated", "uneven_partitions", "overloaded", "not_recovered",
     "retry_amplification", "dead_lettered", "dropped", "back_pressure",
 }  # fmt: skip
 """Findings about the system; the others are about the report."""
@@ -168,8 +171,8 @@ def _decimals(objective: dict) -> int:
     values = [objective["target_ratio"], *(value for value in sli.values() if value is not None)]
     decimals = max(share_decimals(value) for value in values)
     if sli["low"] is not None and sli["high"] - sli["low"] > 1e-7:
-        decimals = max(decimals, -math.floor(math.log10(100 * (sli["high"] - sli["low"]))))
-    return min(5, decimals)
+        decimals = max(decimals, 1 - math.floor(math.log10(100 * (sli["high"] - sli["low"]))))
+    return min(4, decimals) if decimals < 6 else 5
 
 
 def _interval(objective: dict) -> str:
@@ -360,7 +363,11 @@ def _slots(service: dict) -> str:
 def _busy(numbers: dict) -> str:
     """Utilisation, or the number of busy slots where there is no limit to them."""
     ratio = numbers["utilisation_ratio"]["value"]
-    return short(numbers["busy_slots"]["value"]) if ratio is None else share(ratio, 1 if ratio < 0.1 else 0)
+    return (
+        f"{short(numbers['busy_slots']['value'])} slots"
+        if ratio is None
+        else share(ratio, 1 if ratio < 0.1 else 0)
+    )
 
 
 def _failures(data: dict, width: int) -> list[str]:
@@ -465,7 +472,7 @@ def _backlog(data: dict, width: int) -> list[str]:
         series = line["series"]
         lag = plots.column_maxima(series["t_s"], series["lag"], end, columns)
         waiting = plots.column_maxima(series["t_s"], series["waiting"], end, columns)
-        low = line["lag"]["max"] < LOW_LINE * highest
+        low = line["lag"]["max"] < LOW_LINE * highest or max(lag) < LOW_LAG
         lines.append(f"{'':{plots.GUTTER}}{paint(label, 'bold')}{' (lag only)' if low else ''}")
         lines += plots.area([], lag, 1) if low else plots.area(lag, waiting, 5)
     lines += plots.time_axis(end, run["warmup_s"], columns)

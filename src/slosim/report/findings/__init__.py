@@ -50,10 +50,16 @@ RULES = (
         load.overloaded,
     ),
     Rule(
+        "retry_storm",
+        "While a fault raises the failures of a service, retries bring its offered load to its slots or"
+        " beyond.",
+        loss.retry_storm,
+    ),
+    Rule(
         "not_recovered", "The lag did not come back after a fault in every replication.", faults.not_recovered
     ),
     Rule(
-        "retry_amplification", "A service makes at least 1.1 attempts per message.", loss.retry_amplification
+        "retry_amplification", "A service makes at least 1.05 attempts per message.", loss.retry_amplification
     ),
     Rule("dead_lettered", "Instances of a flow were dead-lettered.", loss.dead_lettered),
     Rule("dropped", "Instances of a flow were rejected, expired, dropped or shed.", loss.dropped),

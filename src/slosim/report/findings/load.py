@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from slosim.report.faults import occurrences_of
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.offered import OfferedLoad, offered_load
 from slosim.report.findings.partitions import hot_partitions
@@ -136,19 +137,32 @@ class Spell:
 def overloaded(evidence: Evidence) -> Iterator[Finding]:
     for name in evidence.scenario.services:
         load, spell = offered_load(evidence, name), overload_of(evidence, name)
-        if load is None or load.slots is None or spell is None:
-            continue
-        done_per_s = load.slots / (load.slot_s * load.attempts)
-        then = replace(load, messages_per_s=done_per_s + spell.excess_per_s)
-        yield Finding(
-            f"services.{name}",
-            f"{name} has all its {plural(load.slots, 'usable slot')} busy from {clock(spell.first_s)} to"
-            f" {clock(spell.last_s)} ({duration(spell.last_s - spell.first_s)}). Its lag rises from"
-            f" {short(spell.lag)} to {short(spell.peak)} by {clock(spell.peak_s)}: about"
-            f" {three_digits(spell.excess_per_s)} messages/s come on top of the {three_digits(done_per_s)}"
-            " that it can"
-            f" do, {then.needed_slots / load.slots:.2f} times its capacity. {_remedy(evidence, name, then)}",
-        )
+        if load is not None and load.slots is not None and spell is not None:
+            text = (
+                f"{name} has all its {plural(load.slots, 'usable slot')} busy from {clock(spell.first_s)} to"
+                f" {clock(spell.last_s)} ({duration(spell.last_s - spell.first_s)}), and its lag rises from"
+                f" {short(spell.lag)} to {short(spell.peak)} by {clock(spell.peak_s)}."
+            )
+            yield Finding(f"services.{name}", f"{text} {_overload_arithmetic(evidence, name, load, spell)}")
+
+
+def _overload_arithmetic(evidence: Evidence, name: str, load: OfferedLoad, spell: Spell) -> str:
+    """What came on top of its capacity; while a fault acts on it, its mean capacity says nothing."""
+    excess = f"about {three_digits(spell.excess_per_s)} messages/s"
+    acting = [
+        one.name
+        for one in occurrences_of(evidence.scenario)
+        if one.target == f"services.{name}" and one.start_s < spell.peak_s and one.end_s > spell.first_s
+    ]
+    if acting:
+        return f"That is {excess} more than it can do during '{acting[0]}'."
+    done_per_s = load.slots / (load.slot_s * load.attempts) if load.slots else 0.0
+    then = replace(load, messages_per_s=done_per_s + spell.excess_per_s)
+    return (
+        f"That is {excess} on top of the {three_digits(done_per_s)} that it can do: {then.utilisation:.2f}"
+        " times its"
+        f" capacity. {_remedy(evidence, name, then)}"
+    )
 
 
 def overload_of(evidence: Evidence, name: str) -> Spell | None:
@@ -204,19 +218,23 @@ def unsettled(evidence: Evidence) -> Iterator[Finding]:
 def headroom(evidence: Evidence) -> Iterator[Finding]:
     """Silent when something is over its limit already, or a hot partition is nearer to it."""
     loads = {name: offered_load(evidence, name) for name in evidence.scenario.services}
-    known = {name: load for name, load in loads.items() if load is not None and load.slots}
+    known = {name: load for name, load in loads.items() if load is not None}
     if any(
         _is_saturated(evidence, name, load) or overload_of(evidence, name) for name, load in known.items()
     ):
         return
-    utilisation = {name: load.needed_slots / (load.slots or 1) for name, load in known.items()}
+    utilisation = {name: load.utilisation for name, load in known.items()}
     first = max(utilisation, key=lambda name: utilisation[name], default=None)
     hottest = max((one.utilisation for one in hot_partitions(evidence)), default=0.0)
     if first is None or not max(HEADROOM_MATTERS, hottest) <= utilisation[first] < 1:
         return
     load = known[first]
+    how = load.arithmetic(plural(load.slots or 0, "usable slot"))
+    if load.is_rate_limited:
+        limit = f"its rate limit of {three_digits(load.rate_limit)}/s"
+        how = f"{three_digits(load.attempts_per_s)} attempts/s ÷ {limit}"
     yield Finding(
         f"services.{first}",
-        f"{first} would saturate first, at {1 / utilisation[first]:.2f} times this load: on average"
-        f" {load.arithmetic(plural(load.slots or 0, 'usable slot'))} = utilisation {utilisation[first]:.2f}.",
+        f"{first} would saturate first, at {1 / load.utilisation:.2f} times this load: on average {how}"
+        f" = utilisation {load.utilisation:.2f}.",
     )

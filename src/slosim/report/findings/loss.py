@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from slosim.report.findings.evidence import Evidence, Finding
-from slosim.report.units import count, enumeration, share, three_digits
+from slosim.report.findings.offered import offered_load
+from slosim.report.units import count, enumeration, plural, share, three_digits
 
-AMPLIFIED = 1.1
+AMPLIFIED = 1.05
 
 
 def retry_amplification(evidence: Evidence) -> Iterator[Finding]:
@@ -29,6 +32,38 @@ def retry_amplification(evidence: Evidence) -> Iterator[Finding]:
         if utilisation is not None:
             text += f" Its slots are busy {share(utilisation, 0)} of the time."
         yield Finding(f"services.{name}", text)
+
+
+def retry_storm(evidence: Evidence) -> Iterator[Finding]:
+    """Attempts that fail at their end hold a slot like others, so retries multiply the load."""
+    for fault in evidence.scenario.faults:
+        kind, name = fault.target.split(".", 1)
+        load = offered_load(evidence, name) if kind == "services" else None
+        if load is None or load.slots is None or not fault.effect.error_rate:
+            continue
+        service = evidence.scenario.services[name]
+        if service.retry is None or service.failures.at == "start":
+            continue
+        failing = 1 - (1 - service.failures.probability) * (1 - fault.effect.error_rate)
+        slot_s = load.slot_s * fault.effect.slowdown + fault.effect.added_latency
+        then = replace(load, attempts=attempts_of(failing, service.retry.maximum_attempts), slot_s=slot_s)
+        if then.needed_slots < load.slots:
+            continue
+        once = replace(then, attempts=1.0)
+        yield Finding(
+            f"faults.{fault.name}",
+            f"retry storm: while '{fault.name}' lasts, {share(failing)} of the attempts of {name} fail, and"
+            f" {then.arithmetic(plural(load.slots, 'usable slot'))} = utilisation"
+            f" {then.needed_slots / load.slots:.2f}. With 1 attempt per message it would be"
+            f" {once.needed_slots / load.slots:.2f}.",
+        )
+
+
+def attempts_of(failing: float, most: int | None) -> float:
+    """Mean attempts per message when each fails with this probability; most: None is unlimited."""
+    if failing == 1:
+        return math.inf if most is None else float(most)
+    return (1 - (0.0 if most is None else failing**most)) / (1 - failing)
 
 
 def dead_lettered(evidence: Evidence) -> Iterator[Finding]:

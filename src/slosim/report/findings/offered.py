@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from slosim.report.findings.evidence import Evidence
@@ -13,13 +14,15 @@ from slosim.report.units import duration, three_digits
 class OfferedLoad:
     """What arrives at a service and what it takes to do it, all as measured.
 
-    messages_per_s x attempts x slot_s = slots that are needed on average
+    messages_per_s x attempts x slot_s = slots that are needed on average; slots None: unlimited
+    rate_limit: attempts per second that are allowed; inf without a limit
     """
 
     messages_per_s: float
     attempts: float
     slot_s: float
     slots: int | None
+    rate_limit: float = math.inf
 
     @property
     def needed_slots(self) -> float:
@@ -28,6 +31,17 @@ class OfferedLoad:
     @property
     def attempts_per_s(self) -> float:
         return self.messages_per_s * self.attempts
+
+    @property
+    def utilisation(self) -> float:
+        """Of its slots or of its rate limit, whichever is used more; 0 when neither is limited."""
+        of_slots = self.needed_slots / self.slots if self.slots else 0.0
+        return max(of_slots, self.attempts_per_s / self.rate_limit)
+
+    @property
+    def is_rate_limited(self) -> bool:
+        """The rate limit is what it would run into first."""
+        return self.attempts_per_s / self.rate_limit == self.utilisation > 0
 
     def arithmetic(self, divisor: str) -> str:
         """`66.0 messages/s x 1.02 attempts x 40.0 ms / 2 slots`; attempts only when they differ from one."""
@@ -47,7 +61,11 @@ def offered_load(evidence: Evidence, name: str) -> OfferedLoad | None:
     rate, attempts = evidence.accepted_per_s(name), numbers["attempts"]["value"]
     if not rate or not attempts or numbers["attempts_per_message"]["value"] is None:
         return None
-    slot_s = numbers["busy_slots"]["value"] * evidence.seconds / attempts
+    limit = evidence.scenario.services[name].rate_limit
     return OfferedLoad(
-        rate, numbers["attempts_per_message"]["value"], slot_s, useful_slots(evidence.scenario, name)
+        messages_per_s=rate,
+        attempts=numbers["attempts_per_message"]["value"],
+        slot_s=numbers["busy_slots"]["value"] * evidence.seconds / attempts,
+        slots=useful_slots(evidence.scenario, name),
+        rate_limit=math.inf if limit is None else limit.rate,
     )

@@ -845,6 +845,28 @@ def test_S18_a_full_topic_rejects_or_drops_the_oldest(engine: str) -> None:
     assert run.line("orders", "payment").dropped == 2
 
 
+def test_S18_on_a_log_the_oldest_is_that_of_all_partitions(engine: str) -> None:
+    """Paused: one order a second, in turn to two partitions that hold two together: the oldest goes first."""
+    check(
+        engine,
+        """
+        topics: {orders: {partitions: 2, capacity: 2, when_full: drop_oldest}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, concurrency: 2, service_time: 2s, failures: 100%,
+                             retry: {maximum_attempts: 2, initial_interval: 2s, blocking: true}}}
+        faults: [{name: stop, at: 3s, for: 30s, target: services.payment, effect: {pause: true}}]
+        """,
+        """
+        2 s  payment  checkout#0  retry at 4 s
+        3 s  payment  checkout#1  retry at 5 s
+        4 s  payment  checkout#2  dropped
+        5 s  payment  checkout#3  dropped
+        """,
+        show="retry dropped",
+        until="6s",
+    )
+
+
 def test_S19_an_attempt_ends_when_all_it_emits_is_accepted(engine: str) -> None:
     """Shipping has room for one: payment's second order is done at 2 s, but holds its slot until 5 s, when
     shipping has finished the first parcel."""
@@ -904,6 +926,64 @@ def test_S19_publishers_of_a_full_topic_are_served_first_come_first_served(engin
     )
     assert run.states("web") == {"completed": 1, "in_flight": 3}
     assert run.states("shop") == {"in_flight": 3}
+
+
+def test_S19_dead_letters_wait_for_room_too(engine: str) -> None:
+    """Repair has room for the one it works on only: payment's second failure ends when repair takes it."""
+    check(
+        engine,
+        """
+        topics: {orders: {}, dlq: {capacity: 0, when_full: block}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services:
+          payment: {consumes: orders, service_time: 1s, failures: 100%, dead_letter: dlq}
+          repair: {consumes: dlq, service_time: 5s}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  failed
+        1 s  payment  checkout#0  dead lettered
+        1 s  payment  checkout#1  taken
+        1 s  repair   checkout#0  taken
+        2 s  payment  checkout#1  blocked by dlq
+        6 s  payment  checkout#1  accepted by dlq
+        6 s  payment  checkout#1  failed
+        6 s  payment  checkout#1  dead lettered
+        6 s  repair   checkout#0  succeeded
+        6 s  repair   checkout#1  taken
+        """,
+        until="7s",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules", "fault"),
+    [
+        ("service_time: 2s", "{pause: true}"),
+        ("service_time: 1s, rate_limit: {rate: 0.25/s}", "{slowdown: 2x}"),
+    ],
+)
+def test_S19_the_end_of_a_pause_and_a_token_let_waiting_publishers_go_on(
+    engine: str, rules: str, fault: str
+) -> None:
+    """The second order of 0 s waits at a topic without room, for the end of the pause or the token of 4 s."""
+    check(
+        engine,
+        f"""
+        topics: {{orders: {{capacity: 0, when_full: block}}}}
+        producers: {{checkout: {{topic: orders, arrivals: {{every: 100s}}, copies: 2}}}}
+        services: {{payment: {{consumes: orders, {rules}}}}}
+        faults: [{{name: fault, at: 1s, for: 3s, target: services.payment, effect: {fault}}}]
+        """,
+        """
+        0 s  checkout  checkout#1  blocked by orders
+        0 s  payment   checkout#0  taken
+        4 s  checkout  checkout#1  accepted by orders
+        4 s  payment   checkout#1  taken
+        """,
+        show="blocked accepted taken",
+        until="5s",
+    )
 
 
 def test_S20_a_message_expires_the_instant_it_has_waited_its_time(engine: str) -> None:
@@ -1025,6 +1105,25 @@ def test_S23_a_slot_that_frees_takes_before_arrivals_of_that_instant(engine: str
         """,
         show="taken",
         until="5s",
+    )
+
+
+def test_S23_every_instance_takes_when_the_pause_is_over(engine: str) -> None:
+    """Two partitions, two instances; both orders may live for 3 s, and the pause ends at 3 s. When the first
+    has expired, the pause is over, and the service takes the other, whichever instance owns it."""
+    check(
+        engine,
+        """
+        topics: {orders: {partitions: 2, message_ttl: 3s}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services: {payment: {consumes: orders, instances: 2, service_time: 1s}}
+        faults: [{name: stop, at: 0s, for: 3s, target: services.payment, effect: {pause: true}}]
+        """,
+        """
+        3 s  payment  checkout#0  expired
+        3 s  payment  checkout#1  taken
+        4 s  payment  checkout#1  succeeded
+        """,
     )
 
 
@@ -1465,6 +1564,25 @@ def test_S34_an_instance_is_complete_when_nothing_that_matters_is_left(engine: s
     assert (flow.started, flow.completed, flow.latency) == (1, 1, (1, 5))
 
 
+def test_S34_every_flow_of_a_producer_has_its_own_instances(engine: str) -> None:
+    """At the end, 5 s, the order is paid but not shipped: complete in one flow, in flight in the other."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}, parcels: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: parcels}
+          shipping: {consumes: parcels, service_time: 9s}
+        flows: {shipped: {from: checkout, to: shipping}, paid: {from: checkout, to: payment}}
+        """,
+        until="5s",
+    )
+    assert run.states("shipped") == {"in_flight": 1}
+    assert run.states("paid") == {"completed": 1}
+    assert run.flow("paid").latency == (1, 1)
+
+
 STATES = """
     topics:
       orders: {{capacity: {capacity}, message_ttl: {ttl}{topic_outlet}}}
@@ -1580,6 +1698,42 @@ def test_S36_in_flight_counts_as_bad_when_it_is_older_than_within(engine: str) -
         run="sample_every: 4s",
     )
     assert run.objective("in time") == ([0, 0, 0], [0, 1, 0])
+
+
+def test_S36_an_instance_is_bad_from_its_first_loss_on(engine: str) -> None:
+    """Of three parcels one is rejected at 1 s and one dead-lettered at 3 s: bad at 1 s, and dead-lettered."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}, parcels: {capacity: 1}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: [{topic: parcels, copies: 3}]}
+          shipping: {consumes: parcels, service_time: 2s, failures: 100%}
+        objectives: [{name: not lost, flow: checkout, target: 90%}]
+        """,
+        until="6s",
+        run="sample_every: 1s",
+    )
+    assert run.states("checkout") == {"dead_lettered": 1}
+    assert run.objective("not lost") == ([0] * 7, [0, 1, 0, 0, 0, 0, 0])
+
+
+def test_S37_what_is_accepted_late_inherits_the_time_it_waited(engine: str) -> None:
+    """The second parcel waits 4 s for room at shipping; that belongs to the service time of payment."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}, parcels: {capacity: 0, when_full: block}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services:
+          payment: {consumes: orders, concurrency: 2, service_time: 1s, emits: parcels}
+          shipping: {consumes: parcels, service_time: 4s}
+        """,
+    )
+    flow = run.flow("checkout")
+    assert flow.latency == (2, 5 + 9)
+    assert flow.parts == {"payment.service": 1 + 5, "shipping.service": 8}
 
 
 def test_S37_the_parts_of_the_last_success_add_up_to_the_latency(engine: str) -> None:

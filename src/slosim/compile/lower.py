@@ -112,7 +112,8 @@ class _Lowering:
         )
         fan_out = max(1, *arrays["topics"]["consumer_count"].tolist())
         row["margin"] = MARGIN + (copies + 4) * fan_out
-        row["group"] = len(self.topology.groups)
+        row["group"] = row["groups"] = len(self.topology.groups)
+        row["producers"] = len(self.producers)
         return row
 
     def _samples(self) -> int:

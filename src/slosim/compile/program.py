@@ -93,6 +93,9 @@ RUN = layout([
     ("flows_per_producer", "i8", "", "width of a block of flow instances"),
     ("parts", "i8", "", "columns of `parts`"),
     ("margin", "i8", "", "free messages one event may need"),
+    ("groups", "i8", "", "coupling groups"),
+    ("producers", "i8", "", ""),
+    ("trace_capacity", "i8", "", "rows of `trace`"),
     # state
     ("slice_until", "f8", "s", "every group is being advanced to here"),
     ("group", "i8", "", "group to go on with"),

@@ -120,7 +120,6 @@ def record_service(S, s, m, now):
     """The attempt's time, taken to ended."""
     service = S.services[s]
     worked = now - S.messages[m].taken
-    add_part(S, m, service.part_service, worked)
     record(S, s, P.SERVICE, worked)
     service.service_total += worked
     service.service_max = max(service.service_max, worked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slosim.compile import program as P
 from slosim.engine.attempts import chosen, is_emitted, record_service, succeed
-from slosim.engine.flows import close_if_over, enter, leave
+from slosim.engine.flows import close, enter, leave
 from slosim.engine.jit import rule
 from slosim.engine.lines import add_part, arrive, child_of, count_publish, has_room, publish
 from slosim.engine.messages import address, copy_of, free, partition_of, trace
@@ -78,8 +78,10 @@ def accept(S, g, c, now):
     topic = S.topics[outlet.topic]
     count_publish(S, outlet, now)
     delay = message.visible - message.published
-    if message.parent < 0:
-        add_part(S, c, S.producers[message.origin >> 48].part_held_back, now - message.published)
+    part = S.producers[message.origin >> 48].part_held_back
+    if message.parent >= 0:
+        part = S.services[S.lines[S.messages[message.parent].line].service].part_service
+    add_part(S, c, part, now - message.published)
     message.published = now
     message.visible = now + delay
     partition = partition_of(S, topic, outlet, message.key)
@@ -112,7 +114,7 @@ def end_hold(S, block):
     for k in range(block * width, (block + 1) * width):
         if S.flow_instances[k].flow >= 0:
             S.flow_instances[k].open -= 1
-    close_if_over(S, block)
+    close(S, block)
 
 
 @rule
@@ -120,6 +122,9 @@ def end_publishing(S, g, s, m, now):
     """Go on publishing what a success emits; True when all is accepted and the attempt has ended."""
     service, message = S.services[s], S.messages[m]
     only = chosen(S, service, m) if service.chooses != 0 else P.NONE
+    # work_ends: until when the time of this attempt is in the parts, which the children inherit
+    add_part(S, m, service.part_service, now - message.work_ends)
+    message.work_ends = now
     position = 0
     for o in range(service.first_emit, service.first_emit + service.emit_count):
         if (only >= 0 and o != only) or (only < 0 and not is_emitted(S, o, m)):

@@ -210,14 +210,14 @@ def _judge_open(state: State, end: float) -> dict[int, Histogram]:
         flow.dropped_all += int(dropped.sum())
         flow.dead_lettered += int((dead & measured).sum())
         flow.dropped += int((dropped & measured).sum())
-        lost_at = np.where(dead, own["dead_at"], own["dropped_at"])
+        lost_at = np.minimum(own["dead_at"], own["dropped_at"])
         for i in range(int(flow.first_objective), int(flow.first_objective + flow.objective_count)):
             turned = np.minimum(lost_at, own["start"] + state.objectives[i].within)
             is_late = own["start"] + state.objectives[i].within < end
             bad = measured & (dead | dropped | is_late)
             _count_turns(state, i, turned[bad])
         in_flight = measured & ~dead & ~dropped
-        result[f] = Histogram.of(end - own["start"][in_flight])
+        result[f] = Histogram.of(np.sort(end - own["start"][in_flight]))  # in one order, whatever the records
         _check(
             flow.started_all,
             sum(flow[f"{word}_all"] for word in STATES) + int((~dead & ~dropped).sum()),

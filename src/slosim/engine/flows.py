@@ -81,7 +81,7 @@ def leave(S, m, now, succeeded, loss, dead_topic):
         return
     width = S.run[0].flows_per_producer
     first = message.instance * width
-    is_over = True
+    is_over = False
     for k in range(first, first + width):
         instance = S.flow_instances[k]
         if instance.flow < 0:
@@ -96,9 +96,9 @@ def leave(S, m, now, succeeded, loss, dead_topic):
                     instance.dropped_at = min(instance.dropped_at, now)
             instance.left = max(instance.left, now)
             instance.open -= 1
-        is_over = is_over and instance.open == 0
+            is_over |= instance.open == 0
     if is_over:
-        close_block(S, message.instance)
+        close(S, message.instance)
 
 
 @rule
@@ -136,26 +136,23 @@ def note_finish(S, k, m, now):
 
 
 @rule
-def close_block(S, block):
-    """Every message that mattered is gone: judge the instances and free their block."""
+def close(S, block):
+    """Judge the instances of a block of which no message is left, and free the block when that is all of them."""
     run = S.run[0]
     width = run.flows_per_producer
+    is_over = True
     for k in range(block * width, (block + 1) * width):
-        if S.flow_instances[k].flow >= 0:
+        instance = S.flow_instances[k]
+        if instance.flow < 0:
+            continue
+        if instance.open == 0:
             judge(S, k)
-            S.flow_instances[k].flow = NONE
-    S.flow_instances[block * width].open = run.instance_head
-    run.instance_head = block
-
-
-@rule
-def close_if_over(S, block):
-    """Close a block of which no message matters, such as one published where no flow of its producer goes."""
-    width = S.run[0].flows_per_producer
-    for k in range(block * width, (block + 1) * width):
-        if S.flow_instances[k].flow >= 0 and S.flow_instances[k].open > 0:
-            return
-    close_block(S, block)
+            instance.flow = NONE
+        else:
+            is_over = False
+    if is_over:
+        S.flow_instances[block * width].open = run.instance_head
+        run.instance_head = block
 
 
 @leaf
@@ -185,7 +182,7 @@ def judge(S, k):
     if is_complete:
         latency = instance.finish - instance.start
         record_latency(S, k, flow, latency)
-    lost_at = instance.dead_at if instance.dead_at < math.inf else instance.dropped_at
+    lost_at = min(instance.dead_at, instance.dropped_at)
     for i in range(flow.first_objective, flow.first_objective + flow.objective_count):
         objective = S.objectives[i]
         if latency <= objective.within and is_complete:

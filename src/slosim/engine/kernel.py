@@ -27,9 +27,10 @@ from slosim.engine.calendar import entry_precedes, precedes, remove_first
 from slosim.engine.flows import leave
 from slosim.engine.gates import is_open, wake_later
 from slosim.engine.jit import part, entry, leaf, rule
-from slosim.engine.lines import arrive, change_waiting, leave_queue, lose, reappear
+from slosim.engine.lines import add_part, arrive, change_waiting, leave_queue, lose, reappear
 from slosim.engine.messages import first_of_partitions, first_waiting, free
 from slosim.engine.producers import plan_next, produce
+from slosim.measure.histogram import BUCKET_COUNT
 
 __all__ = ["begin", "release"]
 
@@ -42,7 +43,7 @@ RELIEVE = -2
 @entry
 def prepare(S):
     """Set every producer's first publish."""
-    for p in range(S.producers.shape[0]):
+    for p in range(S.run[0].producers):
         plan_next(S, S.producers[p])
 
 
@@ -51,7 +52,7 @@ def advance(S, until, slice_s):
     """Advance every group to `until` (s) in slices; DONE, or what the caller must do before calling again."""
     run = S.run[0]
     while True:
-        while run.group < S.groups.shape[0]:
+        while run.group < run.groups:
             if S.groups[run.group].producer >= 0:
                 code = produce(S, run.group)
             else:
@@ -78,7 +79,7 @@ def serve(S, g):
             return P.NEEDS_CALENDAR
         if run.needs_fold != 0:
             return P.NEEDS_FOLD
-        if run.tracing != 0 and run.trace_count + 16 * run.margin > S.trace.shape[0]:
+        if run.tracing != 0 and run.trace_count + 16 * run.margin > run.trace_capacity:
             return P.NEEDS_TRACE
         if group.resume != P.NONE:
             s, first_queue, queue_count = resumed(S, group)
@@ -134,11 +135,14 @@ def serve(S, g):
                 else:
                     arrive(S, g, m, now)
             elif kind == P.ATTEMPT_ENDS:
+                if service.blocks == 0 or message.outcome != P.SUCCEEDED:
+                    add_part(S, m, service.part_service, now - message.taken)
                 if message.outcome != P.SUCCEEDED:
                     record_service(S, s, m, now)
                     fail(S, g, s, m, now, message.outcome)
                 elif service.blocks != 0:
                     message.cursor = 0
+                    message.work_ends = message.taken
                     end_publishing(S, g, s, m, now)
                 else:
                     record_service(S, s, m, now)
@@ -197,7 +201,7 @@ def is_short(S, group):
     return (
         run.free_count < run.margin
         or group.heap_length + run.margin > group.heap_capacity
-        or (run.tracing != 0 and run.trace_count + 16 * run.margin > S.trace.shape[0])
+        or (run.tracing != 0 and run.trace_count + 16 * run.margin > run.trace_capacity)
     )
 
 
@@ -352,7 +356,7 @@ def restart_service(S, s, service, now):
     service.busy_max = 0
     service.busy_since = now
     for row in range(s * P.HISTOGRAMS_PER_SERVICE, (s + 1) * P.HISTOGRAMS_PER_SERVICE):
-        for bucket in range(S.histograms.shape[1]):
+        for bucket in range(BUCKET_COUNT):
             S.histograms[row, bucket] = 0
 
 
@@ -380,7 +384,7 @@ def restart_line(S, line, now):
 @entry
 def finish(S, end):
     """Take the samples that are left before `end` (s), and bring every count over time up to it."""
-    for g in range(S.groups.shape[0]):
+    for g in range(S.run[0].groups):
         group = S.groups[g]
         if group.producer >= 0:
             continue

@@ -9,7 +9,7 @@ import numpy as np
 from slosim.compile import program as P
 from slosim.engine.blocking import hold
 from slosim.engine.chance import G, draw_rare, first_above, mix, uniform
-from slosim.engine.flows import close_if_over, enter, open_block
+from slosim.engine.flows import close, enter, open_block
 from slosim.engine.jit import part, leaf, rule
 from slosim.engine.lines import count_publish
 from slosim.engine.messages import address, copy_of, free, partition_of, send, take_free, trace
@@ -143,7 +143,7 @@ def publish_due(S, p):
     if block >= 0:
         message.instance = enter(S, block, line)
         if message.instance < 0:
-            close_if_over(S, block)
+            close(S, block)
     send(S, producer.group, m)
 
 
@@ -173,7 +173,7 @@ def publish_rarely(S, producer, topic, outlet, m, block):
                 S.messages[c].instance = enter(S, block, S.consumers[i])
             send(S, producer.group, c)
     if block >= 0:
-        close_if_over(S, block)
+        close(S, block)
 
 
 @part
@@ -184,7 +184,7 @@ def produce(S, g):
     while producer.next_time < run.slice_until:
         if run.free_count < run.margin:
             return P.NEEDS_MESSAGES
-        if run.tracing != 0 and run.trace_count + run.margin > S.trace.shape[0]:
+        if run.tracing != 0 and run.trace_count + run.margin > run.trace_capacity:
             return P.NEEDS_TRACE
         for _ in range(producer.copies):
             publish_due(S, S.groups[g].producer)

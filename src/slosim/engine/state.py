@@ -137,7 +137,7 @@ def new_state(program: Program, seed: int, replication: int, tracing: bool = Fal
         "samples": np.zeros((services, P.SAMPLE_FIELDS, info["samples"])),
         "trace": np.zeros(TRACE_ROWS + 64 * int(info["margin"]) if tracing else 1, P.TRACE_ROW),
     }
-    info["tracing"] = tracing
+    info["tracing"], info["trace_capacity"] = tracing, len(arrays["trace"])
     info["free_head"] = info["instance_head"] = P.NONE
     state = State(**{name: as_records(array) for name, array in arrays.items()})
     state = grow_messages(state, FIRST_MESSAGES + 4 * int(info["margin"]) + services)

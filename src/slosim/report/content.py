@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,10 @@ from slosim.report import statistics
 from slosim.report.faults import fault_entries
 from slosim.report.objectives import objective_entry, verdict_of_all
 
+if TYPE_CHECKING:
+    from slosim.model import Scenario
+
+
 FORMAT = "slosim-report/1"
 SLOWEST = 0.01
 """The share of slowest instances whose time is broken down beside that of all."""
@@ -26,7 +30,7 @@ BUCKETS_PER_COARSE_BUCKET = 8
 
 
 def content_of(
-    scenario: Any, measurements: Sequence[Measurements], version: str, stopped: str | None = None
+    scenario: Scenario, measurements: Sequence[Measurements], version: str, stopped: str | None = None
 ) -> dict:
     """Everything the report says but its findings.
 
@@ -50,7 +54,7 @@ def content_of(
     }
 
 
-def _run(scenario: Any, measurements: Sequence[Measurements], version: str, stopped: str | None) -> dict:
+def _run(scenario: Scenario, measurements: Sequence[Measurements], version: str, stopped: str | None) -> dict:
     entry = {
         "version": version,
         "seed": scenario.run.seed,
@@ -136,7 +140,7 @@ def _mean_of_slowest(parts: np.ndarray, finished: np.ndarray) -> list[float | No
 # Services
 
 
-def _service(name: str, scenario: Any, measurements: Sequence[Measurements]) -> dict:
+def _service(name: str, scenario: Scenario, measurements: Sequence[Measurements]) -> dict:
     services = [one.services[name] for one in measurements]
     seconds = statistics.measured_seconds(measurements)
     busy = [service.busy.integral for service in services]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from slosim.measure import intervals
 from slosim.measure.measurements import Measurements
 from slosim.report.objectives import outcomes_of
+
+if TYPE_CHECKING:
+    from slosim.model import Objective, Scenario
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Occurrence:
     lines: tuple[tuple[str, str], ...]
 
 
-def occurrences_of(scenario: Any) -> list[Occurrence]:
+def occurrences_of(scenario: Scenario) -> list[Occurrence]:
     """All occurrences of all faults by start, end and place in the file."""
     found = [
         Occurrence(fault.name, fault.target, start, end, lines_feeding(fault.target, scenario))
@@ -34,7 +37,7 @@ def occurrences_of(scenario: Any) -> list[Occurrence]:
     return sorted(found, key=lambda one: (one.start_s, one.end_s))
 
 
-def lines_feeding(target: str, scenario: Any) -> tuple[tuple[str, str], ...]:
+def lines_feeding(target: str, scenario: Scenario) -> tuple[tuple[str, str], ...]:
     """The lines (topic, service) where a fault of the target is felt.
 
     A service: its own lines; a topic: its consumers' lines; a producer: the lines of its topic's consumers.
@@ -56,7 +59,7 @@ class Course:
     bad: float
 
 
-def fault_entries(scenario: Any, measurements: Sequence[Measurements]) -> list[dict]:
+def fault_entries(scenario: Scenario, measurements: Sequence[Measurements]) -> list[dict]:
     """The report's entries of all occurrences that begin before the end of the run."""
     occurrences = occurrences_of(scenario)
     counted = [one for one in scenario.objectives if one.kind in ("latency", "success")]
@@ -68,7 +71,7 @@ def fault_entries(scenario: Any, measurements: Sequence[Measurements]) -> list[d
     ]
 
 
-def _bad_of_all(objectives: Sequence[Any], one: Measurements) -> np.ndarray:
+def _bad_of_all(objectives: Sequence[Objective], one: Measurements) -> np.ndarray:
     """Bad of all latency and success objectives per sample, what came after the last sample in the last."""
     outcomes = [outcomes_of(objective, [one])[0] for objective in objectives]
     total = np.sum([its.bad for its in outcomes], axis=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +15,14 @@ from slosim.measure.measurements import LineMeasurements, Measurements
 from slosim.report.alerts import SampledOutcomes, alerts_of
 from slosim.report.statistics import longest_times, mean_series, measured_samples, measured_seconds
 
+if TYPE_CHECKING:
+    from slosim.model import Objective
+
+
 MET, MISSED, UNDECIDED, NO_OBJECTIVES = "met", "missed", "undecided", "no objectives"
 
 
-def objective_entry(objective: Any, measurements: Sequence[Measurements]) -> dict:
+def objective_entry(objective: Objective, measurements: Sequence[Measurements]) -> dict:
     """The report's entry of one objective."""
     outcomes = outcomes_of(objective, measurements)
     good = [one.total_good for one in outcomes]
@@ -44,12 +48,12 @@ def objective_entry(objective: Any, measurements: Sequence[Measurements]) -> dic
     }
 
 
-def outcomes_of(objective: Any, measurements: Sequence[Measurements]) -> list[SampledOutcomes]:
+def outcomes_of(objective: Objective, measurements: Sequence[Measurements]) -> list[SampledOutcomes]:
     """Good and bad of each replication: flow instances, or the measured samples of a lag or age objective."""
     return [_outcomes(objective, one) for one in measurements]
 
 
-def _outcomes(objective: Any, one: Measurements) -> SampledOutcomes:
+def _outcomes(objective: Objective, one: Measurements) -> SampledOutcomes:
     if objective.kind in ("lag", "age"):
         line = line_of(objective, one)
         values = line.lag.samples if objective.kind == "lag" else line.age_samples
@@ -64,7 +68,7 @@ def _outcomes(objective: Any, one: Measurements) -> SampledOutcomes:
     return SampledOutcomes(one.sample_times_s, good, bad, good_after, bad_after, one.warmup_s, one.ended_s)
 
 
-def line_of(objective: Any, one: Measurements) -> LineMeasurements:
+def line_of(objective: Objective, one: Measurements) -> LineMeasurements:
     """The line that a lag or age objective watches: of its consumer, or of the topic's only one."""
     consumer = objective.consumer or next(service for topic, service in one.lines if topic == objective.topic)
     return one.lines[objective.topic, consumer]

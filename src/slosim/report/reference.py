@@ -62,17 +62,15 @@ OBJECTIVES = (
         "objectives[].bad",
         "EST",
         "Latency: late, dead-lettered, dropped, and in flight already older than `within` (younger ones are"
-        " not counted)."
-        " Success: dead-lettered and dropped. Lag and age: the other samples.",
+        " not counted). Success: dead-lettered and dropped. Lag and age: the other samples.",
     ),
     Entry(
         "objectives[].verdict",
         "text",
         "`met` when the interval's low end is at least the target, `missed` when its high end is below it,"
-        " else"
-        " `undecided`. Without an interval the value decides. Nothing counted is undecided. With a target of"
-        " 100% a"
-        " single bad instance is a miss, and none at all stays undecided: no finite run shows 100%.",
+        " else `undecided`. Without an interval the value decides. Nothing counted is undecided. With a"
+        " target of 100% a single bad instance is a miss, and none at all stays undecided: no finite run"
+        " shows 100%.",
     ),
     Entry("objectives[].error_budget.budget_ratio", "ratio", "1 - target."),
     Entry(
@@ -114,8 +112,7 @@ OBJECTIVES = (
         "objectives[].series.bad",
         "list",
         "What turned bad since then. An instance turns good when it completes, bad at the earlier of its loss"
-        " and its"
-        " intended time + `within`.",
+        " and its intended time + `within`.",
     ),
 )
 
@@ -138,8 +135,7 @@ FLOWS = (
         "flows.*.where_time_goes_s.slowest_1%.*",
         "EST",
         "The same of the slowest 1% of the completed. Of the latency bucket (at most 6% wide) where this"
-        " share begins,"
-        " its instances' mean counts in proportion.",
+        " share begins, its instances' mean counts in proportion.",
     ),
 )
 
@@ -191,8 +187,7 @@ TOPICS = (
         "topics.*.consumers.*.lag",
         "STAT",
         "Published to this group and not settled, over time: delayed + waiting + backing off + in work. Mean"
-        " and maximum"
-        " are exact, quantiles those of the samples.",
+        " and maximum are exact, quantiles those of the samples.",
     ),
     Entry("topics.*.consumers.*.waiting", "STAT", "Visible and not taken, over time, measured alike."),
     Entry(
@@ -224,27 +219,23 @@ FAULTS = (
         "faults[].peak_lag",
         "EST",
         "Largest sampled lag from the start to the recovery, or else the end of the run, summed over the"
-        " lines that feed"
-        " the target: a service's own lines; of a topic or a producer, the lines of its consumers.",
+        " lines that feed the target: a service's own lines; of a topic or a producer, the lines of its"
+        " consumers.",
     ),
     Entry(
         "faults[].recovered_after_s",
         "EST",
         "From the end of the fault to the first sample after it with a lag of at most its normal maximum:"
-        " that between the"
-        " warm-up, or the end of the fault before, and the start (of several that overlap, of the first)."
-        " Mean of the"
-        " replications that recover; null when none does. A fault before which nothing was measured is"
-        " compared with the"
-        " time before the warm-up, one at 0 with an empty system.",
+        " that between the warm-up, or the end of the fault before, and the start (of several that overlap,"
+        " of the first). Mean of the replications that recover; null when none does. A fault before which"
+        " nothing was measured is compared with the time before the warm-up, one at 0 with an empty system.",
     ),
     Entry("faults[].recovered_ratio", "ratio", "Share of replications that recover."),
     Entry(
         "faults[].bad",
         "EST",
         "Instances that turned bad between the start and the recovery, or else the end of the run, summed"
-        " over all"
-        " latency and success objectives; null without one.",
+        " over all latency and success objectives; null without one.",
     ),
 )
 
@@ -340,13 +331,10 @@ def _alerts() -> str:
     ]
     return (
         "Alerts for a window of 30d; for another the windows are scaled and the factors are kept (The Site"
-        " Reliability"
-        " Workbook, chapter 5):\n\n| severity | burn rate above | long | short |\n|---|---|---|---|\n"
-        f"{''.join(rows)}\nThey are evaluated at each sample t over (t - w, t], both windows at once. The"
-        " time before the"
-        " warm-up counts as healthy at the run's mean rate. Between two samples counts are taken as evenly"
-        " spread. With a"
-        " target of 100% every bad one exceeds.\n"
+        " Reliability Workbook, chapter 5):\n\n| severity | burn rate above | long | short"
+        f" |\n|---|---|---|---|\n{''.join(rows)}\nThey are evaluated at each sample t over (t - w, t], both"
+        " windows at once. The time before the warm-up counts as healthy at the run's mean rate. Between two"
+        " samples counts are taken as evenly spread. With a target of 100% every bad one exceeds.\n"
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slosim.measure.measurements import Measurements
 from slosim.report.content import FORMAT, content_of, plain
 from slosim.report.findings import findings_of
 from slosim.report.findings.evidence import Evidence
+
+if TYPE_CHECKING:
+    from slosim.model import Scenario
 
 
 class Value(NamedTuple):
@@ -163,7 +166,7 @@ class Report(View):
 
 
 def build_report(
-    scenario: Any,
+    scenario: Scenario,
     measurements: Sequence[Measurements],
     stopped: str | None = None,
     version: str | None = None,

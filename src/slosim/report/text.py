@@ -35,7 +35,8 @@ STYLES = {MET: "green", MISSED: "red", UNDECIDED: "yellow", NO_OBJECTIVES: "bold
 SIGNS = {MET: "✓", MISSED: "✗", UNDECIDED: "?"}
 SEVERE = {
     "stopped", "deadlock",
-    "retry_storm", "saturated", "uneven_partitions", "overloaded", "not_recovered",
+    "retry_storm",
+    "impatient_retries", "saturated", "uneven_partitions", "overloaded", "not_recovered",
     "retry_amplification", "dead_lettered", "dropped", "back_pressure",
 }  # fmt: skip
 """Findings about the system; the others are about the report."""
@@ -603,15 +604,12 @@ def _footer(data: dict, width: int, source: str | None) -> list[str]:
     )
     assumptions = (
         f"Flow numbers cover instances started from {warmup} on, everything else counts what happens from"
-        " then on. Latency"
-        " counts from the intended publish time. Counts are means per replication. Percentiles are within"
-        " 0.5%."
-        f" {intervals}"
+        " then on. Latency counts from the intended publish time. Counts are means per replication."
+        f" Percentiles are within 0.5%. {intervals}"
     )
     again = (
         f"slosim {run['version']}, scenario {data['scenario']['digest'][:12]}; again: slosim run"
-        f" {source or 'SCENARIO.yaml'}"
-        f" --seed {run['seed']} --replications {run['replications']}"
+        f" {source or 'SCENARIO.yaml'} --seed {run['seed']} --replications {run['replications']}"
     )
     return [
         *(paint(line, "dim") for line in paragraph(assumptions, width)),

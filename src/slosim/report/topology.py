@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slosim.model import Scenario, Service
 
 
-def emitted_topics(service: Any) -> tuple[str, ...]:
+def emitted_topics(service: Service) -> tuple[str, ...]:
     """Topics that a service's success may publish to."""
     return tuple(
         dict.fromkeys([emit.topic for emit in service.emits] + [choice.topic for choice in service.choose])
     )
 
 
-def useful_slots(scenario: Any, name: str, instances: int | None = None) -> int | None:
+def useful_slots(scenario: Scenario, name: str, instances: int | None = None) -> int | None:
     """Attempts that a service can have running at once; None: any number.
 
     instances: another number of them than the scenario's.
@@ -32,13 +35,13 @@ def useful_slots(scenario: Any, name: str, instances: int | None = None) -> int 
     return slots
 
 
-def partitions_of(scenario: Any, name: str) -> int | None:
+def partitions_of(scenario: Scenario, name: str) -> int | None:
     """Partitions that a service consumes, all its topics together; None when one of them is a queue."""
     partitions = [scenario.topics[topic].partitions for topic in scenario.services[name].consumes]
     return None if None in partitions else sum(partitions)
 
 
-def blocking_edges(scenario: Any) -> dict[str, dict[str, str]]:
+def blocking_edges(scenario: Scenario) -> dict[str, dict[str, str]]:
     """Which services can block which, and by which full topic: {publisher: {consumer: topic}}."""
     edges: dict[str, dict[str, str]] = {name: {} for name in scenario.services}
     for name, service in scenario.services.items():

@@ -28,15 +28,13 @@ RULES = (
     Rule(
         "deadlock",
         "All slots of the services of a cycle are held at the end of the run by messages that wait to be"
-        " published"
-        " into each other's full topics.",
+        " published into each other's full topics.",
         blocking.deadlock,
     ),
     Rule(
         "saturated",
         "More work arrives at a service than its slots (on a log: its partitions) or its rate limit can do,"
-        " and"
-        " they are at least 95% busy.",
+        " and they are at least 95% busy.",
         load.saturated,
     ),
     Rule(
@@ -60,6 +58,12 @@ RULES = (
     ),
     Rule(
         "retry_amplification", "A service makes at least 1.05 attempts per message.", loss.retry_amplification
+    ),
+    Rule(
+        "impatient_retries",
+        "An outage lasts longer than all waits of a service's retries together, and messages were"
+        " dead-lettered.",
+        loss.impatient_retries,
     ),
     Rule("dead_lettered", "Instances of a flow were dead-lettered.", loss.dead_lettered),
     Rule("dropped", "Instances of a flow were rejected, expired, dropped or shed.", loss.dropped),

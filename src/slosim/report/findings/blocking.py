@@ -26,11 +26,10 @@ def deadlock(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         f"services.{cycle[0]}",
         f"deadlock: {' → '.join([*cycle, cycle[0]])}. Each waits to publish into a full topic that only the"
-        " next can"
-        f" drain ({enumeration(held)}), since {clock(_stuck_since(one, cycle[0]))}, in"
+        f" next can drain ({enumeration(held)}), since {clock(_stuck_since(one, cycle[0]))}, in"
         f" {share(len(found) / evidence.replications)} of the replications. Nothing in this cycle moves"
-        " again; a larger"
-        " capacity only delays it, `when_full: reject` or a cycle that loses messages ends it.",
+        " again; a larger capacity only delays it, `when_full: reject` or a cycle that loses messages ends"
+        " it.",
     )
 
 
@@ -69,8 +68,7 @@ def back_pressure(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 f"services.{name}",
                 f"{name} ends the run with {count(blocked)}{of} slots held by finished messages that wait for"
-                " room in"
-                f" {enumeration(topics)}: it is slowed down by what comes after it.",
+                f" room in {enumeration(topics)}: it is slowed down by what comes after it.",
             )
     for topic in evidence.measurements[0].topics:
         held = (
@@ -80,6 +78,6 @@ def back_pressure(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 f"topics.{topic}",
                 f"the full topic {topic} holds back {count(held)} publishes at the end of the run; they wait"
-                " at their"
-                " producers, and their latency counts from the time when they were meant to be published.",
+                " at their producers, and their latency counts from the time when they were meant to be"
+                " published.",
             )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from slosim.measure.measurements import Measurements
 from slosim.report import statistics
+
+if TYPE_CHECKING:
+    from slosim.model import Scenario
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Finding:
 class Evidence:
     """content: the report as data, without findings; stopped: why the run ended early, or None."""
 
-    scenario: Any
+    scenario: Scenario
     measurements: Sequence[Measurements]
     content: dict
     stopped: str | None = None

@@ -24,8 +24,8 @@ def _text(evidence: Evidence, entry: dict, occurrence: Occurrence) -> str:
     peak = count(entry["peak_lag"]["value"])
     if entry["end_s"] >= ended:
         return (
-            f"{label} lasts to the end of the run at {clock(ended)}, so recovery cannot be seen;"
-            f" the lag reaches {peak}."
+            f"{label} lasts to the end of the run at {clock(ended)}, so recovery cannot be seen; the lag"
+            f" reaches {peak}."
         )
     topics = ", ".join(dict.fromkeys(topic for topic, _ in occurrence.lines))
     at_end = sum(evidence.lag_at_end(topic, service) for topic, service in occurrence.lines)
@@ -36,6 +36,5 @@ def _text(evidence: Evidence, entry: dict, occurrence: Occurrence) -> str:
     )
     return (
         f"the lag of {topics} {whom} comes back after {label}: it peaks at {peak} and is still"
-        f" {count(at_end)}"
-        f" at the end of the run, {duration(ended - entry['end_s'])} after the fault."
+        f" {count(at_end)} at the end of the run, {duration(ended - entry['end_s'])} after the fault."
     )

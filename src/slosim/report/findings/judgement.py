@@ -30,8 +30,7 @@ def nothing_counted(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 _subject(objective),
                 f"'{objective['name']}' is undecided because nothing was counted: 0 good and 0 bad {what}s in"
-                " the"
-                f" {duration(evidence.seconds)} after the warm-up.",
+                f" the {duration(evidence.seconds)} after the warm-up.",
             )
 
 
@@ -66,9 +65,8 @@ def _undecided_text(evidence: Evidence, objective: dict) -> str:
         )
     return (
         f"{text} If the value stays where it is, about {plural(more, 'more replication')} decide it (the"
-        " interval"
-        f" shrinks with the square root of their number: ±{three_digits(100 * half_width)} points now,"
-        f" {three_digits(100 * distance)} needed)."
+        f" interval shrinks with the square root of their number: ±{three_digits(100 * half_width)} points"
+        f" now, {three_digits(100 * distance)} needed)."
     )
 
 
@@ -93,9 +91,8 @@ def silent(evidence: Evidence) -> Iterator[Finding]:
             quiet.append((objective, burn_rate, pages[-1]))
     if quiet:
         rates = ", ".join(
-            f"'{objective['name']}' (burn rate {three_digits(rate)}, {_spent(objective)};"
-            f" the slowest page needs"
-            f" {page['burn_rate']:g} over {clock(page['long_s'])})"
+            f"'{objective['name']}' (burn rate {three_digits(rate)}, {_spent(objective)}; the slowest page"
+            f" needs {page['burn_rate']:g} over {clock(page['long_s'])})"
             for objective, rate, page in quiet
         )
         yield Finding(_subject(quiet[0][0]), f"missed without a page in any replication: {rates}.")
@@ -142,10 +139,8 @@ def alert_never_fires(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 _subject(objective),
                 f"{len(never)} of {len(objective['alerts'])} alerts of '{objective['name']}' can never fire"
-                f" ({factors}):"
-                f" with a target of {exact_share(target)} everything being bad is a burn rate of 1 / (1 -"
-                f" {target:g}) ="
-                f" {three_digits(1 / objective['error_budget']['budget_ratio'])}.",
+                f" ({factors}): with a target of {exact_share(target)} everything being bad is a burn rate of"
+                f" 1 / (1 - {target:g}) = {three_digits(1 / objective['error_budget']['budget_ratio'])}.",
             )
 
 
@@ -157,9 +152,8 @@ def coarse_samples(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 _subject(objective),
                 f"alerts of '{objective['name']}' look at windows down to {clock(short[0]['short_s'])},"
-                " shorter than the"
-                f" {clock(step)} between two samples: they are evaluated on counts spread evenly in between."
-                f" `sample_every: {clock(short[0]['short_s'])}` would be exact.",
+                f" shorter than the {clock(step)} between two samples: they are evaluated on counts spread"
+                f" evenly in between. `sample_every: {clock(short[0]['short_s'])}` would be exact.",
             )
 
 

@@ -55,8 +55,7 @@ def _saturated_slots(evidence: Evidence, name: str, load: OfferedLoad) -> Iterat
     yield Finding(
         f"services.{name}",
         f"{name} is saturated: {load.arithmetic(divisor)} = utilisation {utilisation:.2f}, so"
-        f" {_consequence(evidence, name, load, utilisation)}."
-        f" {_remedy(evidence, name, load)}",
+        f" {_consequence(evidence, name, load, utilisation)}. {_remedy(evidence, name, load)}",
     )
 
 
@@ -93,7 +92,7 @@ def _remedy(evidence: Evidence, name: str, load: OfferedLoad) -> str:
             return f"{plural(instances, 'instance')} would give {load.needed_slots / slots:.2f}."
     needed = math.ceil(load.needed_slots / COMFORTABLE)
     return (
-        f"No number of instances is enough, since each partition has at most one message in work:"
+        "No number of instances is enough, since each partition has at most one message in work:"
         f" {plural(needed, 'partition')} with a slot each would give {load.needed_slots / needed:.2f}."
     )
 
@@ -110,11 +109,11 @@ def _saturated_rate_limit(evidence: Evidence, name: str, load: OfferedLoad) -> I
     at_end = sum(evidence.lag_at_end(topic, name) for topic, _ in evidence.lines_of(name))
     yield Finding(
         f"services.{name}",
-        f"{name} is saturated by its rate limit: {three_digits(load.messages_per_s)} messages/s{attempts}"
-        f" ÷ {three_digits(limit.rate)}/s = {ratio:.2f}, so its lag grows by about"
+        f"{name} is saturated by its rate limit: {three_digits(load.messages_per_s)} messages/s{attempts} ÷"
+        f" {three_digits(limit.rate)}/s = {ratio:.2f}, so its lag grows by about"
         f" {three_digits(load.messages_per_s * (1 - 1 / ratio))} messages/s ({count(at_end)} at the end of"
-        " the run)."
-        f" A limit of {three_digits(load.attempts_per_s / COMFORTABLE)}/s would give {COMFORTABLE:.2f}.",
+        f" the run). A limit of {three_digits(load.attempts_per_s / COMFORTABLE)}/s would give"
+        f" {COMFORTABLE:.2f}.",
     )
 
 
@@ -160,8 +159,7 @@ def _overload_arithmetic(evidence: Evidence, name: str, load: OfferedLoad, spell
     then = replace(load, messages_per_s=done_per_s + spell.excess_per_s)
     return (
         f"That is {excess} on top of the {three_digits(done_per_s)} that it can do: {then.utilisation:.2f}"
-        " times its"
-        f" capacity. {_remedy(evidence, name, then)}"
+        f" times its capacity. {_remedy(evidence, name, then)}"
     )
 
 
@@ -209,9 +207,8 @@ def unsettled(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 f"topics.{topic}",
                 f"{topic} ends the run with a lag of {count(at_end)} messages for {name},"
-                f" {three_digits(at_end / max(median, 1.0))}"
-                f" times its median of {count(median)}: its numbers are those of a run that is cut off, not"
-                " of a steady state.",
+                f" {three_digits(at_end / max(median, 1.0))} times its median of {count(median)}: its numbers"
+                " are those of a run that is cut off, not of a steady state.",
             )
 
 
@@ -235,6 +232,6 @@ def headroom(evidence: Evidence) -> Iterator[Finding]:
         how = f"{three_digits(load.attempts_per_s)} attempts/s ÷ {limit}"
     yield Finding(
         f"services.{first}",
-        f"{first} would saturate first, at {1 / load.utilisation:.2f} times this load: on average {how}"
-        f" = utilisation {load.utilisation:.2f}.",
+        f"{first} would saturate first, at {1 / load.utilisation:.2f} times this load: on average {how} ="
+        f" utilisation {load.utilisation:.2f}.",
     )

@@ -5,12 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.offered import offered_load
-from slosim.report.units import count, enumeration, plural, share, three_digits
+from slosim.report.units import count, duration, enumeration, plural, share, three_digits
+
+if TYPE_CHECKING:
+    from slosim.model import Retry
+
 
 AMPLIFIED = 1.05
+MEAN_OF_JITTER = {"none": 1.0, "equal": 0.75, "full": 0.5}
+"""Mean wait over the longest one: full is uniform from 0, equal from half of it."""
 
 
 def retry_amplification(evidence: Evidence) -> Iterator[Finding]:
@@ -22,8 +29,8 @@ def retry_amplification(evidence: Evidence) -> Iterator[Finding]:
         timed_out = numbers["timed_out"]["value"]
         text = (
             f"{name} makes {per_message:.2f} attempts per message ({count(attempts)} attempts per run):"
-            " retries add"
-            f" {share(per_message - 1, 0)} to its load. {share(failed / attempts)} of its attempts fail"
+            f" retries add {share(per_message - 1, 0)} to its load. {share(failed / attempts)} of its"
+            " attempts fail"
         )
         if timed_out and timed_out >= 0.01 * failed:
             text += f", {share(timed_out / failed)} of these by time-out"
@@ -64,6 +71,41 @@ def attempts_of(failing: float, most: int | None) -> float:
     if failing == 1:
         return math.inf if most is None else float(most)
     return (1 - (0.0 if most is None else failing**most)) / (1 - failing)
+
+
+def impatient_retries(evidence: Evidence) -> Iterator[Finding]:
+    """Retries that end before the outage does lose what arrives early in it."""
+    for fault in evidence.scenario.faults:
+        kind, name = fault.target.split(".", 1)
+        retry = evidence.scenario.services[name].retry if kind == "services" else None
+        if retry is None or retry.maximum_attempts is None or not fault.effect.outage:
+            continue
+        lost, waits = evidence.service(name)["dead_lettered"]["value"], waits_of(retry)
+        if not lost or waits is None or waits[1] >= fault.duration:
+            continue
+        mean, longest = waits
+        reach = "" if mean == longest else f", on average {duration(mean)}"
+        yield Finding(
+            f"services.{name}.retry",
+            f"'{fault.name}' outlasts the patience of {name}: the"
+            f" {plural(retry.maximum_attempts - 1, 'wait')} between its {retry.maximum_attempts} attempts add"
+            f" up to at most {duration(longest)}{reach}, and the outage lasts {duration(fault.duration)}."
+            f" What comes early in it is dead-lettered ({count(lost)} per run).",
+        )
+
+
+def waits_of(retry: Retry) -> tuple[float, float] | None:
+    """Mean and longest sum of the waits between all attempts, s; None where there is no such limit."""
+    if retry.maximum_attempts is None or retry.jitter == "decorrelated":
+        return None
+    if retry.delay is not None:
+        waits = retry.maximum_attempts - 1
+        return waits * retry.delay.mean(), waits * retry.delay.maximum()
+    longest, interval = 0.0, retry.initial_interval
+    for _ in range(retry.maximum_attempts - 1):
+        longest += min(interval, retry.maximum_interval)
+        interval = min(interval * retry.backoff_coefficient, retry.maximum_interval)
+    return MEAN_OF_JITTER[retry.jitter] * longest, longest
 
 
 def dead_lettered(evidence: Evidence) -> Iterator[Finding]:

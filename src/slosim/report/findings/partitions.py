@@ -11,7 +11,7 @@ import numpy as np
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.offered import OfferedLoad, offered_load
 from slosim.report.topology import partitions_of
-from slosim.report.units import enumeration, plural, share, three_digits
+from slosim.report.units import duration, enumeration, plural, share, three_digits
 
 UNEVEN = 1.5
 """A partition is hot from this many times its even share on."""
@@ -74,9 +74,8 @@ def uneven_partitions(evidence: Evidence) -> Iterator[Finding]:
     for hot in hot_partitions(evidence):
         text = (
             f"partition {hot.index} of {enumeration(list(hot.topics))} gets {share(hot.share)} of the"
-            " messages"
-            f" against an even share of {share(1 / hot.partitions)} ({hot.share * hot.partitions:.2f} times"
-            " as many)."
+            f" messages against an even share of {share(1 / hot.partitions)}"
+            f" ({hot.share * hot.partitions:.2f} times as many)."
         )
         yield Finding(f"topics.{hot.topics[0]}", f"{text} {_consequence(hot)}".strip())
 
@@ -93,7 +92,12 @@ def _consequence(hot: HotPartition) -> str:
     text = f"Taken one at a time, that is {arithmetic} at {worst}{beside}"
     if utilisation >= 1:
         growth = three_digits(load.messages_per_s * (1 - 1 / utilisation))
-        return f"{text}, so its lag grows by about {growth} messages/s, however many instances there are."
+        bearable = load.messages_per_s / hot.share * load.attempts * load.slot_s
+        return (
+            f"{text}, so its lag grows by about {growth} messages/s, however many instances there are. It"
+            f" would cope with a share of up to {share(1 / bearable)}, or with"
+            f" {duration(load.slot_s / utilisation)} per attempt."
+        )
     return f"{text}: it saturates at {1 / utilisation:.2f} times this load, however many instances there are."
 
 

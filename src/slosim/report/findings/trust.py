@@ -26,8 +26,7 @@ def stopped(evidence: Evidence) -> Iterator[Finding]:
         "run",
         f"the run was stopped early ({evidence.stopped}): {plural(evidence.replications, 'replication')} of"
         f" {run.replications}, the shortest up to {clock(ended)} of {clock(run.duration)}. The numbers are"
-        " those of what was"
-        " simulated until then.",
+        " those of what was simulated until then.",
     )
 
 
@@ -40,8 +39,8 @@ def survivors_only(evidence: Evidence) -> Iterator[Finding]:
         for one in evidence.measurements:
             ages = ages + one.flows[name].in_flight_ages
         text = (
-            f"{share(in_flight / started)} of {name} ({count(in_flight)} of {count(started)} per run)"
-            " is in flight at the end"
+            f"{share(in_flight / started)} of {name} ({count(in_flight)} of {count(started)} per run) is in"
+            " flight at the end"
         )
         median = ages.quantiles([0.5])[0]
         if median is not None:
@@ -73,8 +72,8 @@ def no_warmup(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         "run.warmup",
         f"the run starts empty and has no warm-up: the mean lag of all lines is {short(early)} messages in"
-        " its first tenth"
-        f" (to {clock(float(times[tenth]))}) and {short(rest)} later, so means come out too low.",
+        f" its first tenth (to {clock(float(times[tenth]))}) and {short(rest)} later, so means come out too"
+        " low.",
     )
 
 
@@ -99,6 +98,5 @@ def wide_interval(evidence: Evidence) -> Iterator[Finding]:
                 f"flows.{name}",
                 f"the p99 latency of {name} is {duration(p99['value'])} ({duration(p99['low'])} to"
                 f" {duration(p99['high'])}), uncertain by {share(relative, 0)}: about"
-                f" {plural(needed, 'replication')} would"
-                f" bring that to {share(WANTED_WIDTH, 0)}.",
+                f" {plural(needed, 'replication')} would bring that to {share(WANTED_WIDTH, 0)}.",
             )

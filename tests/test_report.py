@@ -517,7 +517,7 @@ def test_retry_amplification_dead_letters_and_drops():
 
 
 def test_retry_storm_of_a_fault():
-    """With half of the attempts failing, at most 5 make 1.94 per message: 1.4/s of 1 s then need 2.7 slots."""
+    """Half of the attempts fail: at most 5 make 1.94 per message, and 1.4/s of 1 s then need 2.7 slots."""
     fault = FAULT.replace("outage: true", "error_rate: 50%")
     run = replication(
         services={"work": service(attempts=1400, busy=over_time(1.4))},
@@ -534,6 +534,17 @@ def test_retry_storm_of_a_fault():
     assert "= utilisation 1.36. With 1 attempt per message it would be 0.70" in text
 
 
+def test_retries_that_give_up_before_the_outage_ends():
+    """Waits of 1, 2, 4 and 8 s, with full jitter half of that on average, against an outage of 100 s."""
+    run = replication(services={"work": service(failed=100, dead_lettered=20)})
+    retry = {"maximum_attempts": 5, "jitter": "full"}
+
+    text = texts(report_of(run, faults=FAULT, services__work__retry=retry), "impatient_retries")[0]
+
+    assert "the 4 waits between its 5 attempts add up to at most 15.0 s, on average 7.50 s, and the" in text
+    assert "outage lasts 100 s" in text
+
+
 def test_the_rate_limit_can_be_what_saturates_first():
     run = replication(services={"work": service(attempts=1000, busy=over_time(0.5))})
 
@@ -546,7 +557,7 @@ def test_the_rate_limit_can_be_what_saturates_first():
 
 
 def test_overload_for_a_while_says_what_would_carry_it():
-    """Both slots busy in [200, 400), the lag rising by 1 per second: 3 messages/s of 1 s then need 3 slots."""
+    """Both slots busy in [200, 400), the lag rising by 1 per second: 3 messages/s of 1 s need 3 slots."""
     times = sample_times()
     during = (times >= 200) & (times < 400)
     lag = np.where(during, times - 199, 1.0)

@@ -71,7 +71,7 @@ def _outcomes(objective: Objective, one: Measurements) -> SampledOutcomes:
 def line_of(objective: Objective, one: Measurements) -> LineMeasurements:
     """The line that a lag or age objective watches: of its consumer, or of the topic's only one."""
     consumer = objective.consumer or next(service for topic, service in one.lines if topic == objective.topic)
-    return one.lines[objective.topic, consumer]
+    return one.lines[str(objective.topic), consumer]
 
 
 def budget_of(target_ratio: float) -> float:

@@ -25,20 +25,27 @@ def useful_slots(scenario: Scenario, name: str, instances: int | None = None) ->
     """
     service = scenario.services[name]
     instances = int(service.instances if instances is None else instances)
-    partitions = [scenario.topics[topic].partitions for topic in service.consumes]
-    if None in partitions:
+    owned_by_all = _partitions(scenario, name)
+    if owned_by_all is None:
         return None if service.concurrency is None else instances * service.concurrency
     slots = 0
     for instance in range(instances):
-        owned = sum(count // instances + (instance < count % instances) for count in partitions)
+        owned = sum(count // instances + (instance < count % instances) for count in owned_by_all)
         slots += owned if service.concurrency is None else min(owned, service.concurrency)
     return slots
 
 
 def partitions_of(scenario: Scenario, name: str) -> int | None:
     """Partitions that a service consumes, all its topics together; None when one of them is a queue."""
-    partitions = [scenario.topics[topic].partitions for topic in scenario.services[name].consumes]
-    return None if None in partitions else sum(partitions)
+    partitions = _partitions(scenario, name)
+    return None if partitions is None else sum(partitions)
+
+
+def _partitions(scenario: Scenario, name: str) -> list[int] | None:
+    """Partitions of each topic that a service consumes; None when one of them is a queue."""
+    counts = [scenario.topics[topic].partitions for topic in scenario.services[name].consumes]
+    partitions = [count for count in counts if count is not None]
+    return partitions if len(partitions) == len(counts) else None
 
 
 def blocking_edges(scenario: Scenario) -> dict[str, dict[str, str]]:

@@ -7,22 +7,14 @@ import sys
 import threading
 import time
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import rich.progress
 
+    from slosim.simulation import Progress
+
 SHOWN_AFTER_S = 1.0
-
-
-class Progress(Protocol):
-    """How far a run is; see `slosim.run`."""
-
-    simulated_s: float
-    duration_s: float
-    replication: int
-    replications: int
-    messages: int
 
 
 class ProgressBar:

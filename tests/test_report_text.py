@@ -157,8 +157,14 @@ def test_time_axis_has_round_times_and_a_dotted_warm_up():
 
 
 def test_marks_of_a_fault_name_it_where_there_is_room():
-    assert plots.span_marks(10.0, 20.0, 100.0, 60, "down") == " " * 14 + "▲▲▲▲▲▲ down"
-    assert plots.span_marks(90.0, 200.0, 100.0, 60, "down") == " " * 57 + "down ▲▲▲▲▲▲"
+    assert plots.span_marks([(10.0, 20.0)], 100.0, 60, "down") == " " * 14 + "▲▲▲▲▲▲ down"
+    assert plots.span_marks([(90.0, 200.0)], 100.0, 60, "down") == " " * 57 + "down ▲▲▲▲▲▲"
+
+
+def test_marks_of_a_fault_that_comes_again_share_a_line():
+    marks = plots.span_marks([(10.0, 20.0), (50.0, 51.0)], 100.0, 60, "down")
+
+    assert marks == " " * 14 + "▲▲▲▲▲▲" + " " * 18 + "▲ down"
 
 
 def test_density_and_bar():

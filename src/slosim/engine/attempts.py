@@ -13,7 +13,6 @@ from slosim.engine.jit import part, leaf, rule
 from slosim.engine.lines import (
     add_part,
     count_publish,
-    leave_queue,
     lose,
     publish,
     settle,
@@ -52,11 +51,9 @@ def record(S, s, which, value):
 
 
 @part
-def take(S, g, s, m, now):
-    """A free slot takes a waiting message; True when it then works on it (else it failed at the start)."""
+def take(S, g, s, line, m, now):
+    """A free slot takes a visible message that is in no queue any more."""
     service, message = S.services[s], S.messages[m]
-    line = S.lines[message.line]
-    leave_queue(S, g, line, m, now)
     waited = now - message.visible
     add_part(S, m, service.part_wait, waited)
     if message.held == 0:
@@ -72,7 +69,7 @@ def take(S, g, s, m, now):
     spend_token(service, now)
     message.held = 0
     line.in_work += 1
-    return begin(S, g, s, m, now)
+    begin(S, g, s, m, now)
 
 
 @part
@@ -100,7 +97,7 @@ def begin(S, g, s, m, now):
     if outage != 0 or (outcome == P.FAILED and service.fails_at_start != 0):
         record(S, s, P.SERVICE, 0.0)
         fail(S, g, s, m, now, P.FAILED_AT_START)
-        return False
+        return
     if duration > service.timeout:
         outcome = P.TIMED_OUT
         message.work_ends = now + duration
@@ -109,7 +106,6 @@ def begin(S, g, s, m, now):
     change_busy(S, service, m, now, 1)
     S.queues[message.queue].busy = 1
     schedule(S, S.groups[g], m, now + duration, P.ATTEMPT_ENDS)
-    return True
 
 
 # Ending.
@@ -142,10 +138,9 @@ def release(S, service, m, now):
 
 
 @part
-def succeed(S, g, s, m, now):
+def succeed(S, g, s, line, m, now):
     """First success: the message settles (rule S31)."""
-    service, message = S.services[s], S.messages[m]
-    line = S.lines[message.line]
+    service = S.services[s]
     service.succeeded += 1
     record_sojourn(S, s, m, now)
     line.finished += 1

@@ -6,7 +6,7 @@ from slosim.compile import program as P
 from slosim.engine.attempts import chosen, is_emitted, record_service, succeed
 from slosim.engine.flows import close, enter, leave
 from slosim.engine.jit import rule
-from slosim.engine.lines import add_part, arrive, child_of, count_publish, has_room, publish
+from slosim.engine.lines import add_part, arrive, child_of, count_publish, has_room, publish, wait
 from slosim.engine.messages import address, copy_of, free, partition_of, trace
 
 
@@ -93,7 +93,9 @@ def accept(S, g, c, now):
         address(S, m, S.consumers[i], partition)
         if block >= 0:
             S.messages[m].instance = enter(S, block, S.consumers[i])
-        arrive(S, g, m, now)
+        line = S.lines[S.consumers[i]]
+        if arrive(S, g, line, m, now):
+            wait(S, g, line, m, now)
     if block >= 0 and not is_child:
         end_hold(S, block)
 
@@ -144,7 +146,7 @@ def end_publishing(S, g, s, m, now):
             if not offer(S, g, c, now):
                 return False
     record_service(S, s, m, now)
-    succeed(S, g, s, m, now)
+    succeed(S, g, s, S.lines[message.line], m, now)
     leave(S, m, now, True, P.NO_LOSS, P.NONE)
     free(S, m)
     return True

@@ -27,7 +27,7 @@ from slosim.engine.calendar import entry_precedes, precedes, remove_first
 from slosim.engine.flows import leave
 from slosim.engine.gates import is_open, wake_later
 from slosim.engine.jit import part, entry, leaf, rule
-from slosim.engine.lines import add_part, arrive, change_waiting, leave_queue, lose, reappear
+from slosim.engine.lines import add_part, arrive, change_waiting, leave_queue, lose, reappear, wait
 from slosim.engine.messages import first_of_partitions, first_waiting, free
 from slosim.engine.producers import plan_next, produce
 from slosim.measure.histogram import BUCKET_COUNT
@@ -71,6 +71,7 @@ def serve(S, g):
     """Handle the events of a group of services up to the end of the slice."""
     run, group = S.run[0], S.groups[g]
     first = group.heap_first
+    only = S.members[group.first_service] if group.service_count == 1 else -1
     single_edge = group.edge_count == 1
     while True:
         if run.free_count < run.margin:
@@ -81,6 +82,7 @@ def serve(S, g):
             return P.NEEDS_FOLD
         if run.tracing != 0 and run.trace_count + 16 * run.margin > run.trace_capacity:
             return P.NEEDS_TRACE
+        direct = -1  # a message that arrives and is taken without joining a queue
         if group.resume != P.NONE:
             s, first_queue, queue_count = resumed(S, group)
             now = group.now
@@ -113,8 +115,12 @@ def serve(S, g):
             group.now = now
             run.handled += 1
             message = S.messages[m]
-            line = S.lines[message.line]
-            s = line.service
+            if only >= 0:
+                s = only
+                line = S.lines[S.services[only].line]
+            else:
+                line = S.lines[message.line]
+                s = line.service
             service = S.services[s]
             first_queue, queue_count = line.first_queue, line.queue_count
             if service.is_log != 0:
@@ -132,8 +138,11 @@ def serve(S, g):
             if kind == P.ARRIVES:
                 if message.place == P.HELD_BACK:
                     offer(S, g, m, now)
-                else:
-                    arrive(S, g, m, now)
+                elif arrive(S, g, line, m, now):
+                    if group.topic_count == 0 and is_free(S, service, line, message, now):
+                        direct = m
+                    else:
+                        wait(S, g, line, m, now)
             elif kind == P.ATTEMPT_ENDS:
                 if service.blocks == 0 or message.outcome != P.SUCCEEDED:
                     add_part(S, m, service.part_service, now - message.taken)
@@ -146,7 +155,7 @@ def serve(S, g):
                     end_publishing(S, g, s, m, now)
                 else:
                     record_service(S, s, m, now)
-                    succeed(S, g, s, m, now)
+                    succeed(S, g, s, line, m, now)
                     if service.relay_line >= 0:
                         relay(S, g, s, m, now)
                     elif service.emit_count == 0:
@@ -171,17 +180,32 @@ def serve(S, g):
             # Rule S23: the service takes what it can.
             service = S.services[s]
             line = S.lines[service.line]
-            while service.busy < service.slots and line.waiting > 0:
-                m = next_message(S, service, line, first_queue, queue_count)
-                if m < 0:
-                    break
-                if not is_open(S, service, now):
-                    wake_later(S, g, s, now)
-                    break
-                if is_short(S, group):
-                    group.resume = s
-                    break
-                take(S, g, s, m, now)
+            while direct >= 0 or (service.busy < service.slots and line.waiting > 0):
+                m = direct
+                if direct < 0:
+                    m = next_message(S, service, line, first_queue, queue_count)
+                    if m < 0:
+                        break
+                    if not is_open(S, service, now):
+                        wake_later(S, g, s, now)
+                        break
+                    if is_short(S, group):
+                        group.resume = s
+                        break
+                    leave_queue(S, g, line, m, now)
+                direct = -1
+                take(S, g, s, line, m, now)
+
+
+@leaf
+def is_free(S, service, line, message, now):
+    """Would the service take a message that has just become visible, before any other?"""
+    if service.busy >= service.slots or line.waiting > 0 or not is_open(S, service, now):
+        return False
+    if service.is_log == 0:
+        return True
+    queue = S.queues[message.queue]
+    return queue.busy == 0 and S.instances[queue.owner].busy < service.concurrency
 
 
 @leaf
@@ -280,7 +304,8 @@ def take_all(S, g, s, now):
             break
         if is_short(S, group):
             break
-        take(S, g, s, m, now)
+        leave_queue(S, g, line, m, now)
+        take(S, g, s, line, m, now)
         took = True
     return took
 

@@ -124,10 +124,9 @@ def fan_out(S, g, topic, c, partition):
 
 
 @part
-def arrive(S, g, m, now):
-    """A published message reaches its line (rules S14, S17, S18)."""
+def arrive(S, g, line, m, now):
+    """A published message reaches its line (rules S14, S17, S18); True when it is visible, and joins its queue next."""
     message = S.messages[m]
-    line = S.lines[message.line]
     queue = S.queues[message.queue]
     line.published += 1
     queue.published += 1
@@ -136,15 +135,16 @@ def arrive(S, g, m, now):
         trace_published(S, line, m, now)
     if line.capacity < P.UNLIMITED and not has_room(S, line, m, now):
         if not make_room(S, g, line, m, now):
-            return
+            return False
     change_lag(S, line, queue, now, 1)
     enter_line(S, line, m)
     if line.delays != 0 and is_delayed(S, g, line, m, now):
-        return
+        return False
     message.first_visible = now
     if line.ttl >= 0:
         start_ttl(S, line, m, now)
-    show(S, g, line, m, now)
+    appear(S, line, m, now)
+    return True
 
 
 @rule
@@ -220,15 +220,21 @@ def start_ttl(S, line, m, now):
 
 
 @leaf
-def show(S, g, line, m, now):
-    """The message becomes visible and waits at the tail of its queue or partition."""
+def appear(S, line, m, now):
+    """The message becomes visible."""
     message = S.messages[m]
     message.visible = now
     message.place = P.WAITING
-    change_waiting(line, now, 1)
-    join_tail(S, S.queues[message.queue], m)
     if S.run[0].tracing != 0:
         trace(S, P.VISIBLE, P.AT_SERVICE, line.service, m, now, -1.0)
+
+
+@leaf
+def wait(S, g, line, m, now):
+    """A visible message joins the tail of its queue or partition."""
+    message = S.messages[m]
+    change_waiting(line, now, 1)
+    join_tail(S, S.queues[message.queue], m)
     if line.ttl >= 0:
         schedule_rare(S, S.groups[g], m, message.expires, P.EXPIRES)
 
@@ -245,7 +251,8 @@ def reappear(S, g, m, now):
         add_part(S, m, service.part_delay, now - message.published)
         if line.ttl >= 0:
             start_ttl(S, line, m, now)
-        show(S, g, line, m, now)
+        appear(S, line, m, now)
+        wait(S, g, line, m, now)
         return
     line.backing_off -= 1
     if line.ttl >= 0 and now >= message.expires:
@@ -256,16 +263,14 @@ def reappear(S, g, m, now):
     if message.held != 0:
         queue = S.queues[message.queue]
         queue.busy = 0
-        message.visible = now
-        message.place = P.WAITING
+        appear(S, line, m, now)
         change_waiting(line, now, 1)
         join_head(S, queue, m)
-        if S.run[0].tracing != 0:
-            trace(S, P.VISIBLE, P.AT_SERVICE, line.service, m, now, -1.0)
         if line.ttl >= 0:
             schedule_rare(S, S.groups[g], m, message.expires, P.EXPIRES)
         return
-    show(S, g, line, m, now)
+    appear(S, line, m, now)
+    wait(S, g, line, m, now)
 
 
 @leaf

@@ -74,15 +74,18 @@ def _ticks(end_s: float, most: int) -> list[float]:
     return [index * step for index in range(int(end_s / step * (1 + 1e-9)) + 1)]
 
 
-def span_marks(start_s: float, end_s: float, run_s: float, columns: int, label: str) -> str:
-    """A line under the axis that marks a span of time and names it."""
-    first = min(int(start_s / run_s * columns), columns - 1)
-    length = max(1, math.ceil(min(end_s, run_s) / run_s * columns) - first)
-    marks = "▲" * length
-    room = columns - first - length - 1
-    if room >= len(label):
-        return f"{'':{GUTTER + first}}{marks} {label}"
-    return f"{label[: GUTTER + first - 1]:>{GUTTER + first - 1}} {marks}"
+def span_marks(spans: Sequence[tuple[float, float]], run_s: float, columns: int, label: str) -> str:
+    """A line under the axis that marks spans of time and names them, after the last one or before the first."""
+    row = [" "] * (GUTTER + columns)
+    for start_s, end_s in spans:
+        first = min(int(start_s / run_s * columns), columns - 1)
+        last = max(first + 1, math.ceil(min(end_s, run_s) / run_s * columns))
+        row[GUTTER + first : GUTTER + last] = "▲" * (last - first)
+    marks = "".join(row).rstrip()
+    if len(marks) + 1 + len(label) <= len(row):
+        return f"{marks} {label}"
+    before = len(marks) - len(marks.lstrip()) - 1
+    return f"{label[:before]:>{before}} {marks.lstrip()}"
 
 
 def density(positions: Sequence[float], counts: Sequence[float], columns: int) -> str:

@@ -31,6 +31,7 @@ LOW_LINE = 0.05
 """Lines whose lag stays below this share of the highest one get a plot of one row."""
 LOW_LAG = 10.0
 """So do lines whose mean lag stays below this."""
+MARKED_FAULTS = 8
 STYLES = {MET: "green", MISSED: "red", UNDECIDED: "yellow", NO_OBJECTIVES: "bold"}
 SIGNS = {MET: "✓", MISSED: "✗", UNDECIDED: "?"}
 SEVERE = {
@@ -435,7 +436,7 @@ def _lines(data: dict, width: int) -> list[str]:
         if not entry["consumers"]
     ]
     if resting:
-        lines += paragraph(f"Resting in topics that nobody consumes: {'; '.join(resting)}.", width)
+        lines += paragraph(f"Resting at the end in topics that nobody consumes: {', '.join(resting)}.", width)
     return lines
 
 
@@ -477,13 +478,13 @@ def _backlog(data: dict, width: int) -> list[str]:
         lines.append(f"{'':{plots.GUTTER}}{paint(label, 'bold')}{' (lag only)' if low else ''}")
         lines += plots.area([], lag, 1) if low else plots.area(lag, waiting, 5)
     lines += plots.time_axis(end, run["warmup_s"], columns)
-    marked = data["faults"][:8]
-    lines += [
-        paint(plots.span_marks(one["start_s"], one["end_s"], end, columns, clean(one["name"])), "red")
-        for one in marked
-    ]
-    if len(data["faults"]) > len(marked):
-        lines.append(f"{'':{plots.GUTTER}}and {len(data['faults']) - len(marked)} more faults")
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for one in data["faults"]:
+        spans.setdefault(clean(one["name"]), []).append((one["start_s"], one["end_s"]))
+    marked = list(spans.items())[:MARKED_FAULTS]
+    lines += [paint(plots.span_marks(its, end, columns, name), "red") for name, its in marked]
+    if len(spans) > len(marked):
+        lines.append(f"{'':{plots.GUTTER}}and {len(spans) - len(marked)} more faults")
     return lines
 
 

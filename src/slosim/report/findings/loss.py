@@ -113,12 +113,14 @@ def dead_lettered(evidence: Evidence) -> Iterator[Finding]:
         lost, started = flow["dead_lettered"]["value"], flow["started"]["value"]
         if not lost:
             continue
-        by_service = [
-            f"{count(numbers['dead_lettered']['value'])} at {service}{_attempts(evidence, service)}"
-            for service, numbers in evidence.content["services"].items()
-            if numbers["dead_lettered"]["value"]
+        services = evidence.services_of_flow(name)
+        causes = [
+            f"{count(evidence.service(service)['dead_lettered']['value'])} at {service}{_attempts(evidence, service)}"
+            for service in services
+            if evidence.service(service)["dead_lettered"]["value"]
         ]
-        where = f" Dead-lettered messages: {enumeration(by_service)}." if by_service else ""
+        causes += _left(evidence, services, with_dead_letter=True)
+        where = f" Messages: {enumeration(causes)}." if causes else ""
         yield Finding(
             f"flows.{name}",
             f"{share(lost / started)} of {name} is dead-lettered: {count(lost)} of {count(started)} per"
@@ -139,16 +141,22 @@ def dropped(evidence: Evidence) -> Iterator[Finding]:
         lost, started = flow["dropped"]["value"], flow["started"]["value"]
         if not lost:
             continue
-        reasons = [
-            f"{count(line[how]['value'])} {how} in {topic} before {service}"
-            for topic, entry in evidence.content["topics"].items()
-            for service, line in entry["consumers"].items()
-            for how in ("rejected", "expired", "dropped", "shed")
-            if line[how]["value"]
-        ]
+        reasons = _left(evidence, evidence.services_of_flow(name), with_dead_letter=False)
         where = f" Messages: {enumeration(reasons)}." if reasons else ""
         yield Finding(
             f"flows.{name}",
             f"{share(lost / started)} of {name} is dropped: {count(lost)} of {count(started)} per run,"
             f" {three_digits(lost / evidence.seconds)} per second.{where}",
         )
+
+
+def _left(evidence: Evidence, services: list[str], with_dead_letter: bool) -> list[str]:
+    """How many messages left the lines of these services unserved, from topics with (without) a dead letter."""
+    return [
+        f"{count(line[how]['value'])} {how} in {topic} before {service}"
+        for service in services
+        for topic, line in evidence.lines_of(service)
+        if (evidence.scenario.topics[topic].dead_letter is not None) == with_dead_letter
+        for how in ("rejected", "expired", "dropped", "shed")
+        if line[how]["value"]
+    ]

@@ -32,11 +32,8 @@ from slosim.engine.messages import (
 
 
 @leaf
-def change_busy(S, service, m, now, by):
-    if now > service.busy_since:
-        service.busy_integral += service.busy * (now - service.busy_since)
-        service.busy_max = max(service.busy_max, service.busy)
-        service.busy_since = now
+def change_busy(S, service, m, by):
+    """Occupy or free a slot, on a log one of the instance that owns the partition."""
     service.busy += by
     if service.is_log != 0:
         S.instances[S.queues[S.messages[m].queue].owner].busy += by
@@ -103,7 +100,7 @@ def begin(S, g, s, m, now):
         message.work_ends = now + duration
         duration = service.timeout
     message.outcome = outcome
-    change_busy(S, service, m, now, 1)
+    change_busy(S, service, m, 1)
     S.queues[message.queue].busy = 1
     schedule(S, S.groups[g], m, now + duration, P.ATTEMPT_ENDS)
 
@@ -131,9 +128,9 @@ def record_sojourn(S, s, m, now):
 
 
 @leaf
-def release(S, service, m, now):
+def release(S, service, m):
     """Free the slot and the partition."""
-    change_busy(S, service, m, now, -1)
+    change_busy(S, service, m, -1)
     S.queues[S.messages[m].queue].busy = 0
 
 
@@ -147,7 +144,7 @@ def succeed(S, g, s, line, m, now):
     line.in_work -= 1
     if S.run[0].tracing != 0:
         trace(S, P.SUCCESS, P.AT_SERVICE, s, m, now, -1.0)
-    release(S, service, m, now)
+    release(S, service, m)
     settle(S, g, line, m, now)
 
 
@@ -231,7 +228,7 @@ def fail(S, g, s, m, now, outcome):
         back_off(S, g, s, m, now, has_slot)
         return
     if has_slot:
-        release(S, service, m, now)
+        release(S, service, m)
     service.dead_lettered += 1
     record_sojourn(S, s, m, now)
     lose(S, g, m, now, P.DEAD_LETTERED)
@@ -251,9 +248,9 @@ def back_off(S, g, s, m, now, has_slot):
         trace(S, P.RETRY, P.AT_SERVICE, s, m, now, now + delay)
     holds_slot = service.retry_blocks != 0 and service.is_log == 0
     if holds_slot and not has_slot:
-        change_busy(S, service, m, now, 1)
+        change_busy(S, service, m, 1)
     elif has_slot and not holds_slot:
-        release(S, service, m, now)
+        release(S, service, m)
     if service.retry_blocks == 0:
         schedule_rare(S, S.groups[g], m, now + delay, P.BECOMES_VISIBLE)
         return
@@ -302,7 +299,7 @@ def start_held(S, g, s, m, now):
     line.backing_off -= 1
     line.in_work += 1
     message.held = 0
-    change_busy(S, service, m, now, -1)
+    change_busy(S, service, m, -1)
     begin_rare(S, g, s, m, now)
 
 
@@ -328,7 +325,7 @@ def abandon(S, g, m):
 @rule
 def end_work(S, s, m, now):
     """Abandoned work ends; its result counts for nothing."""
-    change_busy(S, S.services[s], m, now, -1)
+    change_busy(S, S.services[s], m, -1)
     if S.run[0].tracing != 0:
         trace(S, P.WORK_ENDED, P.AT_SERVICE, s, m, now, -1.0)
     free(S, m)

@@ -6,7 +6,7 @@ from slosim.compile import program as P
 from slosim.engine.attempts import chosen, is_emitted, record_service, succeed
 from slosim.engine.flows import close, enter, leave
 from slosim.engine.jit import rule
-from slosim.engine.lines import add_part, arrive, child_of, count_publish, has_room, publish, wait
+from slosim.engine.lines import add_part, arrive, child_of, count_publish, has_room, pass_time, publish, wait
 from slosim.engine.messages import address, copy_of, free, partition_of, trace
 
 
@@ -94,6 +94,7 @@ def accept(S, g, c, now):
         if block >= 0:
             S.messages[m].instance = enter(S, block, S.consumers[i])
         line = S.lines[S.consumers[i]]
+        pass_time(S.services[line.service], line, now)
         if arrive(S, g, line, m, now):
             wait(S, g, line, m, now)
     if block >= 0 and not is_child:
@@ -123,6 +124,7 @@ def end_hold(S, block):
 def end_publishing(S, g, s, m, now):
     """Go on publishing what a success emits; True when all is accepted and the attempt has ended."""
     service, message = S.services[s], S.messages[m]
+    pass_time(service, S.lines[message.line], now)
     only = chosen(S, service, m) if service.chooses != 0 else P.NONE
     # work_ends: until when the time of this attempt is in the parts, which the children inherit
     add_part(S, m, service.part_service, now - message.work_ends)

@@ -27,7 +27,7 @@ from slosim.engine.calendar import entry_precedes, precedes, remove_first
 from slosim.engine.flows import leave
 from slosim.engine.gates import is_open, wake_later
 from slosim.engine.jit import part, entry, leaf, rule
-from slosim.engine.lines import add_part, arrive, change_waiting, leave_queue, lose, reappear, wait
+from slosim.engine.lines import add_part, arrive, leave_queue, lose, pass_time, reappear, wait
 from slosim.engine.messages import first_of_partitions, first_waiting, free
 from slosim.engine.producers import plan_next, produce
 from slosim.measure.histogram import BUCKET_COUNT
@@ -122,6 +122,7 @@ def serve(S, g):
                 line = S.lines[message.line]
                 s = line.service
             service = S.services[s]
+            pass_time(service, line, now)
             first_queue, queue_count = line.first_queue, line.queue_count
             if service.is_log != 0:
                 owner = S.instances[S.queues[message.queue].owner]
@@ -294,6 +295,7 @@ def take_all(S, g, s, now):
     """One service of a group that blocks takes what it can; True when it took any."""
     service, group = S.services[s], S.groups[g]
     line = S.lines[service.line]
+    pass_time(service, line, now)
     took = False
     while service.busy < service.slots and line.waiting > 0:
         m = next_message(S, service, line, line.first_queue, line.queue_count)
@@ -379,7 +381,6 @@ def restart_service(S, s, service, now):
     service.sojourn_max = 0.0
     service.busy_integral = 0.0
     service.busy_max = 0
-    service.busy_since = now
     for row in range(s * P.HISTOGRAMS_PER_SERVICE, (s + 1) * P.HISTOGRAMS_PER_SERVICE):
         for bucket in range(BUCKET_COUNT):
             S.histograms[row, bucket] = 0
@@ -395,10 +396,9 @@ def restart_line(S, line, now):
     line.dropped_before = line.dropped
     line.lag_integral = 0.0
     line.lag_max = 0
-    line.lag_since = now
+    line.since = now
     line.waiting_integral = 0.0
     line.waiting_max = 0
-    line.waiting_since = now
     line.time_in_line = 0.0
     line.event_lag_total = 0.0
     line.event_lag_max = 0.0
@@ -417,12 +417,4 @@ def finish(S, end):
         for i in range(group.first_service, group.first_service + group.service_count):
             service = S.services[S.members[i]]
             line = S.lines[service.line]
-            change_waiting(line, end, 0)
-            if end > line.lag_since:
-                line.lag_integral += line.lag * (end - line.lag_since)
-                line.lag_max = max(line.lag_max, line.lag)
-                line.lag_since = end
-            if end > service.busy_since:
-                service.busy_integral += service.busy * (end - service.busy_since)
-                service.busy_max = max(service.busy_max, service.busy)
-                service.busy_since = end
+            pass_time(service, line, end)

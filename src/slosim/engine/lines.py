@@ -28,33 +28,26 @@ from slosim.engine.messages import (
     unlink,
 )
 
-# Counts over time (rule S38): the integral so far, and the largest value that lasted.
-
-
 @leaf
-def change_lag(S, line, queue, now, by):
-    if now > line.lag_since:
-        line.lag_integral += line.lag * (now - line.lag_since)
+def pass_time(service, line, now):
+    """Before anything changes at a service: bring its counts over time, and the largest that lasted, up to now (S38)."""
+    passed = now - line.since
+    if passed > 0.0:
+        line.lag_integral += line.lag * passed
         line.lag_max = max(line.lag_max, line.lag)
-        line.lag_since = now
-    line.lag += by
-    queue.lag += by
-
-
-@leaf
-def change_waiting(line, now, by):
-    if now > line.waiting_since:
-        line.waiting_integral += line.waiting * (now - line.waiting_since)
+        line.waiting_integral += line.waiting * passed
         line.waiting_max = max(line.waiting_max, line.waiting)
-        line.waiting_since = now
-    line.waiting += by
+        service.busy_integral += service.busy * passed
+        service.busy_max = max(service.busy_max, service.busy)
+        line.since = now
 
 
 @leaf
 def settle(S, g, line, m, now):
     """The message leaves the lag of its line."""
     message = S.messages[m]
-    change_lag(S, line, S.queues[message.queue], now, -1)
+    line.lag -= 1
+    S.queues[message.queue].lag -= 1
     leave_line(S, line, m)
     since = message.published
     if S.groups[g].warm != 0 and since < S.run[0].warmup:
@@ -136,7 +129,8 @@ def arrive(S, g, line, m, now):
     if line.capacity < P.UNLIMITED and not has_room(S, line, m, now):
         if not make_room(S, g, line, m, now):
             return False
-    change_lag(S, line, queue, now, 1)
+    line.lag += 1
+    queue.lag += 1
     enter_line(S, line, m)
     if line.delays != 0 and is_delayed(S, g, line, m, now):
         return False
@@ -233,7 +227,7 @@ def appear(S, line, m, now):
 def wait(S, g, line, m, now):
     """A visible message joins the tail of its queue or partition."""
     message = S.messages[m]
-    change_waiting(line, now, 1)
+    line.waiting += 1
     join_tail(S, S.queues[message.queue], m)
     if line.ttl >= 0:
         schedule_rare(S, S.groups[g], m, message.expires, P.EXPIRES)
@@ -264,7 +258,7 @@ def reappear(S, g, m, now):
         queue = S.queues[message.queue]
         queue.busy = 0
         appear(S, line, m, now)
-        change_waiting(line, now, 1)
+        line.waiting += 1
         join_head(S, queue, m)
         if line.ttl >= 0:
             schedule_rare(S, S.groups[g], m, message.expires, P.EXPIRES)
@@ -288,7 +282,7 @@ def leave_queue(S, g, line, m, now):
     """Take a waiting message out of its queue."""
     message = S.messages[m]
     unlink(S, S.queues[message.queue], m)
-    change_waiting(line, now, -1)
+    line.waiting -= 1
     if line.ttl >= 0:
         cancel_expiry(S, g, m)
 

@@ -75,7 +75,7 @@ def _ticks(end_s: float, most: int) -> list[float]:
 
 
 def span_marks(spans: Sequence[tuple[float, float]], run_s: float, columns: int, label: str) -> str:
-    """A line under the axis that marks spans of time and names them, after the last one or before the first."""
+    """A line under the axis that marks spans of time and names them, after them or before."""
     row = [" "] * (GUTTER + columns)
     for start_s, end_s in spans:
         first = min(int(start_s / run_s * columns), columns - 1)

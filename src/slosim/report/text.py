@@ -430,8 +430,7 @@ def _lines(data: dict, width: int) -> list[str]:
         note = "messages per run; lag: published and not settled, waiting: visible and not taken"
         lines = [_title("TOPICS", note, width), *table(columns, width)]
     resting = [
-        f"{clean(name)} {count(entry['resting']['value'])} (of {count(entry['published']['value'])}"
-        " published)"
+        f"{clean(name)} {count(entry['resting']['value'])}"
         for name, entry in data["topics"].items()
         if not entry["consumers"]
     ]

@@ -150,17 +150,15 @@ class Line:
             case other:
                 raise AssertionError(f"no such order: {other}")
 
-    def someone_ahead(self, message: Message, partition: int) -> bool:
-        """S17: whether a waiting message would be taken before one that is published now."""
+    def someone_ahead(self, partition: int) -> bool:
+        """S17: whether waiting messages leave no free slot for one that is published now."""
         if self.is_log:
             owner = self.service.slot_of(partition)
             first = [e for e in self.heads() if self.service.slot_of(e.partition) == owner]
             return any(e.partition == partition for e in self.waiting_entries) or (
                 len(first) >= self.service.free_slots(partition)
             )
-        if self.topic.rules.order == "priority":
-            return any(e.message.priority <= message.priority for e in self.waiting_entries)
-        return self.topic.rules.order == "fifo" and bool(self.waiting_entries)
+        return bool(self.waiting_entries)
 
     def partition_lags(self) -> dict[int, int]:
         lags: dict[int, int] = defaultdict(int)

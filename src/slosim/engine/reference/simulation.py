@@ -306,8 +306,8 @@ class Simulation:
         return accepted
 
     def everyone_has_room(self, publishing: Publishing) -> bool:
-        topic, message, delay_s = publishing.remaining[0]
-        return all(self.has_room(line, message, publishing.partition, delay_s) for line in topic.lines)
+        topic, _, delay_s = publishing.remaining[0]
+        return all(self.has_room(line, publishing.partition, delay_s) for line in topic.lines)
 
     def publish(self, publishing: Publishing) -> None:
         """S12: the next message reaches every line of its topic, or rests (S22)."""
@@ -350,7 +350,7 @@ class Simulation:
         line.unsettled[entry] = None
         line.counts.add("published", self.now)
         self.tell("published", line.service.name, message, 0, partition)
-        if not line.topic.blocks and not self.has_room(line, message, partition, delay_s):
+        if not line.topic.blocks and not self.has_room(line, partition, delay_s):
             loser, word = self.without_room(line, entry)
             self.leave_unserved(loser, word)
             if loser is entry:
@@ -363,7 +363,7 @@ class Simulation:
         else:
             self.become_visible(entry)
 
-    def has_room(self, line: Line, message: Message, partition: int, delay_s: float) -> bool:
+    def has_room(self, line: Line, partition: int, delay_s: float) -> bool:
         """S17: fewer than `capacity` wait, or a free slot takes it at once."""
         capacity = line.topic.rules.capacity
         if capacity is None or line.waiting.value < capacity:
@@ -371,7 +371,7 @@ class Simulation:
         service = line.service
         return (
             delay_s == 0
-            and not line.someone_ahead(message, partition)
+            and not line.someone_ahead(partition)
             and partition not in line.held
             and service.has_free_slot(partition)
             and not service.is_paused(self.now)

@@ -53,6 +53,13 @@ class Evidence:
         """(topic, numbers) of each line of a service."""
         return [(topic, self.line(topic, service)) for topic in self.scenario.services[service].consumes]
 
+    def services_of_flow(self, flow: str) -> list[str]:
+        """Services in which instances of a flow spend time, in their order."""
+        parts = self.content["flows"][flow]["where_time_goes_s"]["mean"]
+        return [
+            name for name in self.scenario.services if any(part.rpartition(".")[0] == name for part in parts)
+        ]
+
     def lag_at_end(self, topic: str, service: str) -> float:
         """Mean lag at the end of the run, messages."""
         return sum(place["value"] for place in self.line(topic, service)["at_end"].values())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slosim.report.faults import occurrences_of
+from slosim.report.findings.blocking import deadlock
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.offered import OfferedLoad, offered_load
 from slosim.report.findings.partitions import hot_partitions
@@ -22,6 +23,9 @@ COMFORTABLE = 0.9
 ALL_BUSY = 0.98
 """Mean over replications of the busy share of the slots from which on all of them count as busy."""
 SHORTEST_SPELL_SAMPLES = 5
+UNSERVED = ("rejected", "expired", "dropped", "shed")
+NOTABLE_RISE = 10.0
+"""Rise of the lag during a spell, per slot, from which on it is worth telling."""
 HEADROOM_MATTERS = 0.2
 """Utilisation below which it is not worth saying what would saturate first."""
 
@@ -177,7 +181,7 @@ def overload_of(evidence: Evidence, name: str) -> Spell | None:
         return None
     first, last = spell
     top = first + int(np.argmax(lag[first : last + 1]))
-    if last - first < SHORTEST_SPELL_SAMPLES or lag[top] - lag[first] < 5 * load.slots:
+    if last - first < SHORTEST_SPELL_SAMPLES or lag[top] - lag[first] < NOTABLE_RISE * load.slots:
         return None
     return Spell(
         float(times[first]), float(times[last]), float(times[top]), float(lag[first]), float(lag[top])
@@ -223,9 +227,13 @@ def headroom(evidence: Evidence) -> Iterator[Finding]:
     utilisation = {name: load.utilisation for name, load in known.items()}
     first = max(utilisation, key=lambda name: utilisation[name], default=None)
     hottest = max((one.utilisation for one in hot_partitions(evidence)), default=0.0)
-    if first is None or not max(HEADROOM_MATTERS, hottest) <= utilisation[first] < 1:
+    if first is None or any(deadlock(evidence)):
+        return
+    if not max(HEADROOM_MATTERS, hottest) <= utilisation[first] < 1:
         return
     load = known[first]
+    if any(line[how]["value"] for _, line in evidence.lines_of(first) for how in UNSERVED):
+        return
     how = load.arithmetic(plural(load.slots or 0, "usable slot"))
     if load.is_rate_limited:
         limit = f"its rate limit of {three_digits(load.rate_limit)}/s"

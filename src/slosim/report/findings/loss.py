@@ -115,9 +115,9 @@ def dead_lettered(evidence: Evidence) -> Iterator[Finding]:
             continue
         services = evidence.services_of_flow(name)
         causes = [
-            f"{count(evidence.service(service)['dead_lettered']['value'])} at {service}{_attempts(evidence, service)}"
+            f"{count(final)} at {service}{_attempts(evidence, service)}"
             for service in services
-            if evidence.service(service)["dead_lettered"]["value"]
+            if (final := evidence.service(service)["dead_lettered"]["value"])
         ]
         causes += _left(evidence, services, with_dead_letter=True)
         where = f" Messages: {enumeration(causes)}." if causes else ""
@@ -151,7 +151,7 @@ def dropped(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _left(evidence: Evidence, services: list[str], with_dead_letter: bool) -> list[str]:
-    """How many messages left the lines of these services unserved, from topics with (without) a dead letter."""
+    """How many messages left these lines unserved, of topics with (without) a dead letter."""
     return [
         f"{count(line[how]['value'])} {how} in {topic} before {service}"
         for service in services

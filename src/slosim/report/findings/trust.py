@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from slosim.measure.histogram import Histogram
+from slosim.report.findings.blocking import deadlock
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.judgement import needed_replications
 from slosim.report.units import clock, count, duration, plural, share, short
@@ -54,7 +55,7 @@ def survivors_only(evidence: Evidence) -> Iterator[Finding]:
 
 
 def no_warmup(evidence: Evidence) -> Iterator[Finding]:
-    if evidence.scenario.run.warmup > 0 or evidence.content["faults"]:
+    if evidence.scenario.run.warmup > 0 or evidence.content["faults"] or any(deadlock(evidence)):
         return
     series = [
         line["series"]["lag"]
@@ -66,7 +67,8 @@ def no_warmup(evidence: Evidence) -> Iterator[Finding]:
     lag = np.sum(series, axis=0)
     tenth = len(lag) // 10
     early, rest = float(lag[:tenth].mean()), float(lag[tenth:].mean())
-    if rest < 1 or early > 0.7 * rest:
+    third, fourth = (float(part.mean()) for part in np.array_split(lag, 4)[2:])
+    if rest < 1 or early > 0.7 * rest or abs(fourth - third) > 0.2 * rest:  # it does not settle later either
         return
     times = series and evidence.measurements[0].sample_times_s
     yield Finding(

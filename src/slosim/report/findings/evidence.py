@@ -56,9 +56,8 @@ class Evidence:
     def services_of_flow(self, flow: str) -> list[str]:
         """Services in which instances of a flow spend time, in their order."""
         parts = self.content["flows"][flow]["where_time_goes_s"]["mean"]
-        return [
-            name for name in self.scenario.services if any(part.rpartition(".")[0] == name for part in parts)
-        ]
+        spent = {part.rpartition(".")[0] for part, number in parts.items() if number["value"]}
+        return [name for name in self.scenario.services if name in spent]
 
     def lag_at_end(self, topic: str, service: str) -> float:
         """Mean lag at the end of the run, messages."""

@@ -74,11 +74,11 @@ class Generator:
             f"{m}s",
             {"uniform": [f"{round(m / 2, 3)}s", f"{round(m * 1.5, 3)}s"]},
             {"exponential": f"{m}s"},
-            {"quantiles": {"p50": f"{round(m / 2, 3)}s", "p90": f"{m}s", "max": f"{round(m * 3, 3)}s"}},
             {"empirical": {"file": "times.csv", "column": "seconds"}},
         ]
         if self.has["tables"]:
             shapes += [
+                {"quantiles": {"p50": f"{round(m / 2, 3)}s", "p90": f"{m}s", "max": f"{round(m * 3, 3)}s"}},
                 {"normal": {"mean": f"{m}s", "sd": f"{round(m / 2, 3)}s"}},
                 {"lognormal": {"mean": f"{m}s", "p99": f"{round(m * 4, 3)}s"}},
                 {"weibull": {"mean": f"{m}s", "shape": self.random.choice([0.7, 1.5])}},
@@ -96,8 +96,7 @@ class Generator:
         shape = self.random.choice(shapes)
         if isinstance(shape, dict) and self.random.random() < 0.3:
             shape |= {"shift": "0.1s"}
-        straight = self.has["tables"] or "quantiles" not in shape  # a cap bends the lines of quantiles
-        if isinstance(shape, dict) and straight and self.random.random() < 0.3:
+        if isinstance(shape, dict) and self.random.random() < 0.3:
             shape |= {"cap": f"{round(m * 2 + 0.2, 3)}s"}
         return shape
 

@@ -148,6 +148,10 @@ def test_columns_keep_peaks():
     assert plots.column_maxima([0, 2], [5, 7], 4.0, 4) == [5, 5, 7, 7]
 
 
+def test_columns_after_a_run_was_stopped_are_empty():
+    assert plots.column_maxima([0, 1], [5, 7], 8.0, 4) == [7, 0, 0, 0]
+
+
 def test_time_axis_has_round_times_and_a_dotted_warm_up():
     axis, labels = plots.time_axis(7200.0, 600.0, 60)
 

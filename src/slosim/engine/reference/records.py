@@ -62,7 +62,7 @@ class Entry:
 
 
 class Publication(NamedTuple):
-    """A message on its way to a topic."""
+    """A message on its way to a topic. delay_s: of the emit, before the topic's own."""
 
     topic: Topic
     message: Message

@@ -241,7 +241,7 @@ class Simulation:
             rotation=self.rotation_of_producer.setdefault(name, {}),
             actor=message,
             attempt=0,
-            remaining=deque([Publication(topic, message, self.delay_of(topic, message))]),
+            remaining=deque([Publication(topic, message, 0.0)]),
             parts=lambda: {f"{name}.held_back": self.now - due_s} if self.now > due_s else {},
             matters=lambda flow: True,
             finished=lambda: self.no_longer_matters(instances),
@@ -268,9 +268,11 @@ class Simulation:
 
     # ------------------------------------------------------------------ publishing
 
-    def delay_of(self, topic: Topic, message: Message) -> float:
-        """S14: the topic's delay of a message, s."""
-        return self.chance.draw(topic.rules.delay, f"topics.{topic.name}/delay", message.identity)
+    def visible_s(self, publication: Publication) -> float:
+        """S14: when a message that is published now becomes visible: after the emit's delay and the topic's."""
+        topic, message, delay_s = publication
+        own_s = self.chance.draw(topic.rules.delay, f"topics.{topic.name}/delay", message.identity)
+        return self.now + delay_s + own_s
 
     def partition_of(self, topic: Topic, message: Message, rotation: dict[str, int]) -> int:
         """S13: by key, or in turn."""
@@ -285,7 +287,7 @@ class Simulation:
     def go_on_publishing(self, publishing: Publishing) -> None:
         """S19: publish one after the other, until a full topic blocks or all is accepted."""
         while publishing.remaining:
-            topic, message, _delay_s = publishing.remaining[0]
+            topic, message, _ = publishing.remaining[0]
             publishing.partition = self.partition_of(topic, message, publishing.rotation)
             if topic.blocks and (topic.publishers or not self.everyone_has_room(publishing)):
                 topic.publishers.append(publishing)
@@ -306,12 +308,15 @@ class Simulation:
         return accepted
 
     def everyone_has_room(self, publishing: Publishing) -> bool:
-        topic, _, delay_s = publishing.remaining[0]
-        return all(self.has_room(line, publishing.partition, delay_s) for line in topic.lines)
+        publication = publishing.remaining[0]
+        visible_s = self.visible_s(publication)
+        return all(self.has_room(line, publishing.partition, visible_s) for line in publication.topic.lines)
 
     def publish(self, publishing: Publishing) -> None:
         """S12: the next message reaches every line of its topic, or rests (S22)."""
-        topic, message, delay_s = publishing.remaining.popleft()
+        publication = publishing.remaining.popleft()
+        topic, message = publication.topic, publication.message
+        visible_s = self.visible_s(publication)
         message.parts = publishing.parts()
         topic.counts.add("published", self.now)
         if not topic.lines:
@@ -322,15 +327,15 @@ class Simulation:
         for line in topic.lines:
             partition = publishing.partition
             if topic.blocks:
-                self.reach(line, message, partition, delay_s)
+                self.reach(line, message, partition, visible_s)
             else:
-                self.schedule_arrival(line, message, partition, delay_s)
+                self.schedule_arrival(line, message, partition, visible_s)
 
-    def schedule_arrival(self, line: Line, message: Message, partition: int, delay_s: float) -> None:
+    def schedule_arrival(self, line: Line, message: Message, partition: int, visible_s: float) -> None:
         """S1: a message reaches a line in an event of the consumer's group."""
         order = (message.start_s, message.producer_place, message.number, message.path, line.service.place, 0)
         self.schedule(
-            self.now, ARRIVAL, order, line.service, lambda: self.reach(line, message, partition, delay_s)
+            self.now, ARRIVAL, order, line.service, lambda: self.reach(line, message, partition, visible_s)
         )
 
     def rest(self, topic: Topic, message: Message, publishing: Publishing) -> None:
@@ -343,34 +348,32 @@ class Simulation:
 
     # ------------------------------------------------------------------ lines
 
-    def reach(self, line: Line, message: Message, partition: int, delay_s: float) -> None:
+    def reach(self, line: Line, message: Message, partition: int, visible_s: float) -> None:
         """S14, S17, S18: a message is published to a line: it stays if there is room."""
         entry = Entry(message, line, partition, self.now, dict(message.parts))
         line.lag.add(1, self.now)
         line.unsettled[entry] = None
         line.counts.add("published", self.now)
         self.tell("published", line.service.name, message, 0, partition)
-        if not line.topic.blocks and not self.has_room(line, partition, delay_s):
+        if not line.topic.blocks and not self.has_room(line, partition, visible_s):
             loser, word = self.without_room(line, entry)
             self.leave_unserved(loser, word)
             if loser is entry:
                 return
-        if delay_s > 0:
+        if visible_s > self.now:
             entry.state = DELAYED
-            self.schedule(
-                self.now + delay_s, TIMER, entry.order(), line.service, lambda: self.become_visible(entry)
-            )
+            self.schedule(visible_s, TIMER, entry.order(), line.service, lambda: self.become_visible(entry))
         else:
             self.become_visible(entry)
 
-    def has_room(self, line: Line, partition: int, delay_s: float) -> bool:
+    def has_room(self, line: Line, partition: int, visible_s: float) -> bool:
         """S17: fewer than `capacity` wait, or a free slot takes it at once."""
         capacity = line.topic.rules.capacity
         if capacity is None or line.waiting.value < capacity:
             return True
         service = line.service
         return (
-            delay_s == 0
+            visible_s <= self.now
             and not line.someone_ahead(partition)
             and partition not in line.held
             and service.has_free_slot(partition)
@@ -461,9 +464,7 @@ class Simulation:
         if word != "succeeded":
             self.tell(word, line.service.name, entry.message, entry.attempt)
 
-    def child(
-        self, parent: Message, emission: str, copy: int, topic: str, delay_s: float = 0.0, delay: Any = None
-    ) -> Publication:
+    def child(self, parent: Message, emission: str, copy: int, topic: str, delay: Any = None) -> Publication:
         """S3, S6, S13: what a message publishes through an emission; it inherits key and priority."""
         path = (parent.path * self.base + 1 + self.slots[emission] + copy) & WORD
         identity = identity_of_child(parent.identity, emission, copy)
@@ -478,9 +479,8 @@ class Simulation:
             parent.key,
             parent.priority,
         )
-        if delay is not None:
-            delay_s = self.chance.draw(delay, f"{emission}/delay", identity)
-        return Publication(self.topics[topic], message, delay_s + self.delay_of(self.topics[topic], message))
+        delay_s = 0.0 if delay is None else self.chance.draw(delay, f"{emission}/delay", identity)
+        return Publication(self.topics[topic], message, delay_s)
 
     # ------------------------------------------------------------------ services
 

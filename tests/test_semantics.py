@@ -815,6 +815,31 @@ def test_S17_there_is_no_room_at_once_in_a_pause_without_a_token_or_in_a_busy_pa
     assert taken == {"s": [0, 1, 4, 5], "t": [0, 2, 4], "u": [0, 2, 4]}
 
 
+def test_S17_a_free_slot_takes_one_message_at_once_not_two(engine: str) -> None:
+    """Shipping has one slot for two partitions and no room to wait: of two parcels at 1 s the second must wait at
+    payment until the slot is free, although its partition is idle."""
+    check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {partitions: 2, capacity: 0, when_full: block}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: [{topic: parcels, copies: 2}]}
+          shipping: {consumes: parcels, service_time: 3s}
+        """,
+        """
+        0 s  payment   checkout#0  taken
+        1 s  payment   checkout#0  blocked by parcels
+        1 s  shipping  checkout#0  taken
+        4 s  payment   checkout#0  accepted by parcels
+        4 s  payment   checkout#0  succeeded
+        4 s  shipping  checkout#0  succeeded
+        4 s  shipping  checkout#0  taken
+        """,
+        until="5s",
+    )
+
+
 def test_S18_a_full_topic_rejects_or_drops_the_oldest(engine: str) -> None:
     """Capacity 1, one slot: the second waits; then either the third is rejected or the second is dropped."""
     system = """

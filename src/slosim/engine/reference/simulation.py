@@ -309,8 +309,8 @@ class Simulation:
 
     def everyone_has_room(self, publishing: Publishing) -> bool:
         publication = publishing.remaining[0]
-        visible_s = self.visible_s(publication)
-        return all(self.has_room(line, publishing.partition, visible_s) for line in publication.topic.lines)
+        partition, visible_s = publishing.partition, self.visible_s(publication)
+        return all(self.has_room(line, partition, visible_s) for line in publication.topic.lines)
 
     def publish(self, publishing: Publishing) -> None:
         """S12: the next message reaches every line of its topic, or rests (S22)."""

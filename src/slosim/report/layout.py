@@ -104,3 +104,12 @@ def paragraph(text: str, width: int, first: str = "", rest: str | None = None) -
     rest = " " * width_of(first) if rest is None else rest
     wrapped = textwrap.wrap(text, width - width_of(rest), break_on_hyphens=False) or [""]
     return [(first if index == 0 else rest) + line for index, line in enumerate(wrapped)]
+
+
+def title(text: str, note: str = "", width: int = 100) -> str:
+    """A heading, with a note in the same line as far as there is room."""
+    return (
+        f"{paint(text, 'bold')}  {paint(cut(note, width - width_of(text) - 2), 'dim')}"
+        if note
+        else paint(text, "bold")
+    )

@@ -15,15 +15,20 @@ GUTTER = 8
 def column_maxima(
     times_s: Sequence[float], values: Sequence[float], end_s: float, columns: int
 ) -> list[float]:
-    """The largest value in each of equal parts of [0, end); one without a sample repeats the last."""
+    """The largest value in each of equal parts of [0, end); one without a sample repeats the last.
+
+    Parts that begin later than a sample's time after the last sample (the run was stopped) are empty: 0.
+    """
     maxima: list[float | None] = [None] * columns
     for time, value in zip(times_s, values, strict=True):
         column = min(int(time / end_s * columns), columns - 1)
         before = maxima[column]
         maxima[column] = value if before is None else max(before, value)
+    step_s = times_s[1] - times_s[0] if len(times_s) > 1 else 0.0
+    known_s = times_s[-1] + step_s if times_s else 0.0
     filled, last = [], 0.0
-    for value in maxima:
-        last = last if value is None else value
+    for column, value in enumerate(maxima):
+        last = value if value is not None else last if column / columns * end_s < known_s else 0.0
         filled.append(last)
     return filled
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Value(NamedTuple):
-    """An estimate and its 95% interval; `float(report.verdict...)` gives the value. None where undefined."""
+    """An estimate and its 95% interval, None where undefined; float() gives the value."""
 
     value: float | None
     low: float | None
@@ -114,6 +114,23 @@ class Report(View):
     @property
     def data(self) -> dict[str, Any]:
         return self._data
+
+    @property
+    def verdict(self) -> str:
+        """`met`, `missed`, `undecided` or `no objectives`."""
+        return self._data["verdict"]
+
+    @property
+    def flows(self) -> View:
+        return View(self._data["flows"])
+
+    @property
+    def services(self) -> View:
+        return View(self._data["services"])
+
+    @property
+    def topics(self) -> View:
+        return View(self._data["topics"])
 
     @property
     def objectives(self) -> Entries:

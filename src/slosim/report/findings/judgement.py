@@ -30,7 +30,7 @@ def nothing_counted(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 _subject(objective),
                 f"'{objective['name']}' is undecided because nothing was counted: 0 good and 0 bad {what}s in"
-                f" the {duration(evidence.seconds)} after the warm-up.",
+                f" the {clock(evidence.seconds)} after the warm-up.",
             )
 
 

@@ -1,0 +1,235 @@
+"""The text report's tables: flows, services, topics and faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from slosim.report import plots
+from slosim.report.layout import Column, clean, pad, paint, paragraph, table, title, width_of
+from slosim.report.units import (
+    NOTHING,
+    clock,
+    count,
+    duration,
+    share,
+    short,
+)
+
+
+def flow_section(name: str, flow: dict, data: dict, width: int) -> list[str]:
+    declared = data["scenario"]["resolved"].get("flows", {}).get(name, {})
+    to = declared.get("to", "")
+    ends = to if isinstance(to, str) else ", ".join(to)
+    route = f"{declared.get('from', '')} → {ends}" if declared else ""
+    started = flow["started"]["value"]
+    lines = [title(f"FLOW {clean(name)}", f"{clean(route)}, {count(started)} started per run", width)]
+    if not started:
+        return lines
+    fates = [
+        f"{share(flow[fate]['value'] / started)} {fate.replace('_', ' ')}"
+        for fate in ("completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
+        if flow[fate]["value"] or fate == "completed"
+    ]
+    lines.append(f"  {', '.join(fates)}")
+    if flow["latency_s"]["count"]:
+        lines += _indented(_distributions("latency", [("end to end", flow["latency_s"])], width - 2))
+        lines += _indented(_where_time_goes(flow["where_time_goes_s"], width - 2))
+    return lines
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
+
+
+def _distributions(heading: str, rows: Sequence[tuple[str, dict]], width: int) -> list[str]:
+    """Mean and percentiles of durations with the half width of their intervals beneath."""
+    with_interval = any(stat["mean"]["low"] is not None for _, stat in rows)
+    labels, cells = [], {key: [] for key in ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")}
+    for label, stat in rows:
+        labels += [label, "±"] if with_interval else [label]
+        for key, column in cells.items():
+            number = stat[key]
+            column.append(duration(number if key == "max" else number["value"]))
+            if with_interval:
+                column.append("" if key == "max" else _half_width(number))
+    columns = [Column(heading, labels, "<")]
+    columns += [
+        Column(key, column, keep=1 if key in ("p90", "p99.9") else 0) for key, column in cells.items()
+    ]
+    return table(columns, width, gap=3)
+
+
+def _half_width(number: dict) -> str:
+    return "" if number["low"] is None else duration((number["high"] - number["low"]) / 2)
+
+
+def _where_time_goes(parts: dict, width: int) -> list[str]:
+    mean, slowest = parts["mean"], parts["slowest_1%"]
+    total_mean = sum(one["value"] or 0.0 for one in mean.values())
+    total_slowest = sum(one["value"] or 0.0 for one in slowest.values())
+    if not total_mean:
+        return []
+    shown = [
+        part
+        for part in mean
+        if (mean[part]["value"] or 0) >= 0.005 * total_mean
+        or (slowest[part]["value"] or 0) >= 0.005 * total_slowest
+    ]
+    room = max(6, (width - max(len("where the time goes"), *map(width_of, shown)) - 2 * 19) // 2)
+    columns = [Column("where the time goes", [clean(part) for part in shown], "<")]
+    for heading, its, total in (("mean", mean, total_mean), ("slowest 1%", slowest, total_slowest)):
+        values = [its[part]["value"] or 0.0 for part in shown]
+        shares = [value / total if total else 0.0 for value in values]
+        columns += [
+            Column(heading, [duration(value) for value in values]),
+            Column("", [f"{share(ratio, 0)}" for ratio in shares]),
+            Column("", [pad(paint(plots.bar(ratio, room), "cyan"), room) for ratio in shares], "<"),
+        ]
+    return table(columns, width)
+
+
+def services_section(data: dict, width: int) -> list[str]:
+    services = data["services"]
+    if not services:
+        return []
+    declared = data["scenario"]["resolved"]["services"]
+    numbers = list(services.values())
+    columns = [
+        Column("service", [clean(name) for name in services], "<"),
+        Column("slots", [_slots(declared[name]) for name in services]),
+        Column("busy", [_busy(one) for one in numbers]),
+        Column("done/s", [short(one["throughput_per_s"]["value"]) for one in numbers]),
+        Column("wait mean", [duration(one["wait_s"]["mean"]["value"]) for one in numbers]),
+        Column("p99", [duration(one["wait_s"]["p99"]["value"]) for one in numbers]),
+        Column("service mean", [duration(one["service_s"]["mean"]["value"]) for one in numbers]),
+        Column("p99", [duration(one["service_s"]["p99"]["value"]) for one in numbers], keep=3),
+        Column("sojourn p50", [duration(one["sojourn_s"]["p50"]["value"]) for one in numbers], keep=1),
+        Column("p99", [duration(one["sojourn_s"]["p99"]["value"]) for one in numbers], keep=1),
+        Column(
+            "cost",
+            ["" if one["cost"]["value"] is None else f"{one['cost']['value']:.2f}" for one in numbers],
+            keep=2,
+        ),
+    ]
+    return [
+        title("SERVICES", "wait: per attempt; sojourn: first visible to settled", width),
+        *table(columns, width),
+    ]
+
+
+def _slots(service: dict) -> str:
+    instances, concurrency = service.get("instances", 1), service.get("concurrency", 1)
+    return f"{instances}×{'∞' if concurrency == 'unlimited' else concurrency}"
+
+
+def _busy(numbers: dict) -> str:
+    """Utilisation, or the number of busy slots where there is no limit to them."""
+    ratio, slots = numbers["utilisation_ratio"]["value"], numbers["busy_slots"]["value"]
+    if ratio is not None:
+        return share(ratio, 1 if ratio < 0.1 else 0)
+    return NOTHING if slots is None else f"{short(slots)} slots"
+
+
+def failures_section(data: dict, width: int) -> list[str]:
+    rows = {
+        name: one
+        for name, one in data["services"].items()
+        if any(one[what]["value"] for what in ("failed", "lost", "dead_lettered", "duplicates"))
+    }
+    if not rows:
+        return []
+    columns = [
+        Column("service", [clean(name) for name in rows], "<"),
+        Column("attempts", [short(one["attempts"]["value"]) for one in rows.values()]),
+        Column("per message", [_per_message(one) for one in rows.values()]),
+        Column("failed", [share(one["failed"]["value"] / one["attempts"]["value"]) for one in rows.values()]),
+    ]
+    for key in ("timed_out", "lost", "retried", "dead_lettered", "duplicates"):
+        values = [one[key]["value"] for one in rows.values()]
+        columns.append(
+            Column(key.replace("_", " "), [short(value) if any(values) else "" for value in values], keep=1)
+        )
+    return [title("FAILURES AND RETRIES", "per run", width), *table(columns, width)]
+
+
+def _per_message(numbers: dict) -> str:
+    value = numbers["attempts_per_message"]["value"]
+    return NOTHING if value is None else f"{value:.3f}"
+
+
+def line_rows(data: dict) -> Iterator[tuple[str, dict, dict]]:
+    """(label, topic, line) of every consumer's line."""
+    for topic, entry in data["topics"].items():
+        for service, line in entry["consumers"].items():
+            yield f"{clean(topic)} → {clean(service)}", entry, line
+
+
+def topics_section(data: dict, width: int) -> list[str]:
+    rows = list(line_rows(data))
+    lines = []
+    if rows:
+        columns = [
+            Column("topic → consumer", [label for label, _, _ in rows], "<"),
+            Column("published", [short(topic["published"]["value"]) for _, topic, _ in rows]),
+            *_lost_columns(rows),
+            Column("lag mean", [short(line["lag"]["mean"]["value"]) for _, _, line in rows]),
+            Column("p99", [short(line["lag"]["p99"]["value"]) for _, _, line in rows]),
+            Column("max", [short(line["lag"]["max"]) for _, _, line in rows]),
+            Column(
+                "end",
+                [short(sum(one["value"] for one in line["at_end"].values())) for _, _, line in rows],
+                keep=1,
+            ),
+            Column("waiting mean", [short(line["waiting"]["mean"]["value"]) for _, _, line in rows], keep=1),
+            Column("max", [short(line["waiting"]["max"]) for _, _, line in rows], keep=1),
+            Column("age p99", [duration(line["age_s"]["p99"]["value"]) for _, _, line in rows], keep=2),
+            Column("worst partition p99", [_partition_lag(line) for _, _, line in rows], keep=3),
+        ]
+        note = "messages per run; lag: published and not settled, waiting: visible and not taken"
+        lines = [title("TOPICS", note, width), *table(columns, width)]
+    resting = [
+        f"{clean(name)} {count(entry['resting']['value'])}"
+        for name, entry in data["topics"].items()
+        if not entry["consumers"]
+    ]
+    if resting:
+        lines += paragraph(f"Resting at the end in topics that nobody consumes: {', '.join(resting)}.", width)
+    return lines
+
+
+def _lost_columns(rows: Sequence[tuple[str, dict, dict]]) -> list[Column]:
+    """Columns of the ways to leave a line unserved that occur."""
+    return [
+        Column(how, [short(line[how]["value"]) for _, _, line in rows])
+        for how in ("rejected", "expired", "dropped", "shed")
+        if any(line[how]["value"] for _, _, line in rows)
+    ]
+
+
+def _partition_lag(line: dict) -> str:
+    return "" if line["partition_lag_max"] is None else short(line["partition_lag_max"]["p99"]["value"])
+
+
+def faults_section(data: dict, width: int) -> list[str]:
+    faults = data["faults"]
+    if not faults:
+        return []
+    columns = [
+        Column("fault", [clean(one["name"]) for one in faults], "<"),
+        Column("from", [clock(one["start_s"]) for one in faults]),
+        Column("to", [clock(one["end_s"]) for one in faults]),
+        Column("peak lag", [short(one["peak_lag"]["value"]) for one in faults]),
+        Column("recovered after", [_recovered(one, data["run"]) for one in faults]),
+        Column("in", [share(one["recovered_ratio"], 0) for one in faults]),
+        Column("bad", [short(one["bad"]["value"]) for one in faults]),
+    ]
+    note = "lag of the lines that feed the target; bad: of all flow objectives until recovery"
+    return [title("FAULTS", note, width), *table(columns, width)]
+
+
+def _recovered(fault: dict, run: dict) -> str:
+    number = fault["recovered_after_s"]
+    if number["value"] is None:
+        return "never" if fault["end_s"] < run.get("ended_s", run["duration_s"]) else "run ends"
+    half_width = _half_width(number)
+    return duration(number["value"]) + (f" ± {half_width}" if half_width else "")

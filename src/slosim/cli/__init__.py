@@ -15,6 +15,9 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")  # a terminal without the signs of a drawing still gets the numbers
-    from slosim.cli.app import app
+    try:
+        from slosim.cli.app import app
 
-    app(prog_name="slosim")
+        app(prog_name="slosim")
+    except KeyboardInterrupt:  # while starting or ending; during a command `exits.explained` sees it first
+        sys.exit(130)

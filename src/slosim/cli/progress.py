@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 import time
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
+
+from slosim.cli import exits
 
 if TYPE_CHECKING:
     import rich.progress
@@ -21,13 +24,14 @@ class ProgressBar:
     """A bar on a terminal once a run has taken a second: simulated time, messages per second, time left.
 
     It is called by `slosim.run` about ten times a second; there a first Ctrl-C takes effect, so that what has
-    been simulated is whole and can be reported. A second Ctrl-C ends the process at once.
+    been simulated is whole and can be reported. A second one, or one before there is anything to report (the
+    engine is being compiled), ends the process at once.
     """
 
     def __init__(self, shown: bool) -> None:
         self.shown = shown and sys.stderr.isatty()
-        self.started = time.monotonic()
-        self.reported = False
+        self.began: float | None = None
+        """When the first simulated time was reported, s on the monotonic clock."""
         self.interrupted = False
         self._bar: rich.progress.Progress | None = None
         self._handler_before: Any = None
@@ -40,37 +44,44 @@ class ProgressBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._close()
         if self._handler_before is not None:
             signal.signal(signal.SIGINT, self._handler_before)
 
     def __call__(self, progress: Progress) -> None:
-        self.reported = True
         if self.interrupted:
             raise KeyboardInterrupt
-        if self.shown and time.monotonic() - self.started > SHOWN_AFTER_S:
-            self._show(progress)
+        if self.began is None:
+            if progress.replication > 0 or progress.simulated_s > 0.0:
+                self.began = time.monotonic()
+        elif self.shown and time.monotonic() - self.began > SHOWN_AFTER_S:
+            self._show(progress, time.monotonic() - self.began)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._close()
+        if self.interrupted or self.began is None:
+            exits.complain("interrupted")
+            os._exit(exits.INTERRUPTED)
         self.interrupted = True
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if not self.reported:  # nothing has been simulated: nothing to keep whole
-            raise KeyboardInterrupt
-        sys.stderr.write("\ninterrupted: reporting what is finished (again: stop at once)\n")
+        exits.complain("interrupted: reporting what is finished (once more: stop at once)")
 
-    def _show(self, progress: Progress) -> None:
+    def _show(self, progress: Progress, seconds: float) -> None:
+        from slosim.report.units import duration
+
         if self._bar is None:
             self._bar = _open_bar()
         whole = progress.duration_s * progress.replications
         done = progress.duration_s * progress.replication + progress.simulated_s
-        seconds = time.monotonic() - self.started
         self._bar.update(
             self._bar.task_ids[0],
             completed=min(done / whole, 1.0),
             rate=f"{progress.messages / seconds:,.0f} messages/s",
-            simulated=f"{done:,.0f} of {whole:,.0f} s simulated",
+            simulated=f"{duration(done)} of {duration(whole)} simulated",
         )
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
 
 
 def _open_bar() -> rich.progress.Progress:

@@ -55,9 +55,9 @@ def _is_straight(value: Callable, tails: np.ndarray, values: np.ndarray) -> np.n
     return np.abs(middle - line) <= 0.5 * TOLERANCE * np.maximum(np.abs(middle), 1e-12)
 
 
-def _refined(value: Callable) -> np.ndarray:
-    """KNOTS of one side: the octaves' edges, halved where the inverse is not straight: float64[2 x knots]."""
-    tails = np.unique(tail_grid()[::8])
+def _refined(value: Callable, kinks: np.ndarray) -> np.ndarray:
+    """KNOTS of one side: the octaves' edges and the kinks, halved where the inverse is not straight: float64[2 x knots]."""
+    tails = np.unique(np.concatenate((tail_grid()[::8], [0.5], kinks[(kinks > 0.0) & (kinks < 0.5)])))
     values = value(tails)
     for _ in range(REFINEMENTS):
         bent = np.flatnonzero(~_is_straight(value, tails, values))
@@ -129,7 +129,8 @@ class DistributionTable:
             row["lower_count"] = row["upper_count"] = grid.size
         else:
             row["kind"] = KNOTS
-            tables = [_refined(side) for side in sides]
+            kinks = np.array(distribution.kinks())
+            tables = [_refined(side, tails) for side, tails in zip(sides, (kinks, 1.0 - kinks), strict=True)]
             row["lower_count"], row["upper_count"] = (table.size // 2 for table in tables)
         row["first"] = self._keep(np.concatenate(tables))
 

@@ -45,7 +45,7 @@ KINDS = (
 )
 """Types by parameter name; every other parameter is an index, a count or a code: int64."""
 
-OPTIONS = {"error_model": "numpy", "nogil": True}
+OPTIONS = {"error_model": "numpy", "nogil": True, "fastmath": {"nnan"}}
 _PENDING: list[Callable] = []
 
 

@@ -213,7 +213,7 @@ def is_free(S, service, line, message, now):
 def next_message(S, service, line, first_queue, queue_count):
     """The message the service takes next, -1 when there is none it may take."""
     if service.is_log != 0:
-        if service.token_interval > 0.0:
+        if service.token_interval > 0.0 or service.effect_count > 0:  # others may have been kept waiting too
             return first_of_partitions(S, service, line.first_queue, line.queue_count)
         return first_of_partitions(S, service, first_queue, queue_count)
     return first_waiting(S, line)

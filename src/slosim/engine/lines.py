@@ -8,7 +8,7 @@ from slosim.compile import program as P
 from slosim.engine.calendar import cancel, schedule_rare
 from slosim.engine.chance import draw_rare, uniform
 from slosim.engine.flows import enter, leave, rest_as_dead_letter
-from slosim.engine.gates import is_open
+from slosim.engine.gates import is_open, wake_later
 from slosim.engine.jit import part, leaf, rule
 from slosim.engine.messages import (
     address,
@@ -158,13 +158,26 @@ def has_room(S, line, m, now):
     queue = S.queues[message.queue]
     if message.visible > message.published or line.delay >= 0 and may_be_delayed(S, line, m):
         return False
-    if service.busy >= service.slots or not is_open(S, service, now):
+    if service.busy >= service.slots:
         return False
-    if service.is_log != 0:
-        return (
-            queue.head < 0 and queue.busy == 0 and S.instances[queue.owner].busy < service.concurrency
-        )
-    return line.waiting == 0
+    if not is_open(S, service, now):
+        if S.topics[line.topic].blocks != 0:
+            wake_later(S, line.group, line.service, now)
+        return False
+    if service.is_log == 0:
+        return line.waiting == 0
+    return queue.head < 0 and queue.busy == 0 and has_free_slot(S, service, queue)
+
+
+@rule
+def has_free_slot(S, service, queue):
+    """Has the owner of a partition more free slots than heads of its other partitions to take?"""
+    owner = S.instances[queue.owner]
+    free_slots = service.concurrency - owner.busy
+    for q in range(owner.first_queue, owner.first_queue + owner.queue_count):
+        if S.queues[q].head >= 0 and S.queues[q].busy == 0:
+            free_slots -= 1
+    return free_slots > 0
 
 
 @rule

@@ -251,10 +251,12 @@ def oldest_waiting(S, line):
     best = -1
     for q in range(line.first_queue, line.first_queue + line.queue_count):
         m = S.queues[q].head
-        if m < 0:
-            continue
-        if best < 0 or S.messages[m].visible < S.messages[best].visible:
-            best = m
-        elif S.messages[m].visible == S.messages[best].visible and precedes(S, m, best):
-            best = m
+        for _ in range(2):  # a blocking retry comes back to the head, before one that became visible earlier
+            if m < 0:
+                break
+            if best < 0 or S.messages[m].visible < S.messages[best].visible:
+                best = m
+            elif S.messages[m].visible == S.messages[best].visible and precedes(S, m, best):
+                best = m
+            m = S.messages[m].next
     return best

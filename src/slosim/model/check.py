@@ -50,6 +50,7 @@ def check(values: Mapping[str, Any], reading: Reading) -> None:
     faults = [fault for _, fault in _items("faults", values, reading)]
     _check_endless_loops(services, topics, faults, reading)
     _check_dead_letters(services, topics, reading)
+    _check_dead_letters_do_not_block(services, topics, reading)
     if whole:
         _check_flows(values, producers, services, reading)
         _check_objectives(values, producers, services, reading)
@@ -207,6 +208,20 @@ def _check_dead_letters(services: dict[str, Service], topics: dict[str, Any], re
             path = f"topics.{start}.dead_letter"
             what = f"dead letters would come straight back: {' -> '.join([*trail, start])}"
             reading.problem(reading.at(path), path, what, "the last topic of such a chain has no dead_letter")
+
+
+def _check_dead_letters_do_not_block(
+    services: dict[str, Service], topics: dict[str, Any], reading: Reading
+) -> None:
+    """Nobody could wait: a message that is given up has left its service and its line."""
+    named = [(f"services.{name}", service.dead_letter) for name, service in services.items()]
+    named += [(f"topics.{name}", topic.dead_letter) for name, topic in topics.items()]
+    for owner, dead_letter in named:
+        topic = topics.get(dead_letter) if dead_letter else None
+        if topic is not None and topic.when_full == "block":
+            path = f"{owner}.dead_letter"
+            what = f"the topic {quoted(dead_letter)} has when_full: block, but dead letters cannot wait for room"
+            reading.problem(reading.at(path), path, what, "a topic without capacity, or when_full: reject or drop_oldest")
 
 
 def _flow_arrows(services: dict[str, Service], topics: dict[str, Any]) -> dict[str, tuple[str, ...]]:

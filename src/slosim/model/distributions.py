@@ -50,7 +50,7 @@ class Distribution:
     def _range(self) -> tuple[float, float]:
         return 0.0, math.inf
 
-    def _kinks(self) -> list[float]:
+    def kinks(self) -> list[float]:
         """Lower probabilities at which the quantile function bends or jumps."""
         return []
 
@@ -106,9 +106,9 @@ class Distribution:
         lower, upper = (float(part) for part in self._cdf(np.array(self.cap - self.shift)))
         # the atom at the cap counts as its upper part, whatever lies exactly there
         mean = (
-            _integral(lambda p, q: self._quantile(p, q) + self.shift, lower, self._kinks()) + self.cap * upper
+            _integral(lambda p, q: self._quantile(p, q) + self.shift, lower, self.kinks()) + self.cap * upper
         )
-        square = _integral(lambda p, q: (self._quantile(p, q) + self.shift - mean) ** 2, lower, self._kinks())
+        square = _integral(lambda p, q: (self._quantile(p, q) + self.shift - mean) ** 2, lower, self.kinks())
         return mean, square + (self.cap - mean) ** 2 * upper
 
 
@@ -214,7 +214,7 @@ class Integers(Distribution):
     def _range(self) -> tuple[float, float]:
         return self.first, self.last
 
-    def _kinks(self) -> list[float]:
+    def kinks(self) -> list[float]:
         count = int(self.last - self.first) + 1
         return [index / count for index in range(1, count)]
 
@@ -266,7 +266,7 @@ class Normal(Distribution):
             return Constant(value=self.mean_s)._cdf(x)
         return _normal_cdf((x - self.mean_s) / self.sd, x >= 0)
 
-    def _kinks(self) -> list[float]:
+    def kinks(self) -> list[float]:
         return [_STANDARD.cdf(-self.mean_s / self.sd)] if self.sd else []
 
 
@@ -487,7 +487,7 @@ class Quantiles(Distribution):
     def _range(self) -> tuple[float, float]:
         return self.points[0][1], self.points[-1][1]
 
-    def _kinks(self) -> list[float]:
+    def kinks(self) -> list[float]:
         return [p for p, _ in self.points[1:-1]]
 
 

@@ -454,6 +454,15 @@ class Service:
         """Branches of which a success takes exactly one; empty where `emits` is used."""
         return self.emitted.choose
 
+    @relation("retry")
+    def abandoned_work_has_no_blocking_retry(self, given: set[str]) -> Iterator[Broken]:
+        if self.on_timeout == "abandon" and self.retry is not None and self.retry.blocking:
+            yield Broken(
+                "retry.blocking",
+                "a blocking retry needs the slot that on_timeout: abandon leaves to the old work, got true",
+                "blocking: false, or on_timeout: cancel",
+            )
+
     @relation("timeout")
     def on_timeout_needs_timeout(self, given: set[str]) -> Iterator[Broken]:
         if "on_timeout" in given and self.timeout is None:

@@ -18,9 +18,7 @@ from slosim.report.text_tables import (
     topics_section,
 )
 from slosim.report.text_verdict import alerts_section, findings_section, headline_section, objectives_section
-from slosim.report.units import (
-    clock,
-)
+from slosim.report.units import clock
 
 NARROWEST = 72
 

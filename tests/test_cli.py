@@ -253,7 +253,7 @@ def test_the_memory_limit_ends_in_a_partial_report(tmp_path: Path):
 
 
 def test_ctrl_c_ends_in_a_partial_report(tmp_path: Path):
-    assert slosim("run", written(tmp_path, SMALL), "-q").returncode == 0, "from here on the engine is compiled"
+    assert slosim("run", written(tmp_path, SMALL), "-q").returncode == 0, "compiles the engine"
     process = started("run", written(tmp_path, LONG), "--json", tmp_path / "r.json")
     time.sleep(4)  # past the start of the run
     assert process.poll() is None

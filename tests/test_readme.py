@@ -1,0 +1,36 @@
+"""What the readme shows works as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import slosim
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    (text,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return text
+
+
+def test_the_scenario_of_the_readme_runs():
+    assert slosim.run(slosim.loads(block("yaml"))).complete
+
+
+def test_the_program_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.chdir(ROOT)
+    exec(compile(block("python"), "README.md", "exec"), {})
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in printed] == ["1", "4", "8", "12"]
+    shares = [float(line[2]) for line in printed]
+    assert shares == sorted(shares), "more patience, fewer lost orders"
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_what_the_readme_links_to_exists(target: str):
+    assert (ROOT / target).exists()

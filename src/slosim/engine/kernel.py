@@ -24,7 +24,7 @@ from slosim.engine.attempts import (
 )
 from slosim.engine.blocking import admit, end_publishing, offer
 from slosim.engine.calendar import entry_precedes, precedes, remove_first
-from slosim.engine.flows import leave
+from slosim.engine.flows import leave_for_good
 from slosim.engine.gates import is_open, wake_later
 from slosim.engine.jit import part, entry, leaf, rule
 from slosim.engine.lines import add_part, arrive, leave_queue, lose, pass_time, reappear, wait
@@ -160,7 +160,7 @@ def serve(S, g):
                     if service.relay_line >= 0:
                         relay(S, g, s, m, now)
                     elif service.emit_count == 0:
-                        leave(S, m, now, True, P.NO_LOSS, P.NONE)
+                        leave_for_good(S, m, now, True, P.NO_LOSS, P.NONE)
                         free(S, m)
                     else:
                         emit(S, g, s, m, now)

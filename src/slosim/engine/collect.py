@@ -119,7 +119,7 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
     queues = state.queues[line.first_queue : line.first_queue + line.queue_count]
     is_log = bool(state.services[line.service].is_log)
     counted = {
-        field: int(line[field] - line[f"{field}_before"]) if state.groups[line.group].warm else 0
+        field: int(line[field] - line[f"{field}_before"])
         for field in ("published", "rejected", "finished", "dead_lettered", "expired", "dropped")
     }
     samples = state.samples[index][:, :count].copy()
@@ -173,7 +173,7 @@ def _check(have: int, want: int, what: str) -> None:
 
 def _check_little(state: State, line: np.record, end: float, name: str) -> None:
     """The integral of the lag is the sum of the times in the line, both cut to the window."""
-    since = float(state.run[0].warmup) if state.groups[line.group].warm else 0.0
+    since = min(float(state.run[0].warmup), end)
     members = _unsettled(state, line)
     published = state.messages["published"][members] if members else np.zeros(0)
     time_in_line = float(line.time_in_line) + float(np.sum(end - np.maximum(published, since)))

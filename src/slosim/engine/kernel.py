@@ -414,6 +414,8 @@ def finish(S, end):
         if group.producer >= 0:
             continue
         pass_boundary(S, g, end)
+        if group.warm == 0:  # stopped before the warm-up was over: nothing counts
+            end_warmup(S, g)
         for i in range(group.first_service, group.first_service + group.service_count):
             service = S.services[S.members[i]]
             line = S.lines[service.line]

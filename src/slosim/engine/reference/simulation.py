@@ -269,7 +269,7 @@ class Simulation:
     # ------------------------------------------------------------------ publishing
 
     def visible_s(self, publication: Publication) -> float:
-        """S14: when a message that is published now becomes visible: after the emit's delay and the topic's."""
+        """S14: when a message published now becomes visible: after the emit's delay and the topic's."""
         topic, message, delay_s = publication
         own_s = self.chance.draw(topic.rules.delay, f"topics.{topic.name}/delay", message.identity)
         return self.now + delay_s + own_s

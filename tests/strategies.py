@@ -74,11 +74,11 @@ class Generator:
             f"{m}s",
             {"uniform": [f"{round(m / 2, 3)}s", f"{round(m * 1.5, 3)}s"]},
             {"exponential": f"{m}s"},
+            {"quantiles": {"p50": f"{round(m / 2, 3)}s", "p90": f"{m}s", "max": f"{round(m * 3, 3)}s"}},
             {"empirical": {"file": "times.csv", "column": "seconds"}},
         ]
         if self.has["tables"]:
             shapes += [
-                {"quantiles": {"p50": f"{round(m / 2, 3)}s", "p90": f"{m}s", "max": f"{round(m * 3, 3)}s"}},
                 {"normal": {"mean": f"{m}s", "sd": f"{round(m / 2, 3)}s"}},
                 {"lognormal": {"mean": f"{m}s", "p99": f"{round(m * 4, 3)}s"}},
                 {"weibull": {"mean": f"{m}s", "shape": self.random.choice([0.7, 1.5])}},
@@ -122,6 +122,7 @@ class Generator:
         used = [self.service(name) for name in self.services]
         for name in self.consumed:
             self.topics[name] = self.topic(name) | self.topics[name]
+        self.let_dead_letters_pass([*used, *self.topics.values()])
         producers = self.producers()
         needed = json.dumps([used, self.topics, producers])
         self.topics |= {name: {} for name in [*self.outlets, "sink"] if f'"{name}"' in needed}
@@ -174,6 +175,13 @@ class Generator:
             later = self.consumed[self.consumed.index(name) + 1 :]
             made["dead_letter"] = self.random.choice([*self.outlets, *later])
         return made
+
+    def let_dead_letters_pass(self, parts: list[dict[str, Any]]) -> None:
+        """Dead letters cannot wait for room, so a topic for them does not block."""
+        for part in parts:
+            topic = self.topics.get(part.get("dead_letter", ""), {})
+            if topic.get("when_full") == "block":
+                topic["when_full"] = "reject"
 
     def delayed(self, topic: str) -> None:
         """A step back must take time, or an endless loop could run within an instant."""
@@ -269,8 +277,7 @@ class Generator:
                 made["maximum_interval"] = "4s"
             if self.some("jitter"):
                 made["jitter"] = self.random.choice(["none", "equal", "full", "decorrelated"])
-        log = "partitions" in self.topics[service["consumes"]]
-        if self.some("blocking_retry") and (log or service.get("on_timeout") != "abandon"):
+        if self.some("blocking_retry") and service.get("on_timeout") != "abandon":
             made["blocking"] = True
         return made
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from slosim.errors import ScenarioError
 from timeline import ENGINES, check, simulate
 
 RULES = Path(__file__).parents[1] / "docs" / "semantics.md"
@@ -816,7 +817,7 @@ def test_S17_there_is_no_room_at_once_in_a_pause_without_a_token_or_in_a_busy_pa
 
 
 def test_S17_a_free_slot_takes_one_message_at_once_not_two(engine: str) -> None:
-    """Shipping has one slot for two partitions and no room to wait: of two parcels at 1 s the second must wait at
+    """Shipping has one slot for two partitions and no room to wait: of two parcels at 1 s the second waits at
     payment until the slot is free, although its partition is idle."""
     check(
         engine,
@@ -953,32 +954,19 @@ def test_S19_publishers_of_a_full_topic_are_served_first_come_first_served(engin
     assert run.states("shop") == {"in_flight": 3}
 
 
-def test_S19_dead_letters_wait_for_room_too(engine: str) -> None:
-    """Repair has room for the one it works on only: payment's second failure ends when repair takes it."""
-    check(
-        engine,
-        """
-        topics: {orders: {}, dlq: {capacity: 0, when_full: block}}
-        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
-        services:
-          payment: {consumes: orders, service_time: 1s, failures: 100%, dead_letter: dlq}
-          repair: {consumes: dlq, service_time: 5s}
-        """,
-        """
-        0 s  payment  checkout#0  taken
-        1 s  payment  checkout#0  failed
-        1 s  payment  checkout#0  dead lettered
-        1 s  payment  checkout#1  taken
-        1 s  repair   checkout#0  taken
-        2 s  payment  checkout#1  blocked by dlq
-        6 s  payment  checkout#1  accepted by dlq
-        6 s  payment  checkout#1  failed
-        6 s  payment  checkout#1  dead lettered
-        6 s  repair   checkout#0  succeeded
-        6 s  repair   checkout#1  taken
-        """,
-        until="7s",
-    )
+def test_S19_a_topic_that_blocks_cannot_be_a_dead_letter(engine: str) -> None:
+    """Dead letters never wait, so the language refuses a full topic that would make them."""
+    with pytest.raises(ScenarioError, match="dead letters cannot wait for room"):
+        simulate(
+            engine,
+            """
+            topics: {orders: {}, dlq: {capacity: 0, when_full: block}}
+            producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+            services:
+              payment: {consumes: orders, service_time: 1s, failures: 100%, dead_letter: dlq}
+              repair: {consumes: dlq, service_time: 5s}
+            """,
+        )
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,6 @@ class Entry:
     previous_delay_s: float | None = None
     retries_in_place: bool = False  # the next attempt is a blocking retry
     publishing: bool = False  # the attempt is over but for what it publishes
-    slot: int = -1
-    slot_is_free: bool = False  # the work that a time-out abandoned ended before its message was free
 
     def order(self) -> tuple[Any, ...]:
         """S3: the message order."""

@@ -512,8 +512,7 @@ class Simulation:
     def occupy_slot(self, entry: Entry) -> None:
         """S16, S23: a slot of the owner; a partition has one message in work."""
         service = entry.line.service
-        entry.slot = service.slot_of(entry.partition)
-        service.busy_slots[entry.slot] += 1
+        service.busy_slots[service.slot_of(entry.partition)] += 1
         service.busy.add(1, self.now)
         if entry.line.is_log:
             entry.line.held.add(entry.partition)
@@ -575,12 +574,9 @@ class Simulation:
         )
 
     def end_work(self, entry: Entry, attempt: int) -> None:
-        """S26: abandoned work ends and frees its slot, unless the attempt still waits for a full topic."""
+        """S26: abandoned work ends and frees its slot."""
         self.tell("work_ended", entry.line.service.name, entry.message, attempt)
-        if entry.publishing and entry.attempt == attempt:
-            entry.slot_is_free = True
-        else:
-            self.free_slot(entry)
+        self.free_slot(entry)
 
     def free_slot(self, entry: Entry) -> None:
         service = entry.line.service
@@ -656,8 +652,7 @@ class Simulation:
             self.retry(entry)
         if not (in_place and line.is_log):
             line.held.discard(entry.partition)
-        if entry.slot_is_free or not (abandoned or (in_place and not line.is_log)):
-            entry.slot_is_free = False
+        if not abandoned and (line.is_log or not in_place):
             self.free_slot(entry)
 
     def succeed(self, entry: Entry) -> None:

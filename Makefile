@@ -23,7 +23,7 @@ demo: $(VENV)/.package
 	@$(PY) -m slosim demo
 
 test: $(VENV)/.developer
-	$(PY) -m pytest $(TESTS)
+	$(PY) -m pytest -n auto $(TESTS)
 
 lint: $(VENV)/.developer
 	$(PY) -m ruff check .

@@ -19,8 +19,6 @@ from slosim.engine.run import INTERRUPTED, MEMORY_LIMIT, Run, trace
 from slosim.measure.histogram import BUCKET_COUNT, Histogram, buckets_of, representatives
 from slosim.model import loads
 
-pytestmark = pytest.mark.modes
-
 PIPELINE = """
 name: pipeline
 run: {duration: 400s, warmup: 50s, seed: 5, replications: 4, sample_every: 1s}
@@ -119,6 +117,7 @@ def test_draws_along_an_axis_are_uniform_and_uncorrelated(axis, u):
     assert abs(lowest.sum() - count / 1000) < 5.5 * np.sqrt(count / 1000)
 
 
+@pytest.mark.modes
 def test_the_kernel_draws_what_the_rule_says():
     """One service, deterministic arrivals: each service time is -mean ln(1 - u) of the address S5 and S6 give."""
     scenario = loads("""
@@ -290,6 +289,7 @@ def test_a_wrong_count_stops_the_run(array, field, message):
         run.collect()
 
 
+@pytest.mark.modes
 def test_an_event_in_the_past_stops_the_run():
     """An entry of the calendar is moved into the past on purpose."""
     run = halfway()

@@ -41,8 +41,8 @@ def is_compiled() -> bool:
 
 
 @contextmanager
-def compiling() -> Iterator[None]:
-    """Hold the cache folder while compiling: all of it is there afterwards, or nothing is used.
+def compiling() -> Iterator[bool]:
+    """Hold the cache folder while compiling: all of it is there afterwards, or nothing is used. Yields whether it is.
 
     Functions call each other by symbol, so code of different compilations must not meet: another process waits,
     and what an interrupted compilation left is thrown away.
@@ -51,10 +51,11 @@ def compiling() -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _marker().exists():
+        is_cached = _marker().exists()
+        if not is_cached:
             shutil.rmtree(folder)
             folder.mkdir()
-        yield
+        yield is_cached
         _marker().touch()
 
 

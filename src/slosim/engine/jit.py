@@ -12,13 +12,15 @@ of each, and a call with another type is converted or refused.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import numba
 from numba import types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import LoweringPass, register_pass
 from numba.core.dispatcher import Dispatcher
+from numba.core.registry import cpu_target
 from numba.core.typed_passes import NativeLowering
 
 from slosim.engine.handle import STATE, record_type
@@ -93,12 +95,27 @@ def entry(function: Callable) -> Callable:
     return compiled
 
 
-def compile_all() -> None:
+def compile_all(is_cached: bool) -> None:
     """Compile every rule and entry, or load it from the cache: callees before their callers."""
     seen: set[int] = set()
-    for function in _PENDING:
-        if isinstance(function, Dispatcher):
-            _compile(function, seen)
+    with ExitStack() as stack:
+        if is_cached:
+            stack.enter_context(_refreshed(cpu_target.target_context))
+            stack.enter_context(_refreshed(cpu_target.typing_context))
+        for function in _PENDING:
+            if isinstance(function, Dispatcher):
+                _compile(function, seen)
+
+
+@contextmanager
+def _refreshed(context) -> Iterator[None]:
+    """Every load from the cache would look for new registrations again: a third of the time of a warm start."""
+    context.refresh()
+    context.refresh = lambda: None
+    try:
+        yield
+    finally:
+        del context.refresh
 
 
 def _compile(function: Dispatcher, seen: set[int]) -> None:

@@ -148,6 +148,13 @@ class Line:
             case other:
                 raise AssertionError(f"no such order: {other}")
 
+    def oldest_waiting(self) -> Entry | None:
+        """S18: the first that became visible (S15, of a log's partitions as in S16)."""
+        oldest: dict[int, Entry] = {}
+        for entry in sorted(self.waiting_entries, key=lambda e: e.visible_number):
+            oldest.setdefault(entry.partition, entry)
+        return min(oldest.values(), key=lambda e: (e.visible_s, e.order()), default=None)
+
     def someone_ahead(self, partition: int) -> bool:
         """S17: whether waiting messages leave no free slot for one that is published now."""
         if self.is_log:

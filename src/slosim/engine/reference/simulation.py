@@ -386,8 +386,7 @@ class Simulation:
         if line.topic.rules.when_full == "reject":
             return entry, "rejected"
         assert line.topic.rules.when_full == "drop_oldest"
-        oldest = min(line.waiting_entries, key=lambda e: (e.visible_s, e.visible_number), default=entry)
-        return oldest, "dropped"
+        return line.oldest_waiting() or entry, "dropped"
 
     def become_visible(self, entry: Entry) -> None:
         """S14, S20, S28: a message can be taken from now on, unless it comes back too late."""

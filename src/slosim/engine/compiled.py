@@ -25,15 +25,15 @@ def _hidden(module: str) -> Iterator[None]:
 with _hidden("scipy.linalg"):
     import numba
 
-_before = numba.config.CACHE_DIR
-numba.config.CACHE_DIR = str(cache_folder())
-try:
-    from slosim.engine.jit import compile_all
-    from slosim.engine.kernel import advance, finish, prepare
+    _before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder())
+    try:
+        from slosim.engine.jit import compile_all
+        from slosim.engine.kernel import advance, finish, prepare
 
-    with compiling() as is_cached:
-        compile_all(is_cached)
-finally:
-    numba.config.CACHE_DIR = _before
+        with compiling() as is_cached:
+            compile_all(is_cached)
+    finally:
+        numba.config.CACHE_DIR = _before
 
 __all__ = ["advance", "finish", "prepare"]

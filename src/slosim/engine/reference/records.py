@@ -149,11 +149,8 @@ class Line:
                 raise AssertionError(f"no such order: {other}")
 
     def oldest_waiting(self) -> Entry | None:
-        """S18: the first that became visible (S15, of a log's partitions as in S16)."""
-        oldest: dict[int, Entry] = {}
-        for entry in sorted(self.waiting_entries, key=lambda e: e.visible_number):
-            oldest.setdefault(entry.partition, entry)
-        return min(oldest.values(), key=lambda e: (e.visible_s, e.order()), default=None)
+        """S18: the waiting message that became visible first, in the order in which the events were handled."""
+        return min(self.waiting_entries, key=lambda e: e.visible_number, default=None)
 
     def someone_ahead(self, partition: int) -> bool:
         """S17: whether waiting messages leave no free slot for one that is published now."""

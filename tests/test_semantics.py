@@ -871,6 +871,37 @@ def test_S18_a_full_topic_rejects_or_drops_the_oldest(engine: str) -> None:
     assert run.line("orders", "payment").dropped == 2
 
 
+def test_S18_the_oldest_of_one_instant_is_the_first_that_was_handled(engine: str) -> None:
+    """At 2 s the retry of shop#0 is visible first (a timer), then checkout#0, although it started earlier (an
+    arrival); for shop#1, which comes last, the retry is dropped. Payment is paused, so all wait."""
+    check(
+        engine,
+        """
+        topics: {forms: {}, orders: {capacity: 2, when_full: drop_oldest}}
+        producers:
+          checkout: {topic: forms, arrivals: {every: 100s}}
+          shop: {topic: orders, arrivals: {interarrival: 1s}}
+        services:
+          scan: {consumes: forms, service_time: 2s, emits: orders}
+          payment: {consumes: orders, service_time: 1s, failures: {probability: 100%, at: start},
+                    retry: {maximum_attempts: 2, initial_interval: 1s}}
+        faults: [{name: stop, at: 1.5s, for: 9s, target: services.payment, effect: {pause: true}}]
+        """,
+        """
+        0 s  scan     checkout#0  visible
+        1 s  payment  shop#0      visible
+        2 s  payment  shop#0      visible
+        2 s  payment  checkout#0  visible
+        2 s  payment  shop#0      dropped
+        2 s  payment  shop#1      visible
+        3 s  payment  checkout#0  dropped
+        3 s  payment  shop#2      visible
+        """,
+        show="visible dropped",
+        until="4s",
+    )
+
+
 def test_S18_on_a_log_the_oldest_is_that_of_all_partitions(engine: str) -> None:
     """Paused: one order a second, in turn to two partitions that hold two together: the oldest goes first."""
     check(

@@ -149,7 +149,7 @@ class Line:
                 raise AssertionError(f"no such order: {other}")
 
     def oldest_waiting(self) -> Entry | None:
-        """S18: the waiting message that became visible first, in the order in which the events were handled."""
+        """S18: the waiting message that became visible first; at one time, the first that was handled."""
         return min(self.waiting_entries, key=lambda e: e.visible_number, default=None)
 
     def someone_ahead(self, partition: int) -> bool:

@@ -93,16 +93,24 @@ def axes():
     yield "messages", uniforms(stream, messages, one)
     yield "attempts", uniforms(stream, messages[7], np.arange(1, 200_001, dtype=np.uint64))
     runs = [states.run_key(seed, 0) for seed in range(20_000)]
-    streams = np.array([states.stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64)
+    streams = np.array(
+        [states.stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64
+    )
     yield "seeds", uniforms(streams, messages[7], one)
     runs = [states.run_key(1, replication) for replication in range(20_000)]
-    streams = np.array([states.stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64)
+    streams = np.array(
+        [states.stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64
+    )
     yield "replications", uniforms(streams, messages[7], one)
-    streams = np.array([states.stream_of(key_of(f"services.s{i}/failure"), runs[0]) for i in range(20_000)], np.uint64)
+    streams = np.array(
+        [states.stream_of(key_of(f"services.s{i}/failure"), runs[0]) for i in range(20_000)], np.uint64
+    )
     yield "streams", uniforms(streams, messages[7], one)
 
 
-@pytest.mark.parametrize(("axis", "u"), list(axes()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("axis", "u"), list(axes()), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_draws_along_an_axis_are_uniform_and_uncorrelated(axis, u):
     """Chi-square over 256 cells, and the correlations of neighbours at lags 1 to 8, within 5 standard errors."""
     count = len(u)

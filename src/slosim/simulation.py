@@ -21,7 +21,7 @@ class Progress(NamedTuple):
     duration_s    simulated time of one replication
     replication   replications that are finished
     replications  replications in all
-    messages      events handled so far, in all replications
+    messages      messages published to lines so far, in all replications
     """
 
     simulated_s: float
@@ -78,7 +78,7 @@ class _Replications:
         self.stop = threading.Event()
         self.active: dict[int, engine.Run] = {}
         self.finished = 0
-        self.handled = 0
+        self.messages = 0
         self.engine = engine
 
     def report(self, progress: Callable[[Progress], None] | None) -> Report:
@@ -86,7 +86,9 @@ class _Replications:
             futures = [pool.submit(self._replicate, replication) for replication in range(self.count)]
             interrupted = self._watch(futures, progress)
         outcomes = [future.result() for future in futures]
-        done = [outcome.measurements for outcome in outcomes if outcome is not None and outcome.stopped is None]
+        done = [
+            outcome.measurements for outcome in outcomes if outcome is not None and outcome.stopped is None
+        ]
         if len(done) == self.count:
             return build_report(self.scenario, done)
         partial = [outcome for outcome in outcomes if outcome is not None and outcome.stopped is not None]
@@ -115,7 +117,7 @@ class _Replications:
         if outcome.stopped is not None:
             self.stop.set()
         self.finished += outcome.stopped is None
-        self.handled += run.handled
+        self.messages += run.messages
         del self.active[replication]
         return outcome
 
@@ -141,5 +143,5 @@ class _Replications:
             self.scenario.run.duration,
             self.finished,
             self.count,
-            self.handled + sum(run.handled for run in running),
+            self.messages + sum(run.messages for run in running),
         )

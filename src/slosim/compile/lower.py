@@ -13,7 +13,12 @@ from slosim.compile.topology import blocks, services_that_reach, topology
 from slosim.model import Scenario
 from slosim.model import arrivals as model
 
-RETRY_KINDS = {"none": P.RETRY_NONE, "equal": P.RETRY_EQUAL, "full": P.RETRY_FULL, "decorrelated": P.RETRY_DECORRELATED}
+RETRY_KINDS = {
+    "none": P.RETRY_NONE,
+    "equal": P.RETRY_EQUAL,
+    "full": P.RETRY_FULL,
+    "decorrelated": P.RETRY_DECORRELATED,
+}
 ORDERS = {"fifo": P.FIFO, "lifo": P.LIFO, "priority": P.PRIORITY}
 WHEN_FULL = {"reject": P.REJECT, "drop_oldest": P.DROP_OLDEST, "block": P.BLOCK}
 STREAMS = (
@@ -54,7 +59,10 @@ class _Lowering:
         self.topics = list(scenario.topics)
         self.lines = [(service.consumes[0], name) for name, service in scenario.services.items()]
         self.flows = [
-            name for producer in self.producers for name, flow in scenario.flows.items() if flow.from_ == producer
+            name
+            for producer in self.producers
+            for name, flow in scenario.flows.items()
+            if flow.from_ == producer
         ]
         self.objectives = [
             objective
@@ -66,9 +74,7 @@ class _Lowering:
         self.outlets: list[np.ndarray] = []
         self.rotations: dict[tuple[str, str], int] = {}
         self.parts: list[str] = []
-        self.group_of = {
-            node: index for index, group in enumerate(self.topology.groups) for node in group
-        }
+        self.group_of = {node: index for index, group in enumerate(self.topology.groups) for node in group}
 
     def program(self) -> P.Program:
         arrays: dict[str, np.ndarray] = {}
@@ -126,7 +132,10 @@ class _Lowering:
         return max(1, count)
 
     def _width(self) -> int:
-        return max([1] + [sum(flow.from_ == name for flow in self.scenario.flows.values()) for name in self.producers])
+        return max(
+            [1]
+            + [sum(flow.from_ == name for flow in self.scenario.flows.values()) for name in self.producers]
+        )
 
     def _services(self) -> tuple[np.ndarray, ...]:
         services = np.zeros(len(self.services), P.SERVICE_RECORD)
@@ -150,7 +159,13 @@ class _Lowering:
             services[s]["effect_until"] = rows["until"][0] if len(rows) else np.inf
             services[s]["paused"] = rows["paused"][0] if len(rows) else 0
             effects.append(rows)
-        return services, _joined(instances, P.INSTANCE), lines, _joined(queues, P.QUEUE), _joined(effects, P.EFFECT)
+        return (
+            services,
+            _joined(instances, P.INSTANCE),
+            lines,
+            _joined(queues, P.QUEUE),
+            _joined(effects, P.EFFECT),
+        )
 
     def _queues(self, name: str, first_queue: int, first_instance: int) -> tuple[np.ndarray, np.ndarray]:
         """Partitions by range assignment (rule S16), or classes of priority."""
@@ -174,7 +189,10 @@ class _Lowering:
 
     def _priorities(self) -> list[int]:
         """Distinct priorities, the one served first in front."""
-        return sorted({share.priority for producer in self.scenario.producers.values() for share in producer.priority} | {0})
+        return sorted(
+            {share.priority for producer in self.scenario.producers.values() for share in producer.priority}
+            | {0}
+        )
 
     def _line(self, name: str, s: int, line: np.ndarray, first_queue: int, queue_count: int) -> None:
         topic_name = self.scenario.services[name].consumes[0]
@@ -219,7 +237,9 @@ class _Lowering:
             row["token_interval"] = 1.0 / service.rate_limit.rate
             row["token_burst"] = service.rate_limit.burst
         self._retry(name, row)
-        row["part_delay"] = self._part(f"{name}.delay", topic.delay.maximum() > 0 or self._is_delayed_by_an_emit(service.consumes[0]))
+        row["part_delay"] = self._part(
+            f"{name}.delay", topic.delay.maximum() > 0 or self._is_delayed_by_an_emit(service.consumes[0])
+        )
         row["part_wait"] = self._part(f"{name}.wait", True)
         row["part_service"] = self._part(f"{name}.service", True)
         row["part_retry"] = self._part(f"{name}.retry", service.retry is not None)
@@ -312,7 +332,8 @@ class _Lowering:
                 own = lines[service["line"]]["service"]
                 service["relay_line"] = line
                 service["relay_keeps_flows"] = bool(
-                    (arrays["matters"][own] == arrays["matters"][line]).all() and not arrays["ends"][own].any()
+                    (arrays["matters"][own] == arrays["matters"][line]).all()
+                    and not arrays["ends"][own].any()
                 )
 
     def _topics(self) -> dict[str, np.ndarray]:
@@ -339,14 +360,19 @@ class _Lowering:
         publishers = self._publishers()
         for g, nodes in enumerate(self.topology.groups):
             row = groups[g]
-            own = [self.services.index(node.removeprefix("services.")) for node in nodes if node.startswith("services.")]
+            own = [
+                self.services.index(node.removeprefix("services."))
+                for node in nodes
+                if node.startswith("services.")
+            ]
             row["producer"] = P.NONE if own else self.producers.index(nodes[0].removeprefix("producers."))
             row["first_service"], row["service_count"] = len(members), len(own)
             members += own
             inside = [
                 t
                 for t, topic in enumerate(self.topics)
-                if blocks(self.scenario, topic) and set(self.topology.consumers[topic]) & {self.services[s] for s in own}
+                if blocks(self.scenario, topic)
+                and set(self.topology.consumers[topic]) & {self.services[s] for s in own}
             ]
             row["first_topic"], row["topic_count"] = len(blocking), len(inside)
             blocking += inside
@@ -398,7 +424,9 @@ class _Lowering:
             for service in to:
                 ends[self.services.index(service), f] = 1
             for t, topic in enumerate(self.topics):
-                topic_matters[t, f] = any(matters[self.services.index(s), f] for s in self.topology.consumers[topic])
+                topic_matters[t, f] = any(
+                    matters[self.services.index(s), f] for s in self.topology.consumers[topic]
+                )
         return {
             "flows": flows,
             "objectives": objectives,
@@ -428,7 +456,9 @@ class _Lowering:
             for purpose in ("gap", "key", "priority"):
                 row[f"{purpose}_stream"] = key_of(f"{publisher}/{purpose}")
             row["copies"] = producer.copies
-            row["first_flow"] = next((f for f, flow in enumerate(self.flows) if self.scenario.flows[flow].from_ == name), 0)
+            row["first_flow"] = next(
+                (f for f, flow in enumerate(self.flows) if self.scenario.flows[flow].from_ == name), 0
+            )
             row["flow_count"] = sum(flow.from_ == name for flow in self.scenario.flows.values())
             row["part_held_back"] = self._part(f"{name}.held_back", blocks(self.scenario, producer.topic))
             row["first_rate"], row["first_time"] = _size(rates), _size(times)
@@ -510,13 +540,16 @@ class _Lowering:
         """Rough rate at which messages start, for the length of the time slices."""
         duration = self.scenario.run.duration
         return sum(
-            producer.copies * mean_rate(producer.arrivals, duration) for producer in self.scenario.producers.values()
+            producer.copies * mean_rate(producer.arrivals, duration)
+            for producer in self.scenario.producers.values()
         )
 
 
 def counted_rates(arrivals: model.Counts) -> np.ndarray:
     """RATE rows of counts per interval, with nothing in the gaps and after the end."""
-    starts, ends, counts = (np.asarray(column, np.float64) for column in (arrivals.starts, arrivals.ends, arrivals.counts))
+    starts, ends, counts = (
+        np.asarray(column, np.float64) for column in (arrivals.starts, arrivals.ends, arrivals.counts)
+    )
     times = np.column_stack((starts, ends)).ravel()
     rates = np.column_stack((counts / (ends - starts), np.zeros(len(ends)))).ravel()
     follows = np.append(times[1:] > times[:-1], True)

@@ -105,6 +105,7 @@ def services_that_reach(scenario: Scenario, ends: tuple[str, ...]) -> set[str]:
     """Services from which one of the services `ends` can be reached, themselves included (rule S34)."""
     consumers, outputs = consumers_of(scenario), outputs_of(scenario)
     graph = {
-        name: {service for topic in topics for service in consumers[topic]} for name, topics in outputs.items()
+        name: {service for topic in topics for service in consumers[topic]}
+        for name, topics in outputs.items()
     }
     return {name for name in graph if reachable(graph, name) & set(ends)}

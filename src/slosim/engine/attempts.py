@@ -9,7 +9,7 @@ from slosim.engine.calendar import schedule, schedule_rare
 from slosim.engine.chance import draw, draw_rare, uniform
 from slosim.engine.flows import bucket_of, enter, leave
 from slosim.engine.gates import find_effect, spend_token, token_at
-from slosim.engine.jit import part, leaf, rule
+from slosim.engine.jit import branch, leaf, rule
 from slosim.engine.lines import (
     add_part,
     count_publish,
@@ -47,7 +47,7 @@ def record(S, s, which, value):
 # Beginning.
 
 
-@part
+@branch
 def take(S, g, s, line, m, now):
     """A free slot takes a visible message that is in no queue any more."""
     service, message = S.services[s], S.messages[m]
@@ -69,7 +69,7 @@ def take(S, g, s, line, m, now):
     begin(S, g, s, m, now)
 
 
-@part
+@branch
 def begin(S, g, s, m, now):
     """Begin an attempt: its time and its outcome are settled now (rules S24, S26, S27)."""
     service, message = S.services[s], S.messages[m]
@@ -134,7 +134,7 @@ def release(S, service, m):
     S.queues[S.messages[m].queue].busy = 0
 
 
-@part
+@branch
 def succeed(S, g, s, line, m, now):
     """First success: the message settles (rule S31)."""
     service = S.services[s]
@@ -148,7 +148,7 @@ def succeed(S, g, s, line, m, now):
     settle(S, g, line, m, now)
 
 
-@part
+@branch
 def relay(S, g, s, m, now):
     """The only child of a success takes over its parent's record."""
     service, message = S.services[s], S.messages[m]

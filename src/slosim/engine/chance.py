@@ -108,4 +108,4 @@ def first_above(S, first, count, u):
     return low
 
 
-__all__ = ["G", "TABLE_BITS", "draw", "draw_rare", "first_above", "mix", "uniform"]
+__all__ = ["TABLE_BITS", "G", "draw", "draw_rare", "first_above", "mix", "uniform"]

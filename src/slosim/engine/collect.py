@@ -57,7 +57,11 @@ def collect(state: State, names: P.Names, sums: FlowSums, replication: int, end:
     run = state.run[0]
     sums.fold(state)
     # samples after the end of a run that was stopped early have not been taken
-    count = int(np.sum(np.arange(run.samples) * run.sample_every < end)) if end < run.duration else int(run.samples)
+    count = (
+        int(np.sum(np.arange(run.samples) * run.sample_every < end))
+        if end < run.duration
+        else int(run.samples)
+    )
     times = np.arange(count) * float(run.sample_every)
     window = max(0.0, end - float(run.warmup))
     services = {name: _service(state, s, window, count) for s, name in enumerate(names.services)}
@@ -67,7 +71,16 @@ def collect(state: State, names: P.Names, sums: FlowSums, replication: int, end:
     flows = {name: _flow(state, names, sums, f, in_flight[f]) for f, name in enumerate(names.flows)}
     objectives = {name: _objective(state, i, count) for i, name in enumerate(names.objectives)}
     return Measurements(
-        replication, end, float(run.warmup), times, services, topics, lines, flows, objectives, int(run.handled)
+        replication,
+        end,
+        float(run.warmup),
+        times,
+        services,
+        topics,
+        lines,
+        flows,
+        objectives,
+        int(run.published),
     )
 
 
@@ -86,7 +99,11 @@ def _service(state: State, s: int, window: float, count: int) -> ServiceMeasurem
         dead_lettered=int(row.dead_lettered),
         duplicates=0,
         first_successes=int(row.succeeded),
-        busy=TimeAverage(float(row.busy_integral), float(row.busy_max), state.samples[row.line, P.SAMPLE_BUSY, :count].copy()),
+        busy=TimeAverage(
+            float(row.busy_integral),
+            float(row.busy_max),
+            state.samples[row.line, P.SAMPLE_BUSY, :count].copy(),
+        ),
         slot_seconds=float(row.slots) * window if limited else np.inf,
         instance_seconds=float(row.instance_count) * window,
         instances_samples=np.full(count, float(row.instance_count)),
@@ -181,7 +198,9 @@ def _check_little(state: State, line: np.record, end: float, name: str) -> None:
     # both are sums of up to `published` terms of size `end`
     tolerance = LITTLE_TOLERANCE * max(time_in_line, 1.0) + 1e-15 * end * float(line.published)
     if abs(integral - time_in_line) > tolerance:
-        raise EngineError(f"Little's law is broken: {name}: {integral!r} against {time_in_line!r} message seconds")
+        raise EngineError(
+            f"Little's law is broken: {name}: {integral!r} against {time_in_line!r} message seconds"
+        )
 
 
 def _topic(state: State, index: int) -> TopicMeasurements:

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from slosim.compile.program import COARSE, LOST_DEAD_LETTERED, NO_LOSS, NONE, TICKS_PER_S
-from slosim.engine.jit import leaf, part, rule
+from slosim.engine.jit import branch, leaf, rule
 from slosim.measure.histogram import BUCKET_COUNT, BUCKETS_PER_OCTAVE_BITS, FIRST_BITS
 
 HISTOGRAM_SHIFT = 52 - BUCKETS_PER_OCTAVE_BITS
@@ -31,7 +31,7 @@ def ticks(seconds):
     return np.int64(seconds * TICKS_PER_S + 0.5)
 
 
-@part
+@branch
 def open_block(S, producer, start, origin):
     """Take a free block of flow instances for a producer's message; -1 when its producer has no flow."""
     if producer.flow_count == 0:
@@ -79,7 +79,7 @@ def leave(S, m, now, succeeded, loss, dead_topic):
     leave_for_good(S, m, now, succeeded, loss, dead_topic)
 
 
-@part
+@branch
 def leave_for_good(S, m, now, succeeded, loss, dead_topic):
     """A message leaves its line for good, with success or a loss; its children have entered already."""
     message = S.messages[m]
@@ -141,7 +141,7 @@ def note_finish(S, k, m, now):
         S.finish_parts[k, part] = S.parts[m, part]
 
 
-@part
+@branch
 def close(S, block):
     """Judge the instances of a block of which no message is left, and free the block when that is all of them."""
     run = S.run[0]

@@ -152,12 +152,16 @@ def _place(context, builder, table, entry, index_type, index):
     is_tuple = isinstance(index_type, types.BaseTuple)
     kinds = list(index_type) if is_tuple else [index_type]
     values = cgutils.unpack_tuple(builder, index) if is_tuple else [index]
-    indices = [context.cast(builder, value, kind, types.int64) for value, kind in zip(values, kinds, strict=True)]
+    indices = [
+        context.cast(builder, value, kind, types.int64) for value, kind in zip(values, kinds, strict=True)
+    ]
     if numba.config.BOUNDSCHECK:
         for axis, one in enumerate(indices):
             outside = builder.icmp_unsigned(">=", one, _entry(builder, entry, 1 + axis))
             with cgutils.if_unlikely(builder, outside):
-                context.call_conv.return_user_exc(builder, IndexError, (f"{table.name}: index is out of bounds",))
+                context.call_conv.return_user_exc(
+                    builder, IndexError, (f"{table.name}: index is out of bounds",)
+                )
     offset = indices[0]
     for axis in range(1, table.dimensions):
         offset = builder.add(builder.mul(offset, _entry(builder, entry, 1 + axis)), indices[axis])

@@ -1,6 +1,7 @@
 """How the engine's functions are compiled.
 
 `leaf`   inlined wherever it is called: the hot path is one machine-code function made of small readable ones.
+`branch` inlined too, but its types are inferred by itself: a branch of the loop, where a leaf would be too large.
 `rule`   compiled once, by itself, and called like a C function: what is rare costs the hot path nothing, and the
          compiler, which would copy every callee into every caller, seconds instead of minutes.
 `entry`  called from Python.
@@ -27,7 +28,9 @@ from slosim.engine.handle import STATE, record_type
 
 KINDS = (
     {"S": STATE}
-    | dict.fromkeys(("now", "time", "start", "reading", "u", "tail", "value", "until", "slice_s", "end"), types.float64)
+    | dict.fromkeys(
+        ("now", "time", "start", "reading", "u", "tail", "value", "until", "slice_s", "end"), types.float64
+    )
     | dict.fromkeys(("succeeded", "has_slot"), types.boolean)
     | {"identity": types.uint64}
     | {
@@ -79,7 +82,7 @@ def leaf(function: Callable) -> Callable:
     return numba.njit(inline="always", **OPTIONS)(function)
 
 
-def part(function: Callable) -> Callable:
+def branch(function: Callable) -> Callable:
     return numba.njit(forceinline=True, no_cfunc_wrapper=True, no_cpython_wrapper=True, **OPTIONS)(function)
 
 

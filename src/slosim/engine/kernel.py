@@ -23,10 +23,10 @@ from slosim.engine.attempts import (
     take,
 )
 from slosim.engine.blocking import admit, end_publishing, offer
-from slosim.engine.calendar import entry_precedes, precedes, remove_first
+from slosim.engine.calendar import precedes, remove_first
 from slosim.engine.flows import leave_for_good
 from slosim.engine.gates import is_open, wake_later
-from slosim.engine.jit import part, entry, leaf, rule
+from slosim.engine.jit import branch, entry, leaf, rule
 from slosim.engine.lines import add_part, arrive, leave_queue, lose, pass_time, reappear, wait
 from slosim.engine.messages import first_of_partitions, first_waiting, free
 from slosim.engine.producers import plan_next, produce
@@ -66,7 +66,7 @@ def advance(S, until, slice_s):
         run.slice_until = min(run.slice_until + slice_s, until)
 
 
-@part
+@branch
 def serve(S, g):
     """Handle the events of a group of services up to the end of the slice."""
     run, group = S.run[0], S.groups[g]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from slosim.compile import program as P
 from slosim.engine.calendar import cancel, schedule_rare
 from slosim.engine.chance import draw_rare, uniform
 from slosim.engine.flows import enter, leave, rest_as_dead_letter
 from slosim.engine.gates import is_open, wake_later
-from slosim.engine.jit import part, leaf, rule
+from slosim.engine.jit import branch, leaf, rule
 from slosim.engine.messages import (
     address,
     child_identity,
@@ -23,10 +21,10 @@ from slosim.engine.messages import (
     oldest_waiting,
     partition_of,
     send,
-    take_free,
     trace,
     unlink,
 )
+
 
 @leaf
 def pass_time(service, line, now):
@@ -116,7 +114,7 @@ def fan_out(S, g, topic, c, partition):
 # Arriving.
 
 
-@part
+@branch
 def arrive(S, g, line, m, now):
     """A published message reaches its line (rules S14, S17, S18); True when it is visible, and joins its queue next."""
     message = S.messages[m]
@@ -156,7 +154,7 @@ def has_room(S, line, m, now):
         return True
     service, message = S.services[line.service], S.messages[m]
     queue = S.queues[message.queue]
-    if message.visible > message.published or line.delay >= 0 and may_be_delayed(S, line, m):
+    if message.visible > message.published or (line.delay >= 0 and may_be_delayed(S, line, m)):
         return False
     if service.busy >= service.slots:
         return False

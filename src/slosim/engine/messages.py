@@ -256,7 +256,8 @@ def oldest_waiting(S, line):
                 break
             if best < 0 or S.messages[m].visible < S.messages[best].visible:
                 best = m
-            elif S.messages[m].visible == S.messages[best].visible and precedes(S, m, best):
-                best = m
+            elif S.messages[m].visible == S.messages[best].visible and S.messages[m].queue != S.messages[best].queue:
+                if precedes(S, m, best):
+                    best = m
             m = S.messages[m].next
     return best

@@ -10,7 +10,7 @@ from slosim.compile import program as P
 from slosim.engine.blocking import hold
 from slosim.engine.chance import G, draw_rare, first_above, mix, uniform
 from slosim.engine.flows import close, enter, open_block
-from slosim.engine.jit import part, leaf, rule
+from slosim.engine.jit import branch, leaf, rule
 from slosim.engine.lines import count_publish
 from slosim.engine.messages import address, copy_of, free, partition_of, send, take_free, trace
 
@@ -21,7 +21,7 @@ def root_identity(producer, number):
     return mix(producer.name_key + np.uint64(number + 1) * G)
 
 
-@part
+@branch
 def plan_next(S, producer):
     """Set the time of the producer's next publish (rule S9)."""
     process = producer.process
@@ -48,8 +48,10 @@ def next_reading(S, producer):
     if process == P.BY_GAP:
         producer.reading += draw_rare(S, producer.gap, u)
         return producer.reading
-    trials = 1.0 if producer.probability >= 1.0 else 1.0 + math.floor(
-        math.log(1.0 - u) / math.log(1.0 - producer.probability)
+    trials = (
+        1.0
+        if producer.probability >= 1.0
+        else 1.0 + math.floor(math.log(1.0 - u) / math.log(1.0 - producer.probability))
     )
     producer.reading += trials
     return (producer.reading - 1.0) * producer.interval
@@ -108,7 +110,7 @@ def draw_priority(S, producer, identity):
     return S.priorities[k].rank
 
 
-@part
+@branch
 def publish_due(S, p):
     """Make the message of a publish that is due and send it to its topic."""
     run, producer = S.run[0], S.producers[p]
@@ -176,7 +178,7 @@ def publish_rarely(S, producer, topic, outlet, m, block):
         close(S, block)
 
 
-@part
+@branch
 def produce(S, g):
     """Publish everything of a producer that is due before the end of the slice."""
     run = S.run[0]

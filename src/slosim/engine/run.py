@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -63,7 +62,7 @@ class Run:
         rate = max(self.program.expected_messages_per_s, 1e-9)
         self.slice_s = self.slice_s or min(self.duration, MESSAGES_PER_SLICE / rate)
         self.until = 0.0
-        self.handled = 0
+        self.messages = 0
         self.is_full = False
         with np.errstate(over="ignore"):
             prepare(self.state)
@@ -93,7 +92,7 @@ class Run:
                 if self.is_full:
                     until = float(self.state.run[0].slice_until)
         self.until = until
-        self.handled = int(self.state.run[0].handled)
+        self.messages = int(self.state.run[0].published)
 
     def collect(self) -> Measurements:
         """Measurements up to where the run is; it cannot go on afterwards."""
@@ -164,10 +163,14 @@ class Trace(NamedTuple):
     measurements: Measurements
 
 
-def trace(scenario: Scenario, seed: int | None = None, replication: int = 0, slice_s: float | None = None) -> Trace:
+def trace(
+    scenario: Scenario, seed: int | None = None, replication: int = 0, slice_s: float | None = None
+) -> Trace:
     """Run one replication and keep every event. For small runs: tests, and looking at what happened."""
     program = lower(scenario)
-    run = Run(program, scenario.run.seed if seed is None else seed, replication, slice_s=slice_s, tracing=True)
+    run = Run(
+        program, scenario.run.seed if seed is None else seed, replication, slice_s=slice_s, tracing=True
+    )
     measurements = run.measure().measurements
     rows = np.concatenate(run.trace_rows)
     places = (program.names.services, program.names.topics, program.names.producers)

@@ -6,9 +6,9 @@ from collections import namedtuple
 
 import numpy as np
 
+from slosim.compile import program as P
 from slosim.compile.clocks import rate_rows
 from slosim.compile.lower import key_of
-from slosim.compile import program as P
 from slosim.compile.program import Program
 from slosim.measure.histogram import BUCKET_COUNT
 from slosim.model.distributions import Distribution
@@ -61,7 +61,10 @@ LAYOUTS: dict[str, tuple[object, int]] = {
     "latencies": ("i8", 2),  # i8[flows, buckets]
     "finished": ("i8", 2),  # i8[flows, coarse buckets]
     "part_ticks": ("i8", 3),  # i8[flows, coarse buckets, parts] 2**-30 s
-    "turned": ("i8", 3),  # i8[objectives, 2, samples + 1]: good, bad by sample; the last column is what comes after
+    "turned": (
+        "i8",
+        3,
+    ),  # i8[objectives, 2, samples + 1]: good, bad by sample; the last column is what comes after
     "samples": ("f8", 3),  # f8[lines, P.SAMPLE_FIELDS, samples]
     "trace": (P.TRACE_ROW, 1),
 }
@@ -158,7 +161,11 @@ def draw_bursts(program: Program, arrays: dict[str, np.ndarray], run: int) -> No
         producer = arrays["producers"][p]
         end = last_reading(producer, arrays["clocks"], float(arrays["run"]["duration"][0]))
         on, off = (
-            Periods(getattr(arrivals, purpose), stream_of(key_of(f"producers.{name}/{purpose}"), run), int(producer["name_key"]))
+            Periods(
+                getattr(arrivals, purpose),
+                stream_of(key_of(f"producers.{name}/{purpose}"), run),
+                int(producer["name_key"]),
+            )
             for purpose in ("on", "off")
         )
         count = 64

@@ -137,5 +137,5 @@ class Measurements:
     lines: dict[tuple[str, str], LineMeasurements]  # by (topic, service)
     flows: dict[str, FlowMeasurements]
     objectives: dict[str, ObjectiveMeasurements]  # latency and success objectives, by name
-    messages: int  # handled, for the speed shown to people
+    messages: int  # published to lines in the whole run
     dependencies: dict[str, object] = field(default_factory=dict)

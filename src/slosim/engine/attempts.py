@@ -1,4 +1,4 @@
-"""Attempts: a slot takes a message, works, and ends with success, a retry or a dead letter (rules S23 to S31)."""
+"""Attempts: a slot takes a message, works, and ends with success, retry or dead letter (rules S23 to S31)."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def is_emitted(S, o, m):
 
 @rule
 def fail(S, g, s, m, now, outcome):
-    """A failed attempt: retried or dead-lettered (rules S26 to S30). It still has its slot unless it failed at the start."""
+    """A failed attempt: retried or dead-lettered (S26 to S30). Has its slot unless it failed at the start."""
     service, message = S.services[s], S.messages[m]
     line = S.lines[message.line]
     has_slot = outcome != P.FAILED_AT_START
@@ -285,7 +285,7 @@ def retry_delay(S, service, message):
 
 @rule
 def start_held(S, g, s, m, now):
-    """The back-off of a blocking retry is over; its slot starts the next attempt, at a token if there is a limit."""
+    """The back-off of a blocking retry is over; its slot starts the next attempt, at a token if limited."""
     service, message = S.services[s], S.messages[m]
     if message.held == 1:
         time = max(now, token_at(service)) if service.token_interval > 0.0 else now

@@ -62,7 +62,7 @@ def open_block(S, producer, start, origin):
 
 @rule
 def enter(S, block, line_index):
-    """A message of the block's instance appears in a line; the block it then belongs to, -1 if it matters to none."""
+    """A message of a block's instance is in a line; the block it then has, -1 if it matters to none."""
     width = S.run[0].flows_per_producer
     result = NONE
     for k in range(block * width, (block + 1) * width):
@@ -143,7 +143,7 @@ def note_finish(S, k, m, now):
 
 @branch
 def close(S, block):
-    """Judge the instances of a block of which no message is left, and free the block when that is all of them."""
+    """Judge the instances of a block of which no message is left; free the block when that is all of them."""
     run = S.run[0]
     width = run.flows_per_producer
     is_over = True

@@ -1,8 +1,8 @@
 """The event loop (docs/semantics.md S1 to S4, S23): what happens next, and who takes afterwards.
 
-`advance` moves every coupling group forward slice by slice, upstream first. Within a group `serve` handles one
-event after the other. All state is in the records of `compile/program.py`; the loop can stop before any event
-and go on later, so arrays grow and people interrupt outside.
+`advance` moves every coupling group forward slice by slice, upstream first. Within a group `serve` handles
+one event after the other. All state is in the records of `compile/program.py`; the loop can stop before any
+event and go on later, so arrays grow and people interrupt outside.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def serve(S, g):
             s, first_queue, queue_count = resumed(S, group)
             now = group.now
         else:
-            # What is next: the calendar, or a message that comes in (after what the calendar has for that instant).
+            # What is next: the calendar, or a message that comes in (after the calendar at the same instant).
             now, m = math.inf, -1
             if group.heap_length > 0:
                 now, m = S.heap_times[first], S.heap_messages[first]
@@ -260,7 +260,7 @@ def next_edge(S, group):
 
 @rule
 def comes_before(S, head, m):
-    """Does an arrival come before the calendar's first entry of the same instant? Only before a later arrival."""
+    """Does an arrival precede the calendar's first entry of the same instant? Only before a later arrival."""
     if S.messages[m].kind != P.ARRIVES:
         return False
     return precedes(S, head, m)

@@ -28,7 +28,7 @@ from slosim.engine.messages import (
 
 @leaf
 def pass_time(service, line, now):
-    """Before anything changes at a service: bring its counts over time, and the largest that lasted, up to now (S38)."""
+    """Before a service changes: bring its counts over time, and the largest that lasted, up to now (S38)."""
     passed = now - line.since
     if passed > 0.0:
         line.lag_integral += line.lag * passed
@@ -116,7 +116,7 @@ def fan_out(S, g, topic, c, partition):
 
 @branch
 def arrive(S, g, line, m, now):
-    """A published message reaches its line (rules S14, S17, S18); True when it is visible, and joins its queue next."""
+    """A message reaches its line (rules S14, S17, S18); True when it is visible, and joins its queue next."""
     message = S.messages[m]
     queue = S.queues[message.queue]
     line.published += 1

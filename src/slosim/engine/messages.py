@@ -1,4 +1,4 @@
-"""Messages: taking and freeing records, identities, waiting lists, the list of a line, the way between groups."""
+"""Messages: taking and freeing records, identities, waiting lists, a line's list, the way between groups."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def address(S, m, line_index, partition):
 
 @leaf
 def send(S, g, m):
-    """Send a published message to its line: over the edge to another group, or within the group's own calendar."""
+    """Send a published message to its line: over the edge to another group, or in its own calendar."""
     message = S.messages[m]
     e = S.edge_of[g, message.line]
     if e < 0:
@@ -256,7 +256,10 @@ def oldest_waiting(S, line):
                 break
             if best < 0 or S.messages[m].visible < S.messages[best].visible:
                 best = m
-            elif S.messages[m].visible == S.messages[best].visible and S.messages[m].queue != S.messages[best].queue:
+            elif (
+                S.messages[m].visible == S.messages[best].visible
+                and S.messages[m].queue != S.messages[best].queue
+            ):
                 if precedes(S, m, best):
                     best = m
             m = S.messages[m].next

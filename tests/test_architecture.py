@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "cli": {"errors", "version", "model", "compile", "engine", "measure", "report", "simulation", "theory"},
     "__main__": {"cli"},
 }
-"""What each part may import besides itself; `slosim` itself hands out names and is imported by the cli only."""
+"""What each part may import besides itself; `slosim` hands out names and is imported by the cli only."""
 HEAVY = {"numpy", "numba", "scipy", "llvmlite", "rich", "ruamel"}
 
 

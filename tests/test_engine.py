@@ -1,6 +1,7 @@
-"""The engine's machinery: chance, inverse tables, keys, growth, steps, limits, and the checks every run makes.
+"""The engine's machinery: chance, inverse tables, keys, growth, steps, limits, the checks of every run.
 
-Statistical tests use fixed seeds; each statistic here exceeds its bound by chance with probability below 1e-6.
+Statistical tests use fixed seeds; each statistic here exceeds its bound by chance with probability below
+1e-6.
 """
 
 import json
@@ -112,9 +113,10 @@ def axes():
     ("axis", "u"), list(axes()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_draws_along_an_axis_are_uniform_and_uncorrelated(axis, u):
-    """Chi-square over 256 cells, and the correlations of neighbours at lags 1 to 8, within 5 standard errors."""
+    """Chi-square over 256 cells, and neighbours' correlations at lags 1 to 8, within 5 standard errors."""
     count = len(u)
-    assert u.min() > 0 and u.max() < 1
+    assert u.min() > 0
+    assert u.max() < 1
     cells = np.bincount((u * 256).astype(int), minlength=256)
     chi_square = np.sum((cells - count / 256) ** 2) / (count / 256)
     assert abs(chi_square - 255) < 5 * np.sqrt(2 * 255)
@@ -127,7 +129,7 @@ def test_draws_along_an_axis_are_uniform_and_uncorrelated(axis, u):
 
 @pytest.mark.modes
 def test_the_kernel_draws_what_the_rule_says():
-    """One service, deterministic arrivals: each service time is -mean ln(1 - u) of the address S5 and S6 give."""
+    """One service, deterministic arrivals: each service time is -mean ln(1 - u) of its address (S5, S6)."""
     scenario = loads("""
         name: one
         run: {duration: 50s, seed: 9}
@@ -199,9 +201,12 @@ def test_histogram_keeps_every_value():
     first = Histogram.of(np.array([0.0, 1e-12, 1.0, 1.0, 1e12]))
     second = Histogram.of(np.array([2.0]))
     both = first + second
-    assert first.count == 5 and both.count == 6
-    assert first.counts[0] == 2 and first.counts[BUCKET_COUNT - 1] == 1
-    assert both.maximum == 1e12 and both.total == pytest.approx(1e12 + 4)
+    assert first.count == 5
+    assert both.count == 6
+    assert first.counts[0] == 2
+    assert first.counts[BUCKET_COUNT - 1] == 1
+    assert both.maximum == 1e12
+    assert both.total == pytest.approx(1e12 + 4)
     assert first.quantiles([0.6]) == pytest.approx([1.0], rel=0.005)
 
 
@@ -250,7 +255,8 @@ def test_arrays_grow_without_changing_anything(monkeypatch):
 
 def test_a_backlog_beyond_the_memory_limit_stops_with_what_was_measured():
     report = slosim.run(loads(OVERLOADED), memory_limit_bytes=50 << 20)
-    assert not report.complete and report.stopped == MEMORY_LIMIT
+    assert not report.complete
+    assert report.stopped == MEMORY_LIMIT
     ended = report.data["run"]["ended_s"]
     assert 10 < ended < 1_000_000
     flow = report.data["flows"]["source"]
@@ -261,7 +267,8 @@ def test_a_run_that_is_asked_to_stop_ends_early_and_whole():
     stop = threading.Event()
     stop.set()
     outcome = Run(lower(loads(PIPELINE)), 5, stop=stop).measure()
-    assert outcome.stopped == INTERRUPTED and outcome.measurements.ended_s == 0.0
+    assert outcome.stopped == INTERRUPTED
+    assert outcome.measurements.ended_s == 0.0
 
     run = Run(lower(loads(PIPELINE)), 5)
     run.advance(200.0)

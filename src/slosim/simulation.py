@@ -44,12 +44,13 @@ def run(
     Args:
         seed, replications: instead of the scenario's.
         progress: called about ten times a second, in the calling thread.
-        memory_limit_bytes: what the simulated backlogs may take together; beyond it the run stops with a partial
-            report. Default 4 GiB.
+        memory_limit_bytes: what the simulated backlogs may take together; beyond it the run stops with a
+            partial report. Default 4 GiB.
         workers: threads; default one per processor. Their number changes no byte of the report.
 
     Returns:
-        The report; `report.stopped` tells why it is partial: "interrupted" (KeyboardInterrupt), "memory limit", or None.
+        The report; `report.stopped` tells why it is partial: "interrupted" (KeyboardInterrupt), "memory
+        limit", or None.
 
     Raises:
         ScenarioError: a replaced seed or number of replications is not accepted.

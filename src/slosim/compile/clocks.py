@@ -1,4 +1,4 @@
-"""Timelines of a run: a producer's clock (rule S8) and a service's faults (rule S32) as rows in force one after the other."""
+"""Timelines of a run: a producer's clock (rule S8) and a service's faults (rule S32) as rows, in turn."""
 
 from __future__ import annotations
 

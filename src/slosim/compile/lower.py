@@ -1,4 +1,4 @@
-"""Scenario to Program: names become indices, objects records. Nothing with a name or a unit survives past here."""
+"""Scenario to Program: names become indices, objects records. No name or unit survives past here."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The data dictionary: every piece of state the engine has, with its unit. Read this before the kernel.
 
-A Program holds one record array per noun. A run copies them (`engine/state.py`), so fixed fields and those that
-change stand side by side; "state" opens the second part of a layout. Indices of -1 mean none. Times are seconds
-since the start of the run, shares are 0 to 1.
+A Program holds one record array per noun. A run copies them (`engine/state.py`), so fixed fields and those
+that change stand side by side; "state" opens the second part of a layout. Indices of -1 mean none. Times are
+seconds since the start of the run, shares are 0 to 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NONE = -1
 UNLIMITED = 1 << 60
 """Stands for no limit where a count is compared."""
 TICKS_PER_S = float(1 << 30)
-"""Sums that several groups add to are kept in whole ticks of 2**-30 s, so that their order does not matter."""
+"""Sums that several groups add to are kept in whole ticks of 2**-30 s, so their order does not matter."""
 COARSE = 3
 """Latency is split into parts per 2**COARSE histogram buckets."""
 
@@ -25,7 +25,7 @@ def layout(fields: list[tuple[str, str, str, str]]) -> np.dtype:
     return np.dtype([(name, kind) for name, kind, _, _ in fields], align=True)
 
 
-# Kinds of calendar entries. The class (kind >> 4) orders entries of one instant: completions, timers, arrivals.
+# Kinds of calendar entries. The class (kind >> 4) orders an instant's: completions, timers, arrivals.
 ATTEMPT_ENDS = 0
 WORK_ENDS = 1
 BECOMES_VISIBLE = 16
@@ -462,7 +462,7 @@ class Names:
 class Program:
     """A scenario the engine can run: record arrays by name, as `engine/state.py` copies them.
 
-    arrays   name -> array over the layouts above, streams still without their run (engine/state.py mixes it in)
+    arrays   name -> array over the layouts above, streams without their run (engine/state.py mixes it in)
     streams  (array, field) pairs whose keys depend on the seed
     """
 

@@ -1,9 +1,10 @@
 """Inverse distribution functions as the kernel reads them.
 
 Closed forms stay closed. Everything else becomes one of
-  TABLE  values at tail probabilities 2**-53 (1 + j/64) 2**k up to 1/2, on both sides: an index is read off the bits of
-         the tail probability, and the tails are as dense as the middle;
-  KNOTS  (tail probability, value) pairs where the inverse has jumps or corners, refined until it is straight between them;
+  TABLE  values at tail probabilities 2**-53 (1 + j/64) 2**k up to 1/2, on both sides: an index is read off
+         the bits of the tail probability, and the tails are as dense as the middle;
+  KNOTS  (tail probability, value) pairs where the inverse has jumps or corners, refined until it is straight
+         between them;
   STEPS  equally likely values.
 Between entries the value is a straight line of the probability; its relative error is below TOLERANCE.
 """
@@ -56,7 +57,7 @@ def _is_straight(value: Callable, tails: np.ndarray, values: np.ndarray) -> np.n
 
 
 def _refined(value: Callable, kinks: np.ndarray) -> np.ndarray:
-    """KNOTS of one side: the octaves' edges and the kinks, halved where the inverse is not straight: float64[2 x knots]."""
+    """KNOTS of one side: octaves' edges and kinks, halved where the inverse bends: float64[2 x knots]."""
     tails = np.unique(np.concatenate((tail_grid()[::8], [0.5], kinks[(kinks > 0.0) & (kinks < 0.5)])))
     values = value(tails)
     for _ in range(REFINEMENTS):

@@ -1,4 +1,4 @@
-"""Who publishes to whom: lines, coupling groups and their rank (rule S2), and which lines matter to which flow.
+"""Who publishes to whom: lines, coupling groups and their rank (rule S2), which lines matter to a flow.
 
 Nodes are the producers, then the services, in file order. Pure functions over the scenario and plain lists.
 """
@@ -49,7 +49,7 @@ def blocks(scenario: Scenario, topic: str) -> bool:
 
 
 def arrows(scenario: Scenario) -> dict[str, set[str]]:
-    """Arrows between producers ("producers.X") and services ("services.X"): messages, and coupling both ways."""
+    """Arrows between "producers.X" and "services.X": messages one way, coupling both ways."""
     consumers, outputs = consumers_of(scenario), outputs_of(scenario)
     result: dict[str, set[str]] = {f"producers.{name}": set() for name in scenario.producers}
     result |= {f"services.{name}": set() for name in scenario.services}

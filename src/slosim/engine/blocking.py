@@ -103,7 +103,7 @@ def accept(S, g, c, now):
 
 @rule
 def hold(S, block):
-    """A producer's publish on its way to a topic that blocks keeps its instances open until it is accepted."""
+    """A producer's publish on its way to a topic that blocks keeps its instances open until accepted."""
     if block >= 0:
         width = S.run[0].flows_per_producer
         for k in range(block * width, (block + 1) * width):

@@ -1,4 +1,4 @@
-"""Where compiled code is kept: a folder per user and per content of the package, so that no edit meets stale code."""
+"""Where compiled code is kept: a folder per user and content of the package, so no edit meets stale code."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def is_compiled() -> bool:
 
 @contextmanager
 def compiling() -> Iterator[bool]:
-    """Hold the cache folder while compiling: all of it is there afterwards, or nothing is used. Yields whether it is.
+    """Hold the cache folder while compiling: all is there after it, or nothing is used. Yields whether it is.
 
-    Functions call each other by symbol, so code of different compilations must not meet: another process waits,
-    and what an interrupted compilation left is thrown away.
+    Functions call each other by symbol, so code of different compilations must not meet: another process
+    waits, and what an interrupted compilation left is thrown away.
     """
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)

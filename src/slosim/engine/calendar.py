@@ -1,4 +1,4 @@
-"""The calendar of a coupling group: a binary heap of (time, kind, message), each message at most once (rule S1)."""
+"""A coupling group's calendar: a heap of (time, kind, message), each message at most once (rule S1)."""
 
 from __future__ import annotations
 

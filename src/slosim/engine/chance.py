@@ -1,4 +1,4 @@
-"""Addressed randomness (rules S5 to S7): a draw is a hash of its address, turned into a value by an inverse."""
+"""Addressed randomness (rules S5 to S7): a draw is a hash of its address, made a value by an inverse."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TABLE_SCALE = 1.0 / (1 << TABLE_SHIFT)
 
 @leaf
 def mix(x):
-    """Finaliser of splitmix64: every input bit changes every output bit with probability one half. u8 -> u8."""
+    """Finaliser of splitmix64: every input bit changes every output bit with probability 1/2. u8 -> u8."""
     x ^= x >> U30
     x *= M1
     x ^= x >> U27
@@ -97,7 +97,7 @@ def draw_rare(S, index, u):
 
 @rule
 def first_above(S, first, count, u):
-    """Index (from 0) of the first of `count` cumulated key shares that exceeds u; the last if rounding leaves none."""
+    """Index, from 0, of the first of `count` cumulated key shares above u; the last if none is."""
     low, high = 0, count - 1
     while low < high:
         middle = (low + high) >> 1

@@ -1,4 +1,4 @@
-"""State to Measurements: what a run counted, by name; conservation and Little's law are checked here (rule S41)."""
+"""State to Measurements: what a run counted, by name; checks conservation and Little's law (rule S41)."""
 
 from __future__ import annotations
 

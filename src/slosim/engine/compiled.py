@@ -1,4 +1,4 @@
-"""Loads the kernel with its cache folder set. Import it only when something is to be run: it imports the compiler."""
+"""Loads the kernel with its cache folder set. Import it only to run something: it imports the compiler."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from slosim.engine.cache import cache_folder, compiling
 
 @contextmanager
 def _hidden(module: str) -> Iterator[None]:
-    """Numba looks for SciPy's linear algebra when it is imported: a quarter of a second for what we never use."""
+    """Numba looks for SciPy's linear algebra on import: a quarter of a second for what we never use."""
     if module in sys.modules:
         yield
         return

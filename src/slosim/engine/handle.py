@@ -1,9 +1,9 @@
 """How compiled code holds the state: one pointer to a table of where the arrays are.
 
-Forty arrays passed by value would make every plain call copy three hundred numbers, and the compiler take minutes.
-The table does not change while compiled code runs (arrays grow between calls), so its loads may be merged and moved.
-Indices are never negative, which saves a test at every access; NUMBA_BOUNDSCHECK=1 checks them all.
-Uncompiled, `State` and its NumPy arrays are used as they are.
+Forty arrays passed by value would make every plain call copy three hundred numbers, and the compiler take
+minutes. The table does not change while compiled code runs (arrays grow between calls), so its loads may be
+merged and moved. Indices are never negative, which saves a test at every access; NUMBA_BOUNDSCHECK=1 checks
+them all. Uncompiled, `State` and its NumPy arrays are used as they are.
 """
 
 from __future__ import annotations

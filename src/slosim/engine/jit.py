@@ -1,13 +1,13 @@
 """How the engine's functions are compiled.
 
 `leaf`   inlined wherever it is called: the hot path is one machine-code function made of small readable ones.
-`branch` inlined too, but its types are inferred by itself: a branch of the loop, where a leaf would be too large.
-`rule`   compiled once, by itself, and called like a C function: what is rare costs the hot path nothing, and the
-         compiler, which would copy every callee into every caller, seconds instead of minutes.
+`branch` inlined too, but its types are inferred by itself: branches of the loop, too large for a leaf.
+`rule`   compiled once, by itself, and called like a C function: what is rare costs the hot path nothing, and
+         the compiler, which would copy every callee into every caller, seconds instead of minutes.
 `entry`  called from Python.
 
-The types of a rule's parameters follow from their names (KINDS), everywhere the same; so one version is compiled
-of each, and a call with another type is converted or refused.
+The types of a rule's parameters follow from their names (KINDS), everywhere the same; so one version is
+compiled of each, and a call with another type is converted or refused.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def compile_all(is_cached: bool) -> None:
 
 @contextmanager
 def _refreshed(context) -> Iterator[None]:
-    """Every load from the cache would look for new registrations again: a third of the time of a warm start."""
+    """Every load from the cache would look for new registrations again: a third of a warm start."""
     context.refresh()
     context.refresh = lambda: None
     try:

@@ -74,7 +74,7 @@ Arrays = namedtuple("Arrays", LAYOUTS)
 
 
 class State(Arrays):
-    """The arrays, with the address of the table that tells compiled code where they are (engine/handle.py)."""
+    """The arrays, with the address of the table that says where they are (engine/handle.py)."""
 
     def __new__(cls, **arrays: np.ndarray) -> State:
         state = super().__new__(cls, **arrays)
@@ -249,7 +249,7 @@ def grow_calendar(state: State, group: int, capacity: int) -> State:
 
 
 def reserve_wakes(state: State) -> None:
-    """Message s of a service s is its own timer (kind SERVICE_WAKES), after the messages of the same instant."""
+    """Message s of a service s is its own timer (kind SERVICE_WAKES), after the messages of that instant."""
     count = len(state.services)
     wakes = state.messages[:count]
     wakes["start"] = np.inf

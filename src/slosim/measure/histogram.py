@@ -74,7 +74,7 @@ class Histogram:
         return self.total / count if count else None
 
     def quantiles(self, shares: list[float]) -> list[float | None]:
-        """The smallest bucket's value with at least that share of the values at or below it; None when empty."""
+        """The smallest bucket's value with at least that share of values at or below it; None when empty."""
         cumulated = np.cumsum(self.counts)
         count = int(cumulated[-1])
         if not count:

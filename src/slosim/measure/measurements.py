@@ -1,8 +1,9 @@
 """What one replication measured: counters, histograms, integrals and series, by name.
 
-The engine fills these records and checks conservation and Little's law on them; the report reads nothing else.
-Unless a comment says otherwise, numbers count what happens at or after the warm-up. Series have one value per
-sample; sample k is taken at k * sample_every, after everything that happens at that instant, from 0 on.
+The engine fills these records and checks conservation and Little's law on them; the report reads nothing
+else. Unless a comment says otherwise, numbers count what happens at or after the warm-up. Series have one
+value per sample; sample k is taken at k * sample_every, after everything that happens at that instant,
+from 0 on.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class TimeAverage:
 
 @dataclass(frozen=True)
 class ServiceMeasurements:
-    """One service. failed includes timed_out; failed = retried + dead_lettered; attempts may still be in work."""
+    """One service. failed includes timed_out; failed = retried + dead_lettered; attempts may be in work."""
 
     attempts: int
     first_attempts: int
@@ -77,7 +78,7 @@ class LineMeasurements:
 
 @dataclass(frozen=True)
 class TopicMeasurements:
-    """One topic. resting: messages kept by a topic that nobody consumes; held_back: publishes queued at clients."""
+    """One topic. resting: kept by a topic that nobody consumes; held_back: publishes queued at clients."""
 
     published: int
     resting: int
@@ -89,8 +90,8 @@ class FlowMeasurements:
     """One flow: its instances started at or after the warm-up (`whole_run` has the counts of all of them).
 
     parts               names such as "payment.wait", in a fixed order
-    parts_by_bucket     float64[coarse buckets, parts] s: summed parts of the completed instances whose latency
-                        falls in that bucket; coarse bucket i covers histogram buckets 8i .. 8i+7
+    parts_by_bucket     float64[coarse buckets, parts] s: summed parts of the completed instances whose
+                        latency falls in that bucket; coarse bucket i covers histogram buckets 8i .. 8i+7
     finished_by_bucket  int64[coarse buckets]
     in_flight_ages      Histogram, s: age at the end of the run of the instances still in flight
     """
@@ -113,8 +114,8 @@ class FlowMeasurements:
 class ObjectiveMeasurements:
     """Good and bad of one latency or success objective.
 
-    good, bad  float64[samples]: instances that turned good (bad) in (t[k-1], t[k]]; the first also holds t = 0
-    after the last sample until the end of the run: good_after, bad_after
+    good, bad  float64[samples]: instances that turned good (bad) in (t[k-1], t[k]]; the first also holds
+    t = 0. After the last sample until the end of the run: good_after, bad_after
     Instances started before the warm-up are not in them.
     """
 

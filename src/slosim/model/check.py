@@ -220,8 +220,10 @@ def _check_dead_letters_do_not_block(
         topic = topics.get(dead_letter) if dead_letter else None
         if topic is not None and topic.when_full == "block":
             path = f"{owner}.dead_letter"
-            what = f"the topic {quoted(dead_letter)} has when_full: block, but dead letters cannot wait for room"
-            reading.problem(reading.at(path), path, what, "a topic without capacity, or when_full: reject or drop_oldest")
+            topic_name = quoted(dead_letter)
+            what = f"the topic {topic_name} has when_full: block, but dead letters cannot wait for room"
+            hint = "a topic without capacity, or when_full: reject or drop_oldest"
+            reading.problem(reading.at(path), path, what, hint)
 
 
 def _flow_arrows(services: dict[str, Service], topics: dict[str, Any]) -> dict[str, tuple[str, ...]]:

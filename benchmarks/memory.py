@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--few", type=float, default=1e6, help="orders, default 1e6")
     parser.add_argument("--many", type=float, default=50e6, help="orders, default 50e6")
     arguments = parser.parse_args()
-    peak_memory_mb(1000)  # compiles the engine where that has not been done: the compiler needs more than any run
+    peak_memory_mb(1000)  # compiles the engine if need be: the compiler takes more than any run
     few, many = (peak_memory_mb(int(orders)) for orders in (arguments.few, arguments.many))
     print(f"{int(arguments.few):>12,} orders: {few:8.1f} MB")
     growth = f"{many - few:+.1f} MB (goal: below +{GOAL_MB:.0f} MB)"

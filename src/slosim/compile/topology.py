@@ -36,7 +36,8 @@ def outputs_of(scenario: Scenario) -> dict[str, tuple[str, ...]]:
     """Topics each service may publish to, without repetition."""
     result = {}
     for name, service in scenario.services.items():
-        topics = [emit.topic for emit in service.emits] + [choice.topic for choice in service.choose]
+        topics: list[str | None] = [emit.topic for emit in service.emits]
+        topics += [choice.topic for choice in service.choose]
         topics.append(service.dead_letter)
         topics += [scenario.topics[topic].dead_letter for topic in service.consumes]
         result[name] = tuple(dict.fromkeys(topic for topic in topics if topic is not None))

@@ -42,7 +42,7 @@ class Run:
     """One replication of a program.
 
     memory_limit_bytes  what the state may take, with the copy that growing it needs
-    slice_s             length of the time slices, s; changes no result
+    slice_s             length of the time slices, s (0: by the rate of messages); changes no result
     stop                set from another thread: come to an end at the next opportunity
     """
 
@@ -50,7 +50,7 @@ class Run:
     seed: int
     replication: int = 0
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES
-    slice_s: float | None = None
+    slice_s: float = 0.0
     tracing: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -164,7 +164,7 @@ class Trace(NamedTuple):
 
 
 def trace(
-    scenario: Scenario, seed: int | None = None, replication: int = 0, slice_s: float | None = None
+    scenario: Scenario, seed: int | None = None, replication: int = 0, slice_s: float = 0.0
 ) -> Trace:
     """Run one replication and keep every event. For small runs: tests, and looking at what happened."""
     program = lower(scenario)

@@ -217,11 +217,10 @@ def _check_dead_letters_do_not_block(
     named = [(f"services.{name}", service.dead_letter) for name, service in services.items()]
     named += [(f"topics.{name}", topic.dead_letter) for name, topic in topics.items()]
     for owner, dead_letter in named:
-        topic = topics.get(dead_letter) if dead_letter else None
-        if topic is not None and topic.when_full == "block":
+        if dead_letter and (topic := topics.get(dead_letter)) and topic.when_full == "block":
             path = f"{owner}.dead_letter"
-            topic_name = quoted(dead_letter)
-            what = f"the topic {topic_name} has when_full: block, but dead letters cannot wait for room"
+            name = quoted(dead_letter)
+            what = f"the topic {name} has when_full: block, but dead letters cannot wait for room"
             hint = "a topic without capacity, or when_full: reject or drop_oldest"
             reading.problem(reading.at(path), path, what, hint)
 

@@ -41,7 +41,7 @@ class Clock:
     """S8: a clock that runs at factor(t) = profile x rate faults."""
 
     def __init__(self, arrivals: Any, faults: list[tuple[float, float, float]], end_s: float) -> None:
-        self.profile = getattr(arrivals, "profile", ())
+        self.profile: tuple[Any, ...] = getattr(arrivals, "profile", ())
         self.repeat_s = getattr(arrivals, "repeat", None)
         self.faults = faults
         self.is_time = not self.profile and not faults
@@ -74,7 +74,8 @@ class Clock:
         middle = (start_s + stop_s) / 2
         origin = 0.0 if self.repeat_s is None else math.floor(middle / self.repeat_s) * self.repeat_s
         fault = math.prod(factor for start, stop, factor in self.faults if start <= middle < stop)
-        return tuple(fault * self.profile_at(edge - origin, middle - origin) for edge in (start_s, stop_s))
+        first, last = (self.profile_at(edge - origin, middle - origin) for edge in (start_s, stop_s))
+        return fault * first, fault * last
 
     def profile_at(self, at: float, inside: float) -> float:
         """The profile's factor at a time, on the line on which `inside` lies."""

@@ -53,17 +53,20 @@ class Instance:
             return "in_flight"
         return "completed_elsewhere" if self.last_success is None else "completed"
 
+    def finish(self) -> Success | None:
+        """S34: the success that ends the latency of a completed instance."""
+        return self.last_success if self.state() == "completed" else None
+
     def latency_s(self) -> float | None:
         """S34: from the intended publish to the last success at `to`."""
-        if self.state() != "completed":
-            return None
-        return self.last_success.time_s - self.start_s
+        finish = self.finish()
+        return None if finish is None else finish.time_s - self.start_s
 
     def result(self) -> FlowInstance:
-        latency_s = self.latency_s()
-        parts = {} if latency_s is None else dict(self.last_success.parts)
+        finish = self.finish()
+        parts = {} if finish is None else dict(finish.parts)
         return FlowInstance(
-            self.flow.name, self.producer, self.number, self.start_s, self.state(), latency_s, parts
+            self.flow.name, self.producer, self.number, self.start_s, self.state(), self.latency_s(), parts
         )
 
 
@@ -100,20 +103,19 @@ def services_that_reach(scenario: Any, to: set[str]) -> set[str]:
 
 def judge(objective: Any, instance: Instance, end_s: float) -> tuple[bool, float] | None:
     """S36: whether an instance is good and since when; None when it is not counted."""
-    state, within_s = instance.state(), objective.threshold
-    if state == "completed_elsewhere":
+    if instance.state() == "completed_elsewhere":
         return None
+    within_s, ended_s, latency_s = objective.threshold, instance.ended_s, instance.latency_s()
     lost_s = min(instance.losses.values(), default=None)
     if within_s is None:
         if lost_s is not None:
             return False, lost_s
-        return None if state == "in_flight" else (True, instance.ended_s)
+        return None if ended_s is None else (True, ended_s)
     late_s = instance.start_s + within_s
     if lost_s is not None:
         return False, min(lost_s, late_s)
-    if state == "completed":
-        in_time = instance.latency_s() <= within_s
-        return (True, instance.ended_s) if in_time else (False, late_s)
+    if ended_s is not None and latency_s is not None:
+        return (True, ended_s) if latency_s <= within_s else (False, late_s)
     return (False, late_s) if late_s < end_s else None
 
 

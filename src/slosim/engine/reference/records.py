@@ -43,7 +43,7 @@ class Entry:
     parts: dict[str, float]
     state: str = ""
     attempt: int = 0
-    first_visible_s: float | None = None
+    first_visible_s: float = math.nan
     visible_s: float = math.nan
     visible_number: int = -1
     expires_s: float = math.inf
@@ -76,6 +76,7 @@ class Publishing:
     actor     the message that acts (a producer's own), and its attempt
     parts     the time parts that what is published now inherits
     matters   whether a loss of what is published concerns a flow
+    partition of the next message, set when its turn comes
     """
 
     where: str
@@ -86,7 +87,7 @@ class Publishing:
     parts: Callable[[], dict[str, float]]
     matters: Callable[[Flow], bool]
     finished: Callable[[], None]
-    partition: int | None = None
+    partition: int = -1
 
 
 class Topic:

@@ -400,7 +400,7 @@ class Simulation:
         entry.visible_number = next(self.visible_numbers)
         line.waiting.add(1, self.now)
         line.waiting_entries.insert(self.place_in_line(entry), entry)
-        if entry.first_visible_s is None:
+        if math.isnan(entry.first_visible_s):
             self.become_visible_first(entry)
 
     def place_in_line(self, entry: Entry) -> int:
@@ -706,8 +706,9 @@ class Simulation:
                 return u * base
             case "decorrelated":
                 previous = initial if entry.previous_delay_s is None else entry.previous_delay_s
-                entry.previous_delay_s = min(retry.maximum_interval, initial + u * (3 * previous - initial))
-                return entry.previous_delay_s
+                delay_s = min(retry.maximum_interval, initial + u * (3 * previous - initial))
+                entry.previous_delay_s = delay_s
+                return delay_s
             case other:
                 raise AssertionError(f"no such jitter: {other}")
 

@@ -202,6 +202,7 @@ class _Lowering:
         line["group"] = self.group_of[f"services.{name}"]
         line["order"] = ORDERS[topic.order]
         line["first_queue"], line["queue_count"] = first_queue, queue_count
+        line["is_log"] = topic.partitions is not None
         line["capacity"] = P.UNLIMITED if topic.capacity is None else topic.capacity
         line["when_full"] = WHEN_FULL[topic.when_full]
         line["delay"] = self.distributions.add_unless_zero(topic.delay)

@@ -215,6 +215,7 @@ LINE = layout([
     ("order", "i8", "", "FIFO, LIFO or PRIORITY"),
     ("first_queue", "i8", "", "in `queues`: partitions, or classes of priority"),
     ("queue_count", "i8", "", ""),
+    ("is_log", "i8", "", ""),
     ("capacity", "i8", "", "UNLIMITED when absent"),
     ("when_full", "i8", "", ""),
     ("delay", "i8", "", "distribution of the topic's delay, -1 when 0"),

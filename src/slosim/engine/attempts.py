@@ -101,7 +101,8 @@ def begin(S, g, s, m, now):
         duration = service.timeout
     message.outcome = outcome
     change_busy(S, service, m, 1)
-    S.queues[message.queue].busy = 1
+    if service.is_log != 0:
+        S.queues[message.queue].busy = 1
     schedule(S, S.groups[g], m, now + duration, P.ATTEMPT_ENDS)
 
 
@@ -131,7 +132,8 @@ def record_sojourn(S, s, m, now):
 def release(S, service, m):
     """Free the slot and the partition."""
     change_busy(S, service, m, -1)
-    S.queues[S.messages[m].queue].busy = 0
+    if service.is_log != 0:
+        S.queues[S.messages[m].queue].busy = 0
 
 
 @branch

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+COMPLETE = "complete"
+"""Name of the file that says that a folder holds all of the compiled code."""
+
 
 def cache_root() -> Path:
     """The user's cache folder for slosim: SLOSIM_CACHE_DIR, XDG_CACHE_HOME/slosim or ~/.cache/slosim."""
@@ -37,27 +40,25 @@ def cache_folder() -> Path:
 
 def is_compiled() -> bool:
     """Is compiled code of this version on disk? Does not import the compiler."""
-    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") or _marker().exists()
+    is_switched_off = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return is_switched_off or any(cache_folder().glob(f"*/{COMPLETE}"))
 
 
 @contextmanager
-def compiling() -> Iterator[bool]:
-    """Hold the cache folder while compiling: all is there after it, or nothing is used. Yields whether it is.
+def compiling(processor: str) -> Iterator[tuple[Path, bool]]:
+    """Hold the cache folder of a kind of processor while compiling; yields it, and whether all is there.
+
 
     Functions call each other by symbol, so code of different compilations must not meet: another process
     waits, and what an interrupted compilation left is thrown away.
     """
-    folder = cache_folder()
+    folder = cache_folder() / hashlib.sha256(processor.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        is_cached = _marker().exists()
+        is_cached = (folder / COMPLETE).exists()
         if not is_cached:
             shutil.rmtree(folder)
             folder.mkdir()
-        yield is_cached
-        _marker().touch()
-
-
-def _marker() -> Path:
-    return cache_folder() / "complete"
+        yield folder, is_cached
+        (folder / COMPLETE).touch()

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from slosim.engine.cache import cache_folder, compiling
+from slosim.engine.cache import compiling
 
 
 @contextmanager
@@ -22,18 +22,25 @@ def _hidden(module: str) -> Iterator[None]:
         del sys.modules[module]
 
 
+def _processor() -> str:
+    """What the compiled code is for."""
+    return f"{get_host_cpu_name()} {get_host_cpu_features().flatten()}"
+
+
 with _hidden("scipy.linalg"):
     import numba
+    from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
+
+    from slosim.engine.jit import compile_all
 
     _before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder())
-    try:
-        from slosim.engine.jit import compile_all
-        from slosim.engine.kernel import advance, finish, prepare
+    with compiling(_processor()) as (_folder, _is_cached):
+        numba.config.CACHE_DIR = str(_folder)
+        try:
+            from slosim.engine.kernel import advance, finish, prepare
 
-        with compiling() as is_cached:
-            compile_all(is_cached)
-    finally:
-        numba.config.CACHE_DIR = _before
+            compile_all(_is_cached)
+        finally:
+            numba.config.CACHE_DIR = _before
 
 __all__ = ["advance", "finish", "prepare"]

@@ -45,7 +45,8 @@ def settle(S, g, line, m, now):
     """The message leaves the lag of its line."""
     message = S.messages[m]
     line.lag -= 1
-    S.queues[message.queue].lag -= 1
+    if line.is_log != 0:
+        S.queues[message.queue].lag -= 1
     leave_line(S, line, m)
     since = message.published
     if S.groups[g].warm != 0 and since < S.run[0].warmup:
@@ -118,9 +119,7 @@ def fan_out(S, g, topic, c, partition):
 def arrive(S, g, line, m, now):
     """A message reaches its line (rules S14, S17, S18); True when it is visible, and joins its queue next."""
     message = S.messages[m]
-    queue = S.queues[message.queue]
     line.published += 1
-    queue.published += 1
     S.run[0].published += 1
     if S.run[0].tracing != 0:
         trace_published(S, line, m, now)
@@ -128,7 +127,10 @@ def arrive(S, g, line, m, now):
         if not make_room(S, g, line, m, now):
             return False
     line.lag += 1
-    queue.lag += 1
+    if line.is_log != 0:
+        queue = S.queues[message.queue]
+        queue.published += 1
+        queue.lag += 1
     enter_line(S, line, m)
     if line.delays != 0 and is_delayed(S, g, line, m, now):
         return False

@@ -20,7 +20,7 @@ from slosim.model import Scenario
 
 STEPS_PER_S = 10.0
 """How often a run comes back to Python."""
-MESSAGES_PER_SLICE = 1000.0
+MESSAGES_PER_SLICE = 300.0
 """Messages that start in one time slice: as many as stay in the processor's cache."""
 MEMORY_LIMIT_BYTES = 4 << 30
 SPARE_MESSAGES = 1 << 16

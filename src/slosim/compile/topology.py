@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slosim.model import Scenario
+from slosim.model.graph import consumers as services_by_topic
+from slosim.model.graph import reachable
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,8 @@ class Topology:
 
 def consumers_of(scenario: Scenario) -> dict[str, tuple[str, ...]]:
     """Services that consume each topic, in file order."""
-    return {
-        topic: tuple(name for name, service in scenario.services.items() if topic in service.consumes)
-        for topic in scenario.topics
-    }
+    taken_by = services_by_topic(scenario.services)
+    return {topic: taken_by.get(topic, ()) for topic in scenario.topics}
 
 
 def outputs_of(scenario: Scenario) -> dict[str, tuple[str, ...]]:
@@ -67,21 +67,10 @@ def arrows(scenario: Scenario) -> dict[str, set[str]]:
     return result
 
 
-def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
-    """Nodes that can be reached from `start`, itself included."""
-    seen, stack = {start}, [start]
-    while stack:
-        for after in graph[stack.pop()]:
-            if after not in seen:
-                seen.add(after)
-                stack.append(after)
-    return seen
-
-
 def ranked_groups(graph: dict[str, set[str]]) -> tuple[tuple[str, ...], ...]:
     """Strongly connected components along the arrows; of those that may come next, the first in the file."""
     order = list(graph)
-    reach = {node: reachable(graph, node) for node in order}
+    reach = {node: reachable([node], graph) for node in order}
     group_of: dict[str, tuple[str, ...]] = {}
     for node in order:
         if node not in group_of:
@@ -109,4 +98,4 @@ def services_that_reach(scenario: Scenario, ends: tuple[str, ...]) -> set[str]:
         name: {service for topic in topics for service in consumers[topic]}
         for name, topics in outputs.items()
     }
-    return {name for name in graph if reachable(graph, name) & set(ends)}
+    return {name for name in graph if reachable([name], graph).keys() & set(ends)}

@@ -5,11 +5,11 @@ Works on scenarios whose references are not all valid: what is not declared is l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from slosim.model.topology import Service
 
-Arrows = Mapping[str, tuple[str, ...]]
+Arrows = Mapping[str, Collection[str]]
 
 
 def emitted_topics(service: Service) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from slosim.compile.offered_load import useful_slots
 from slosim.measure.measurements import Measurements
 from slosim.report.findings.evidence import Evidence, Finding
-from slosim.report.topology import blocking_edges, cycle_within, useful_slots
+from slosim.report.topology import blocking_edges, cycle_within
 from slosim.report.units import clock, count, enumeration, plural, share
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from slosim.compile.offered_load import partitions_of, useful_slots
 from slosim.report.faults import occurrences_of
 from slosim.report.findings.blocking import deadlock
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.offered import OfferedLoad, offered_load
 from slosim.report.findings.partitions import hot_partitions
-from slosim.report.topology import partitions_of, useful_slots
 from slosim.report.units import clock, count, duration, plural, short, three_digits
 
 BUSY_ENOUGH = 0.95

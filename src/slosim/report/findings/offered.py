@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from slosim.compile.offered_load import useful_slots
 from slosim.report.findings.evidence import Evidence
-from slosim.report.topology import useful_slots
 from slosim.report.units import duration, three_digits
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slosim.compile.offered_load import partitions_of
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.offered import OfferedLoad, offered_load
-from slosim.report.topology import partitions_of
 from slosim.report.units import duration, enumeration, plural, share, three_digits
 
 UNEVEN = 1.5

@@ -300,8 +300,9 @@ def test_a_wrong_count_stops_the_run(array, field, message):
     """A counter is made wrong on purpose, as only a bug could: the run must not give a report."""
     run = halfway()
     getattr(run.state, array)[0][field] += 1
-    with pytest.raises(slosim.EngineError, match=message):
+    with pytest.raises(slosim.EngineError, match=message) as caught:
         run.collect()
+    assert caught.value.replay == "slosim run SCENARIO.yaml --seed 5 --replications 1"
 
 
 @pytest.mark.modes

@@ -112,6 +112,7 @@ class _Replications:
             replication,
             memory_limit_bytes=self.memory_limit_bytes,
             stop=self.stop,
+            source=self.scenario.source.file if self.scenario.source else "SCENARIO.yaml",
         )
         self.active[replication] = run
         outcome = run.measure()

@@ -48,7 +48,6 @@ def is_compiled() -> bool:
 def compiling(processor: str) -> Iterator[tuple[Path, bool]]:
     """Hold the cache folder of a kind of processor while compiling; yields it, and whether all is there.
 
-
     Functions call each other by symbol, so code of different compilations must not meet: another process
     waits, and what an interrupted compilation left is thrown away.
     """

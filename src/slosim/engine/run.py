@@ -44,6 +44,7 @@ class Run:
     memory_limit_bytes  what the state may take, with the copy that growing it needs
     slice_s             length of the time slices, s (0: by the rate of messages); changes no result
     stop                set from another thread: come to an end at the next opportunity
+    source              the scenario's file, for the command that replays a bug
     """
 
     program: P.Program
@@ -53,6 +54,7 @@ class Run:
     slice_s: float = 0.0
     tracing: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
+    source: str = "SCENARIO.yaml"
 
     def __post_init__(self) -> None:
         self.state = states.new_state(self.program, self.seed, self.replication, self.tracing)
@@ -100,7 +102,10 @@ class Run:
             self._keep_trace()
         with np.errstate(over="ignore"):
             finish(self.state, self.until)
-        return collect(self.state, self.program.names, self.sums, self.replication, self.until)
+        try:
+            return collect(self.state, self.program.names, self.sums, self.replication, self.until)
+        except EngineError as error:
+            raise EngineError(error.message, self.replay) from None
 
     def _make_room(self, code: int) -> None:
         state = self.state
@@ -132,15 +137,19 @@ class Run:
 
     def _fail(self, code: int) -> None:
         run = self.state.run[0]
-        replay = f"slosim run FILE --seed {self.seed} --replications {self.replication + 1}"
         if code == P.ENDLESS:
             now = float(self.state.groups[run.group].now)
-            raise EngineError(f"endless loop without delay at {now!r} s", replay)
+            raise EngineError(f"endless loop without delay at {now!r} s", self.replay)
         raise EngineError(
             f"event in the past: message {int(run.impossible_message)} at {float(run.impossible_time)!r} s "
             f"while the clock is at {float(run.impossible_now)!r} s",
-            replay,
+            self.replay,
         )
+
+    @property
+    def replay(self) -> str:
+        """The command that runs this replication again."""
+        return f"slosim run {self.source} --seed {self.seed} --replications {self.replication + 1}"
 
 
 class Event(NamedTuple):

@@ -11,13 +11,11 @@ import math
 
 from slosim.compile import program as P
 from slosim.engine.attempts import (
-    begin,
     emit,
     end_work,
     fail,
     record_service,
     relay,
-    release,
     start_held,
     succeed,
     take,
@@ -31,8 +29,6 @@ from slosim.engine.lines import add_part, arrive, leave_queue, lose, pass_time, 
 from slosim.engine.messages import first_of_partitions, first_waiting, free
 from slosim.engine.producers import plan_next, produce
 from slosim.measure.histogram import BUCKET_COUNT
-
-__all__ = ["begin", "release"]
 
 ENDLESS_AT = 20_000_000
 """Events of one group at one instant that only an endless loop reaches."""
@@ -113,7 +109,6 @@ def serve(S, g):
             else:
                 group.same_instant = 0
             group.now = now
-            run.handled += 1
             message = S.messages[m]
             if only >= 0:
                 s = only

@@ -191,6 +191,5 @@ def produce(S, g):
         for _ in range(producer.copies):
             publish_due(S, S.groups[g].producer)
         producer.publish += 1
-        run.handled += 1
         plan_next(S, producer)
     return P.DONE

@@ -414,7 +414,6 @@ class _Lowering:
         ends = np.zeros_like(matters)
         topic_matters = np.zeros((len(self.topics), len(flows)), np.uint8)
         for i, objective in enumerate(self.objectives):
-            objectives["timed"][i] = objective.kind == "latency"
             objectives["within"][i] = objective.threshold if objective.kind == "latency" else np.inf
         for f, name in enumerate(self.flows):
             to = self.scenario.flows[name].to

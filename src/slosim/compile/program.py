@@ -105,7 +105,6 @@ RUN = layout([
     ("tracing", "i8", "", "1: write `trace`"),
     ("trace_count", "i8", "", "rows of `trace` in use"),
     ("needs_fold", "i8", "", "1: a sum of ticks is near its limit"),
-    ("handled", "i8", "", "events handled"),
     ("published", "i8", "", "messages published to lines"),
     ("impossible_time", "f8", "s", "of the event that cannot be"),
     ("impossible_now", "f8", "s", "when it was found"),
@@ -386,7 +385,6 @@ FLOW = layout([
 
 OBJECTIVE = layout([
     ("within", "f8", "s", "inf without a limit"),
-    ("timed", "i8", "", "1: has a limit"),
 ])  # fmt: skip
 
 FLOW_INSTANCE = layout([

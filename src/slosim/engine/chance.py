@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from slosim.compile.program import CONSTANT, EXPONENTIAL, INTEGERS, STEPS, TABLE, UNIFORM
-from slosim.compile.quantiles import FIRST_TABLE_BITS, TABLE_BITS, TABLE_SHIFT
+from slosim.compile.quantiles import FIRST_TABLE_BITS, TABLE_SHIFT
 from slosim.engine.jit import leaf, rule
 
 G = np.uint64(0x9E3779B97F4A7C15)
@@ -106,6 +106,3 @@ def first_above(S, first, count, u):
         else:
             low = middle + 1
     return low
-
-
-__all__ = ["TABLE_BITS", "G", "draw", "draw_rare", "first_above", "mix", "uniform"]

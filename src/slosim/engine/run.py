@@ -172,9 +172,7 @@ class Trace(NamedTuple):
     measurements: Measurements
 
 
-def trace(
-    scenario: Scenario, seed: int | None = None, replication: int = 0, slice_s: float = 0.0
-) -> Trace:
+def trace(scenario: Scenario, seed: int | None = None, replication: int = 0, slice_s: float = 0.0) -> Trace:
     """Run one replication and keep every event. For small runs: tests, and looking at what happened."""
     program = lower(scenario)
     run = Run(

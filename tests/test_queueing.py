@@ -345,7 +345,7 @@ def test_any_service_time(service_time: str):
 def test_several_slots_and_any_service_time(distribution: str, error: float):
     """M/G/10 with a coefficient of variation of 2: Allen and Cunneen say 0.511, whatever the distribution.
 
-    The truth depends on more than two moments: 0.49 for gamma, 0.43 for hyperexponential and 0.39 for
+    The truth depends on more than two moments: 0.48 for gamma, 0.43 for hyperexponential and 0.39 for
     lognormal times, as a separate recursion over slots (Kiefer and Wolfowitz) with other random numbers finds
     too. The approximation errs on the side of caution.
     """

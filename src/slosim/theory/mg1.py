@@ -98,9 +98,14 @@ def mean_wait_many_slots_s(
     service_squared_cv: float,
     arrival_squared_cv: float = 1.0,
 ) -> float:
-    """Mean wait in M/G/c or G/G/c, seconds: exact for M/M/c and M/G/1, else an approximation, some 10% off.
+    """Mean wait in M/G/c or G/G/c, seconds: exact for M/M/c and M/G/1, else an approximation.
 
         E[W] ≈ (c_A² + c_S²)/2 · E[W of M/M/c]
+
+    The true mean depends on more of the distributions than two moments. The example below, M/G/10 at 80% load
+    with c_S = 2, comes out at 0.511 s whatever the service time; simulation and the exact recursion over the
+    slots give 0.48 s for gamma, 0.43 s for hyperexponential (balanced means) and 0.39 s for lognormal service
+    times: 6%, 18% and 31% too high.
 
     Args:
         arrival_rate_per_s: λ, > 0.

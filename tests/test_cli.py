@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -216,6 +217,14 @@ def test_run_prints_the_report_and_saves_every_output(tmp_path: Path):
     latency = report["flows"]["p"]["latency_s"]
     counts = [float(row["count"]) for row in histograms if row["name"] == "flows.p.latency_s"]
     assert sum(counts) == latency["count"]
+
+
+def test_the_report_ends_with_the_command_that_makes_it_again(tmp_path: Path):
+    changes = ["--set", "run.duration=5m", "--set", "description=once more"]
+    ran = slosim("run", written(tmp_path, KEPT), *changes)
+    again = " ".join(ran.stdout.split()).partition("again: slosim ")[2]
+    assert str(tmp_path) not in ran.stdout
+    assert slosim(*shlex.split(again), cwd=tmp_path).stdout == ran.stdout
 
 
 def test_run_overrides_replications_and_values(tmp_path: Path):

@@ -13,7 +13,7 @@ EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_gives_its_report(path: Path, update_goldens: bool):
-    report = slosim.run(slosim.load(path)).to_text().removesuffix("\n") + "\n"
+    report = slosim.run(slosim.load(path)).to_text(source=path.name).removesuffix("\n") + "\n"
     golden = path.with_suffix(".out")
     if update_goldens:
         golden.write_text(report, encoding="utf-8")

@@ -60,9 +60,10 @@ def picture() -> str:
     from rich.console import Console
     from rich.text import Text
 
-    report = slosim.run(slosim.load(ROOT / "examples" / "orders.yaml"))
+    scenario = ROOT / "examples" / "orders.yaml"
+    report = slosim.run(slosim.load(scenario))
     console = Console(record=True, width=PICTURE_WIDTH, file=io.StringIO(), force_terminal=True)
-    console.print(Text.from_ansi(report.to_text(width=PICTURE_WIDTH, colour=True)))
+    console.print(Text.from_ansi(report.to_text(width=PICTURE_WIDTH, colour=True, source=scenario.name)))
     return console.export_svg(title="", code_format=PICTURE, unique_id="report")
 
 

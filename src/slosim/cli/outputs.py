@@ -40,13 +40,13 @@ def print_out(text: str) -> None:
         exits.forget_stdout()
 
 
-def print_report(report: Report) -> None:
-    """The text report, as wide and as colourful as the terminal allows."""
+def print_report(report: Report, source: str | None) -> None:
+    """The text report, as wide and as colourful as the terminal allows; `source` as in `Report.to_text`."""
     if sys.stdout.isatty():
         width = min(shutil.get_terminal_size().columns, WIDTH_MAX)
-        print_out(report.to_text(width=width, colour=wants_colour()))
+        print_out(report.to_text(width=width, colour=wants_colour(), source=source))
     else:
-        print_out(report.to_text(colour=bool(os.environ.get("FORCE_COLOR"))))
+        print_out(report.to_text(colour=bool(os.environ.get("FORCE_COLOR")), source=source))
 
 
 def wants_colour() -> bool:
@@ -88,10 +88,10 @@ def write_whole(path: Path, text: str) -> None:
         raise exits.UserError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def save_all(report: Report, folder: Path) -> None:
+def save_all(report: Report, folder: Path, source: str | None) -> None:
     """Every output of a run: report.json, report.txt, scenario.yaml, series.csv and histograms.csv."""
     write_whole(folder / "report.json", report.to_json())
-    write_whole(folder / "report.txt", report.to_text().removesuffix("\n") + "\n")
+    write_whole(folder / "report.txt", report.to_text(source=source).removesuffix("\n") + "\n")
     write_whole(folder / "scenario.yaml", to_yaml(report.data["scenario"]["resolved"]))
     write_whole(folder / "series.csv", series_csv(report.data))
     write_whole(folder / "histograms.csv", histograms_csv(report.data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,7 +71,8 @@ def simulate_file(
             progress=progress,
             memory_limit_bytes=memory_limit_bytes,
         )
-    deliver(report, json_file=json_file, out=out, quiet=quiet)
+    source = source_of(scenario_file, sets)
+    deliver(report, source, json_file=json_file, out=out, quiet=quiet)
     return report
 
 
@@ -90,17 +92,27 @@ def require_places(json_file: Path | None, out: Path | None) -> None:
         outputs.require_folder(out)
 
 
-def deliver(report: Report, *, json_file: Path | None, out: Path | None, quiet: bool) -> None:
+def source_of(scenario_file: Path, sets: list[str] | None) -> str | None:
+    """The scenario in the command that a report names: its file without folders; None for a pipe."""
+    if not scenario_file.is_file():
+        return None
+    changes = [word for change in sets or () for word in ("--set", change)]
+    return shlex.join([scenario_file.name, *changes])
+
+
+def deliver(
+    report: Report, source: str | None, *, json_file: Path | None, out: Path | None, quiet: bool
+) -> None:
     """Print and save a report. It is printed even when it cannot be saved."""
     to_stdout = json_file is not None and str(json_file) == "-"
     if to_stdout:
         outputs.print_out(report.to_json())
     elif not quiet:
-        outputs.print_report(report)
+        outputs.print_report(report, source)
     if json_file is not None and not to_stdout:
         outputs.write_whole(json_file, report.to_json())
     if out is not None:
-        outputs.save_all(report, out)
+        outputs.save_all(report, out, source)
 
 
 def exit_code(report: Report) -> int:

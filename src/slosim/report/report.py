@@ -161,7 +161,7 @@ class Report(View):
 
         width   columns, at least 72
         colour  with ANSI colours
-        source  the scenario file, for the command that makes this report again
+        source  the scenario file, and `--set` if it was changed, for the command that makes this report again
         """
         from slosim.report.text import text_of
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slosim.report.layout import finish, paint, paragraph
+from slosim.report.layout import clean, finish, paint, paragraph
 from slosim.report.text_plots import event_lag_section, lag_section
 from slosim.report.text_tables import (
     failures_section,
@@ -24,7 +24,7 @@ NARROWEST = 72
 
 
 def text_of(data: dict[str, Any], width: int = 100, colour: bool = False, source: str | None = None) -> str:
-    """The whole report; `source` is the scenario file named in the command that reproduces it."""
+    """The whole report; `source`: the scenario as the command that reproduces it names it."""
     width = max(width, NARROWEST)
     sections = [
         headline_section(data, width),
@@ -60,9 +60,10 @@ def _footer(data: dict, width: int, source: str | None) -> list[str]:
         " then on. Latency counts from the intended publish time. Counts are means per replication."
         f" Percentiles are within 0.5%. {intervals}"
     )
+    scenario = clean(source or "SCENARIO.yaml")
     again = (
         f"slosim {run['version']}, scenario {data['scenario']['digest'][:12]}; again: slosim run"
-        f" {source or 'SCENARIO.yaml'} --seed {run['seed']} --replications {_asked(data)}"
+        f" {scenario} --seed {run['seed']} --replications {_asked(data)}"
     )
     return [
         *(paint(line, "dim") for line in paragraph(assumptions, width)),

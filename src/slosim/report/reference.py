@@ -264,23 +264,19 @@ after it.
 `{"value": …, "low": …, "high": …}`: pooled over all replications, with its 95% confidence interval.
 
 - Counts are means per replication. Ratios and means are ratios of sums over all replications. Quantiles are
-those of
-  the summed histograms.
+  those of the summed histograms.
 - The interval is the delete-one jackknife with Student's t: with the estimate e of all n replications and e₋ᵢ
-of all
-  but the i-th, the pseudo-values are n·e - (n - 1)·e₋ᵢ, and the interval is e ∓ t(0.975, n - 1) · sd / √n.
-  For a mean this is the ordinary t interval. Quantiles are interpolated inside their bucket for this, and for
-  nothing else.
+  of all but the i-th, the pseudo-values are n·e - (n - 1)·e₋ᵢ, and the interval is e ∓ t(0.975, n - 1) · sd /
+  √n. For a mean this is the ordinary t interval. Quantiles are interpolated inside their bucket for this, and
+  for nothing else.
 - With one replication there is no interval, `low` and `high` are null; so they are when leaving out one
-replication
-  leaves nothing.
+  replication leaves nothing.
 - A share without a single bad instance (sample) among n has `low` = 1 - 3/n (the rule of three), `high` = 1,
-also with
-  one replication. Samples of one run resemble each other, so for lag and age this is a hopeful bound.
+  also with one replication. Samples of one run resemble each other, so for lag and age this is a hopeful
+  bound.
 - A bound outside the range of its quantity (below 0, above 1 for a share) is moved to the end of the range.
-Values are
-  never moved or rounded, and budgets follow from the indicator as they are: a remaining budget may be
-  negative.
+  Values are never moved or rounded, and budgets follow from the indicator as they are: a remaining budget may
+  be negative.
 
 ## STAT: a distribution
 
@@ -288,11 +284,9 @@ Values are
 "histogram": {"upper": […], "count": […]}}`, null where nothing was recorded.
 
 - Count and histogram are pooled over all replications; only filled buckets are listed, by their upper edge. A
-bucket
-  is at most 1/128 wide relative to its lower edge; the lowest (upper edge 2⁻³⁰) holds what is zero.
+  bucket is at most 1/128 wide relative to its lower edge; the lowest (upper edge 2⁻³⁰) holds what is zero.
 - A quantile is the smallest bucket's middle with at least that share at or below it: within 0.4%. Whole
-numbers
-  (messages) below 256 are exact. The mean and the maximum are exact.
+  numbers (messages) below 256 are exact. The mean and the maximum are exact.
 
 ## Series
 

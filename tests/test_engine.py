@@ -222,6 +222,10 @@ def test_murmur2_gives_kafkas_hashes():
     }
     for key, signed in vectors.items():
         assert keys.murmur2(key) == signed & 0xFFFFFFFF
+    count = 123_456
+    some = [*range(1, 1200), *range(9_990, 10_020), *range(99_990, 100_020), count]
+    hashes = keys.rank_hashes(count)
+    assert [int(hashes[rank - 1]) for rank in some] == [keys.positive_hash(str(rank)) for rank in some]
 
 
 # Steps, slices, workers, growth.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from slosim.compile.program import CLOCK, EFFECT, RATE
@@ -18,8 +20,20 @@ def faults_on(scenario: Scenario, target: str) -> list[tuple[float, float, Fault
     ]
 
 
-def _changes(occurrences: list[tuple[float, float, Fault]]) -> list[float]:
-    return sorted({0.0} | {time for start, end, _ in occurrences for time in (start, end)})
+def _active(occurrences: list[tuple[float, float, Fault]]) -> list[tuple[float, list[Fault]]]:
+    """(time, faults in force from then on) at 0 and wherever that changes, in the order of the file."""
+    starts: dict[float, list[int]] = {}
+    ends: dict[float, list[int]] = {}
+    for i, (start, end, _) in enumerate(occurrences):
+        starts.setdefault(start, []).append(i)
+        ends.setdefault(end, []).append(i)
+    active: set[int] = set()
+    result = []
+    for time in sorted({0.0, *starts, *ends}):
+        active -= set(ends.get(time, ()))
+        active |= set(starts.get(time, ()))
+        result.append((time, [occurrences[i][2] for i in sorted(active)]))
+    return result
 
 
 def effects(scenario: Scenario, service: str) -> np.ndarray:
@@ -27,21 +41,17 @@ def effects(scenario: Scenario, service: str) -> np.ndarray:
     occurrences = faults_on(scenario, f"services.{service}")
     if not occurrences:
         return np.zeros(0, EFFECT)
-    times = _changes(occurrences)
-    rows = np.zeros(len(times), EFFECT)
-    rows["at"] = times
-    rows["until"] = [*times[1:], np.inf]
-    rows["slowdown"] = 1.0
-    healthy = np.ones(len(times))
-    for start, end, fault in occurrences:
-        active = (rows["at"] >= start) & (rows["at"] < end)
-        effect = fault.effect
-        rows["outage"][active] |= effect.outage
-        rows["paused"][active] |= effect.pause
-        rows["slowdown"][active] *= effect.slowdown
-        rows["added_latency"][active] += effect.added_latency
-        healthy[active] *= 1.0 - effect.error_rate
-    rows["error_rate"] = 1.0 - healthy
+    active = _active(occurrences)
+    rows = np.zeros(len(active), EFFECT)
+    rows["at"] = [time for time, _ in active]
+    rows["until"] = np.append(rows["at"][1:], np.inf)
+    for row, (_, faults) in zip(rows, active, strict=True):
+        found = [fault.effect for fault in faults]
+        row["outage"] = any(effect.outage for effect in found)
+        row["paused"] = any(effect.pause for effect in found)
+        row["slowdown"] = math.prod(effect.slowdown for effect in found)
+        row["added_latency"] = sum(effect.added_latency for effect in found)
+        row["error_rate"] = 1.0 - math.prod(1.0 - effect.error_rate for effect in found)
     return rows
 
 
@@ -68,23 +78,21 @@ def clock(scenario: Scenario, producer: str) -> np.ndarray:
     occurrences = faults_on(scenario, f"producers.{producer}")
     if not occurrences and all(factor == 1.0 for _, factor in points):
         return np.zeros(0, CLOCK)
-    starts = sorted({at for at, _ in points} | set(_changes(occurrences)))
+    active = _active(occurrences)
+    starts = np.union1d([at for at, _ in points], [time for time, _ in active])
+    point_times, point_factors = (np.array(column) for column in zip(*points, strict=True))
+    low = np.searchsorted(point_times, starts, side="right") - 1
+    high = np.minimum(low + 1, len(points) - 1)
     rows = np.zeros(len(starts), CLOCK)
     rows["at"] = starts
-    point_times, point_factors = (np.array(column) for column in zip(*points, strict=True))
-    for i, start in enumerate(starts):
-        after = np.searchsorted(point_times, start, side="right")
-        low = after - 1
-        if after < len(point_times):
-            width = point_times[after] - point_times[low]
-            slope = (point_factors[after] - point_factors[low]) / width
-            factor = point_factors[low] + slope * (start - point_times[low])
-        else:
-            factor, slope = point_factors[-1], 0.0
-        for begin, end, fault in occurrences:
-            if begin <= start < end:
-                factor, slope = factor * fault.effect.rate_factor, slope * fault.effect.rate_factor
-        rows["factor"][i], rows["slope"][i] = factor, slope
+    rise = point_factors[high] - point_factors[low]
+    width = point_times[high] - point_times[low]
+    rows["slope"] = np.divide(rise, width, out=np.zeros(len(starts)), where=width > 0.0)
+    rows["factor"] = point_factors[low] + rows["slope"] * (starts - point_times[low])
+    scales = np.array([math.prod(fault.effect.rate_factor for fault in faults) for _, faults in active])
+    scale = scales[np.searchsorted([time for time, _ in active], starts, side="right") - 1]
+    rows["factor"] *= scale
+    rows["slope"] *= scale
     widths = np.diff(rows["at"])
     steps = widths * (rows["factor"][:-1] + 0.5 * rows["slope"][:-1] * widths)
     rows["integral"][1:] = np.cumsum(steps)

@@ -9,7 +9,7 @@ import numpy as np
 from slosim.compile import clocks, keys
 from slosim.compile import program as P
 from slosim.compile.quantiles import DistributionTable
-from slosim.compile.topology import blocks, services_that_reach, topology
+from slosim.compile.topology import blocks, connected_systems, services_that_reach, topology
 from slosim.model import Scenario
 from slosim.model import arrivals as model
 
@@ -34,6 +34,8 @@ STREAMS = (
     ("producers", "key_stream"),
     ("producers", "priority_stream"),
 )
+MESSAGES_PER_SLICE = 300
+"""Messages that start in one time slice: few enough to stay in the processor's nearest cache."""
 MARGIN = 16
 """Records one event may need besides the copies it publishes."""
 
@@ -73,7 +75,8 @@ class _Lowering:
         self.distributions = DistributionTable()
         self.outlets: list[np.ndarray] = []
         self.rotations: dict[tuple[str, str], int] = {}
-        self.parts: list[str] = []
+        self.parts: dict[str, list[str]] = {}  # by system: the first of its producers and services
+        self.system_of = connected_systems(scenario)
         self.group_of = {node: index for index, group in enumerate(self.topology.groups) for node in group}
 
     def program(self) -> P.Program:
@@ -97,7 +100,7 @@ class _Lowering:
             tuple(self.lines),
             tuple(self.flows),
             tuple(objective.name for objective in self.objectives),
-            tuple(self.parts),
+            tuple(tuple(self.parts[self._system_of_flow(flow)]) for flow in self.flows),
         )
         return P.Program(names, arrays, STREAMS, self._bursts(), self._messages_per_s())
 
@@ -111,13 +114,13 @@ class _Lowering:
         slots = sum(int(outlet["copies"][0]) for outlet in self.outlets)
         row["path_base"] = slots + 1 if slots % 2 == 0 else slots + 2
         row["flows_per_producer"] = self._width()
-        row["parts"] = len(self.parts)
+        row["parts"] = max((len(parts) for parts in self.parts.values()), default=0)
         copies = max(
-            [sum(emit.copies for emit in service.emits) for service in self.scenario.services.values()]
-            + [producer.copies for producer in self.scenario.producers.values()]
+            [1] + [sum(emit.copies for emit in service.emits) for service in self.scenario.services.values()]
         )
         fan_out = max(1, *arrays["topics"]["consumer_count"].tolist())
         row["margin"] = MARGIN + (copies + 4) * fan_out
+        row["slice_messages"] = MESSAGES_PER_SLICE
         row["group"] = row["groups"] = len(self.topology.groups)
         row["producers"] = len(self.producers)
         return row
@@ -238,18 +241,23 @@ class _Lowering:
             row["token_interval"] = 1.0 / service.rate_limit.rate
             row["token_burst"] = service.rate_limit.burst
         self._retry(name, row)
-        row["part_delay"] = self._part(
-            f"{name}.delay", topic.delay.maximum() > 0 or self._is_delayed_by_an_emit(service.consumes[0])
-        )
-        row["part_wait"] = self._part(f"{name}.wait", True)
-        row["part_service"] = self._part(f"{name}.service", True)
-        row["part_retry"] = self._part(f"{name}.retry", service.retry is not None)
+        node = f"services.{name}"
+        is_delayed = topic.delay.maximum() > 0 or self._is_delayed_by_an_emit(service.consumes[0])
+        row["part_delay"] = self._part(node, "delay", is_delayed)
+        row["part_wait"] = self._part(node, "wait", True)
+        row["part_service"] = self._part(node, "service", True)
+        row["part_retry"] = self._part(node, "retry", service.retry is not None)
 
-    def _part(self, name: str, occurs: bool) -> int:
+    def _part(self, node: str, part: str, occurs: bool) -> int:
+        """Column of a part of the latency; systems that nothing connects use the same columns."""
         if not occurs:
             return P.NONE
-        self.parts.append(name)
-        return len(self.parts) - 1
+        parts = self.parts.setdefault(self.system_of[node], [])
+        parts.append(f"{node.split('.', 1)[1]}.{part}")
+        return len(parts) - 1
+
+    def _system_of_flow(self, flow: str) -> str:
+        return self.system_of[f"producers.{self.scenario.flows[flow].from_}"]
 
     def _retry(self, name: str, row: np.ndarray) -> None:
         retry = self.scenario.services[name].retry
@@ -460,7 +468,7 @@ class _Lowering:
                 (f for f, flow in enumerate(self.flows) if self.scenario.flows[flow].from_ == name), 0
             )
             row["flow_count"] = sum(flow.from_ == name for flow in self.scenario.flows.values())
-            row["part_held_back"] = self._part(f"{name}.held_back", blocks(self.scenario, producer.topic))
+            row["part_held_back"] = self._part(publisher, "held_back", blocks(self.scenario, producer.topic))
             row["first_rate"], row["first_time"] = _size(rates), _size(times)
             row["first_clock"], row["first_key"] = _size(clock_rows), _size(hashes)
             row["first_priority"] = _size(priorities)

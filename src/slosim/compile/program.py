@@ -62,7 +62,7 @@ CONSTANT, UNIFORM, INTEGERS, EXPONENTIAL, TABLE, KNOTS, STEPS = 0, 1, 2, 3, 4, 5
 BY_RATE, BY_GAP, EVERY, BERNOULLI, TRACE = 0, 1, 2, 3, 4
 
 # What the engine returns to Python for.
-DONE, NEEDS_MESSAGES, NEEDS_CALENDAR, NEEDS_FOLD, NEEDS_TRACE, IMPOSSIBLE, ENDLESS = 0, 1, 2, 3, 4, 5, 6
+DONE, NEEDS_MESSAGES, NEEDS_CALENDAR, NEEDS_FOLD, NEEDS_TRACE, NEEDS_PAUSE, IMPOSSIBLE, ENDLESS = range(8)
 
 # What happened to a message, as the trace tells it.
 TRACE_WORDS = (
@@ -93,11 +93,13 @@ RUN = layout([
     ("flows_per_producer", "i8", "", "width of a block of flow instances"),
     ("parts", "i8", "", "columns of `parts`"),
     ("margin", "i8", "", "free messages one event may need"),
+    ("slice_messages", "i8", "", "messages of one producer after which a slice ends"),
     ("groups", "i8", "", "coupling groups"),
     ("producers", "i8", "", ""),
     ("trace_capacity", "i8", "", "rows of `trace`"),
     # state
-    ("slice_until", "f8", "s", "every group is being advanced to here"),
+    ("slice_start", "f8", "s", "every group has been advanced to here"),
+    ("slice_until", "f8", "s", "and is being advanced to here"),
     ("group", "i8", "", "group to go on with"),
     ("free_head", "i8", "", "first free message"),
     ("free_count", "i8", "", ""),
@@ -105,6 +107,7 @@ RUN = layout([
     ("tracing", "i8", "", "1: write `trace`"),
     ("trace_count", "i8", "", "rows of `trace` in use"),
     ("needs_fold", "i8", "", "1: a sum of ticks is near its limit"),
+    ("budget", "i8", "", "events until the engine comes back to Python"),
     ("published", "i8", "", "messages published to lines"),
     ("impossible_time", "f8", "s", "of the event that cannot be"),
     ("impossible_now", "f8", "s", "when it was found"),
@@ -248,7 +251,9 @@ LINE = layout([
     ("dead_lettered_before", "i8", "", ""),
     ("expired_before", "i8", "", ""),
     ("dropped_before", "i8", "", ""),
-    ("time_in_line", "f8", "s", "of the messages that left, cut to the window"),
+    ("time_in_line", "f8", "s", "of the messages that left, at the end of all, cut to the window"),
+    ("unsettled", "i8", "", "counted at the end: messages of the lag"),
+    ("unsettled_waiting", "i8", "", "of these waiting"),
     ("event_lag_total", "f8", "s", ""),
     ("event_lag_max", "f8", "s", ""),
 ])  # fmt: skip
@@ -319,6 +324,7 @@ PRODUCER = layout([
     ("part_held_back", "i8", "", "column of `parts`"),
     # state
     ("publish", "i8", "", "publishes so far"),
+    ("copy", "i8", "", "copies of the next publish made already"),
     ("number", "i8", "", "messages so far"),
     ("reading", "f8", "s", "of its clock, at the next publish (BY_RATE: of the integrated rate)"),
     ("rate", "i8", "", "current row of `rates`"),
@@ -454,7 +460,7 @@ class Names:
     lines: tuple[tuple[str, str], ...]  # (topic, service)
     flows: tuple[str, ...]
     objectives: tuple[str, ...]  # latency and success objectives, by flow
-    parts: tuple[str, ...]
+    parts: tuple[tuple[str, ...], ...]  # of each flow
 
 
 @dataclass(frozen=True)

@@ -99,3 +99,17 @@ def services_that_reach(scenario: Scenario, ends: tuple[str, ...]) -> set[str]:
         for name, topics in outputs.items()
     }
     return {name for name in graph if reachable([name], graph).keys() & set(ends)}
+
+
+def connected_systems(scenario: Scenario) -> dict[str, str]:
+    """For each producer and service the first one in the file that anything connects it with."""
+    graph = arrows(scenario)
+    both_ways: dict[str, set[str]] = {node: set(after) for node, after in graph.items()}
+    for node, after in graph.items():
+        for other in after:
+            both_ways[other].add(node)
+    result: dict[str, str] = {}
+    for node in graph:
+        if node not in result:
+            result |= dict.fromkeys(reachable([node], both_ways), node)
+    return result

@@ -42,10 +42,10 @@ class FlowSums:
         state.part_ticks[:] = 0
         state.run[0].needs_fold = 0
 
-    def part_seconds(self) -> np.ndarray:
-        """float64[flows, coarse buckets, parts] s."""
+    def part_seconds(self, f: int) -> np.ndarray:
+        """Sums of one flow: float64[coarse buckets, parts] s."""
         assert self.part_ticks is not None
-        return self.part_ticks[0] + self.part_ticks[1] / P.TICKS_PER_S
+        return self.part_ticks[0, f] + self.part_ticks[1, f] / P.TICKS_PER_S
 
 
 def collect(state: State, names: P.Names, sums: FlowSums, replication: int, end: float) -> Measurements:
@@ -123,7 +123,6 @@ def _histogram(state: State, s: int, which: str) -> Histogram:
 def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
     line = state.lines[index]
     name = f"line {index}"
-    waiting = _in_place(state, index, P.WAITING)
     _check(
         line.published,
         line.rejected + line.finished + line.dead_lettered + line.expired + line.dropped
@@ -131,8 +130,9 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
         f"messages of {name}",
     )  # fmt: skip
     _check(line.lag, line.delayed + line.waiting + line.backing_off + line.in_work, f"lag of {name}")
-    _check(line.waiting, waiting, f"waiting messages of {name}")
-    _check_little(state, line, end, name)
+    _check(line.lag, line.unsettled, f"lag of {name}")
+    _check(line.waiting, line.unsettled_waiting, f"waiting messages of {name}")
+    _check_little(line, end, name)
     queues = state.queues[line.first_queue : line.first_queue + line.queue_count]
     is_log = bool(state.services[line.service].is_log)
     counted = {
@@ -158,20 +158,6 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
     )
 
 
-def _unsettled(state: State, line: np.record) -> list[int]:
-    """Messages in the lag of a line, oldest first."""
-    messages, m = [], int(line.oldest)
-    while m >= 0:
-        messages.append(m)
-        m = int(state.messages[m].newer)
-    return messages
-
-
-def _in_place(state: State, index: int, place: int) -> int:
-    members = _unsettled(state, state.lines[index])
-    return int(np.sum(state.messages["place"][members] == place)) if members else 0
-
-
 def _blocked(state: State, index: int) -> int:
     """Attempts of a line's service that wait to publish."""
     parents = set()
@@ -188,19 +174,13 @@ def _check(have: int, want: int, what: str) -> None:
         raise EngineError(f"conservation is broken: {what}: {have} against {want}")
 
 
-def _check_little(state: State, line: np.record, end: float, name: str) -> None:
+def _check_little(line: np.record, end: float, name: str) -> None:
     """The integral of the lag is the sum of the times in the line, both cut to the window."""
-    since = min(float(state.run[0].warmup), end)
-    members = _unsettled(state, line)
-    published = state.messages["published"][members] if members else np.zeros(0)
-    time_in_line = float(line.time_in_line) + float(np.sum(end - np.maximum(published, since)))
-    integral = float(line.lag_integral)
+    time_in_line, integral = float(line.time_in_line), float(line.lag_integral)
     # both are sums of up to `published` terms of size `end`
     tolerance = LITTLE_TOLERANCE * max(time_in_line, 1.0) + 1e-15 * end * float(line.published)
     if abs(integral - time_in_line) > tolerance:
-        raise EngineError(
-            f"Little's law is broken: {name}: {integral!r} against {time_in_line!r} message seconds"
-        )
+        raise EngineError(f"Little's law is broken: {name}: {integral!r} against {time_in_line!r} message s")
 
 
 def _topic(state: State, index: int) -> TopicMeasurements:
@@ -236,7 +216,8 @@ def _judge_open(state: State, end: float) -> dict[int, Histogram]:
             bad = measured & (dead | dropped | is_late)
             _count_turns(state, i, turned[bad])
         in_flight = measured & ~dead & ~dropped
-        result[f] = Histogram.of(np.sort(end - own["start"][in_flight]))  # in one order, whatever the records
+        ages = np.maximum(end - own["start"][in_flight], 0.0)
+        result[f] = Histogram.of(np.sort(ages))  # in one order, wherever the records are
         _check(
             flow.started_all,
             sum(flow[f"{word}_all"] for word in STATES) + int((~dead & ~dropped).sum()),
@@ -262,8 +243,8 @@ def _flow(state: State, names: P.Names, sums: FlowSums, f: int, in_flight: Histo
         **counts,
         in_flight=in_flight.count,
         latency=Histogram(state.latencies[f].copy(), total, float(flow.latency_max)),
-        parts=names.parts,
-        parts_by_bucket=sums.part_seconds()[f],
+        parts=names.parts[f],
+        parts_by_bucket=sums.part_seconds(f)[:, : len(names.parts[f])],
         finished_by_bucket=state.finished[f].copy(),
         in_flight_ages=in_flight,
         whole_run=whole_run,

@@ -59,6 +59,7 @@ def advance(S, until, slice_s):
         if run.slice_until >= until:
             return P.DONE
         run.group = 0
+        run.slice_start = run.slice_until
         run.slice_until = min(run.slice_until + slice_s, until)
 
 
@@ -76,6 +77,8 @@ def serve(S, g):
             return P.NEEDS_CALENDAR
         if run.needs_fold != 0:
             return P.NEEDS_FOLD
+        if run.budget <= 0:
+            return P.NEEDS_PAUSE
         if run.tracing != 0 and run.trace_count + 16 * run.margin > run.trace_capacity:
             return P.NEEDS_TRACE
         direct = -1  # a message that arrives and is taken without joining a queue
@@ -109,6 +112,7 @@ def serve(S, g):
             else:
                 group.same_instant = 0
             group.now = now
+            run.budget -= 1
             message = S.messages[m]
             if only >= 0:
                 s = only
@@ -403,15 +407,32 @@ def restart_line(S, line, now):
 
 @entry
 def finish(S, end):
-    """Take the samples that are left before `end` (s), and bring every count over time up to it."""
+    """Take the samples that are left before `end` (s), and bring every count over time up to it.
+
+    If the run was stopped within a slice, upstream groups are further: they count up to where they are.
+    """
     for g in range(S.run[0].groups):
         group = S.groups[g]
         if group.producer >= 0:
             continue
-        pass_boundary(S, g, end)
+        reached = max(end, group.now)
+        pass_boundary(S, g, reached)
         if group.warm == 0:  # stopped before the warm-up was over: nothing counts
             end_warmup(S, g)
         for i in range(group.first_service, group.first_service + group.service_count):
             service = S.services[S.members[i]]
             line = S.lines[service.line]
-            pass_time(service, line, end)
+            pass_time(service, line, reached)
+            count_unsettled(S, line, min(S.run[0].warmup, reached), reached)
+
+
+@leaf
+def count_unsettled(S, line, since, end):
+    """Walk the messages of a line, for the checks of rule S41; their time in it is cut to the window."""
+    m = line.oldest
+    while m >= 0:
+        message = S.messages[m]
+        line.unsettled += 1
+        line.unsettled_waiting += message.place == P.WAITING
+        line.time_in_line += end - max(message.published, since)
+        m = message.newer

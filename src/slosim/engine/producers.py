@@ -180,16 +180,30 @@ def publish_rarely(S, producer, topic, outlet, m, block):
 
 @branch
 def produce(S, g):
-    """Publish everything of a producer that is due before the end of the slice."""
+    """Publish everything of a producer that is due before the end of the slice.
+
+    The first to publish more than a slice should hold ends the slice there: producers come before all
+    services, so what others have published for later waits in the inboxes.
+    """
     run = S.run[0]
     producer = S.producers[S.groups[g].producer]
+    published = 0
     while producer.next_time < run.slice_until:
         if run.free_count < run.margin:
             return P.NEEDS_MESSAGES
         if run.tracing != 0 and run.trace_count + run.margin > run.trace_capacity:
             return P.NEEDS_TRACE
-        for _ in range(producer.copies):
-            publish_due(S, S.groups[g].producer)
-        producer.publish += 1
-        plan_next(S, producer)
+        if run.budget <= 0:
+            return P.NEEDS_PAUSE
+        run.budget -= 1
+        publish_due(S, S.groups[g].producer)
+        producer.copy += 1
+        published += 1
+        if producer.copy == producer.copies:
+            before = producer.next_time
+            producer.copy = 0
+            producer.publish += 1
+            plan_next(S, producer)
+            if published > run.slice_messages and producer.next_time > before:
+                run.slice_until = min(run.slice_until, producer.next_time)
     return P.DONE

@@ -10,21 +10,21 @@ from typing import NamedTuple
 import numpy as np
 
 from slosim.compile import program as P
-from slosim.compile.lower import lower
+from slosim.compile.lower import MESSAGES_PER_SLICE, lower
 from slosim.engine import state as states
 from slosim.engine.collect import FlowSums, collect
 from slosim.engine.compiled import advance, finish, prepare
-from slosim.errors import EngineError
+from slosim.errors import EngineError, Problem, ScenarioError
 from slosim.measure.measurements import Measurements
 from slosim.model import Scenario
 
 STEPS_PER_S = 10.0
 """How often a run comes back to Python."""
-MESSAGES_PER_SLICE = 300.0
-"""Messages that start in one time slice: as many as stay in the processor's cache."""
+EVENTS_PER_STEP = 1_000_000
+"""At most, so that it comes back soon whatever happens in simulated time."""
+SLICES = 1_000_000
+"""At most, of a whole run: slices in which nothing happens cost time too."""
 MEMORY_LIMIT_BYTES = 4 << 30
-SPARE_MESSAGES = 1 << 16
-"""Room for the rest of a slice once the memory limit is reached."""
 
 INTERRUPTED = "interrupted"
 MEMORY_LIMIT = "memory limit"
@@ -62,7 +62,8 @@ class Run:
         self.trace_rows: list[np.ndarray] = []
         self.duration = float(self.state.run[0].duration)
         rate = max(self.program.expected_messages_per_s, 1e-9)
-        self.slice_s = self.slice_s or min(self.duration, MESSAGES_PER_SLICE / rate)
+        usual = max(MESSAGES_PER_SLICE / rate, self.duration / SLICES)
+        self.slice_s = self.slice_s or min(self.duration, usual)
         self.until = 0.0
         self.messages = 0
         self.is_full = False
@@ -87,14 +88,19 @@ class Run:
         return Outcome(self.collect(), stopped)
 
     def advance(self, until: float) -> None:
-        """Advance every group to `until` (s); only to the end of a slice before it when memory runs out."""
+        """Advance every group to `until`, s; less far when the run is to stop or memory runs out."""
+        run = self.state.run
+        run["budget"] = EVENTS_PER_STEP
         with np.errstate(over="ignore"):
             while (code := advance(self.state, until, self.slice_s)) != P.DONE:
                 self._make_room(code)
-                if self.is_full:
-                    until = float(self.state.run[0].slice_until)
+                run = self.state.run
+                self.messages = int(run[0].published)
+                if self.is_full or self.stop.is_set():
+                    until = float(run[0].slice_start)
+                    break
         self.until = until
-        self.messages = int(self.state.run[0].published)
+        self.messages = int(run[0].published)
 
     def collect(self) -> Measurements:
         """Measurements up to where the run is; it cannot go on afterwards."""
@@ -110,8 +116,10 @@ class Run:
     def _make_room(self, code: int) -> None:
         state = self.state
         if code == P.NEEDS_MESSAGES:
-            capacity = self._capacity(len(state.messages), SPARE_MESSAGES)
-            self.state = states.grow_messages(state, capacity)
+            # growing copies: for a moment there are the old and the new
+            self.is_full = 3 * states.bytes_of(state) > self.memory_limit_bytes
+            if not self.is_full:
+                self.state = states.grow_messages(state, 2 * len(state.messages))
         elif code == P.NEEDS_CALENDAR:
             group = int(state.run[0].group)
             self.state = states.grow_calendar(state, group, 2 * int(state.groups[group].heap_capacity))
@@ -119,16 +127,10 @@ class Run:
             self.sums.fold(state)
         elif code == P.NEEDS_TRACE:
             self._keep_trace()
+        elif code == P.NEEDS_PAUSE:
+            state.run["budget"] = EVENTS_PER_STEP
         else:
             self._fail(code)
-
-    def _capacity(self, have: int, spare: int) -> int:
-        """Twice as much room, or just enough to end the slice when that would break the memory limit."""
-        now = states.bytes_of(self.state)
-        if 3 * now <= self.memory_limit_bytes or have <= SPARE_MESSAGES:
-            return 2 * have
-        self.is_full = True
-        return have + spare
 
     def _keep_trace(self) -> None:
         run = self.state.run[0]
@@ -138,12 +140,24 @@ class Run:
     def _fail(self, code: int) -> None:
         run = self.state.run[0]
         if code == P.ENDLESS:
-            now = float(self.state.groups[run.group].now)
-            raise EngineError(f"endless loop without delay at {now!r} s", self.replay)
+            raise ScenarioError([self._endless_loop()])
         raise EngineError(
             f"event in the past: message {int(run.impossible_message)} at {float(run.impossible_time)!r} s "
             f"while the clock is at {float(run.impossible_now)!r} s",
             self.replay,
+        )
+
+    def _endless_loop(self) -> Problem:
+        """Chance let through what the checks of the language cannot refuse: a loop that hardly ever ends."""
+        group = self.state.groups[self.state.run[0].group]
+        members = self.state.members[group.first_service :][: group.service_count]
+        names = ", ".join(self.program.names.services[s] for s in members)
+        return Problem(
+            self.source,
+            None,
+            "services",
+            f"messages go round {names} at one instant without end, at {float(group.now)!r} s",
+            "a service time, a delay, or a retry interval above 0 on the way round",
         )
 
     @property

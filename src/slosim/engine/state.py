@@ -143,7 +143,7 @@ def new_state(program: Program, seed: int, replication: int, tracing: bool = Fal
     info["tracing"], info["trace_capacity"] = tracing, len(arrays["trace"])
     info["free_head"] = info["instance_head"] = P.NONE
     state = State(**{name: as_records(array) for name, array in arrays.items()})
-    state = grow_messages(state, FIRST_MESSAGES + 4 * int(info["margin"]) + services)
+    state = grow_messages(state, FIRST_MESSAGES + 2 * int(info["margin"]) + services)
     for group in range(len(state.groups)):
         state = grow_calendar(state, group, FIRST_HEAP + 4 * int(info["margin"]))
     reserve_wakes(state)

@@ -303,6 +303,38 @@ def test_an_output_is_replaced_whole_or_not_at_all(tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.json", "scenario.yaml"]
 
 
+def test_outputs_never_replace_the_scenario(tmp_path: Path):
+    """`slosim init` writes scenario.yaml, and so does `--out`: a file with comments must not be lost."""
+    file = written(tmp_path, SMALL)
+    for option, place in (("--out", tmp_path), ("--json", file)):
+        ran = slosim("run", file, option, place)
+        assert ran.returncode == 2
+        assert "it is the scenario itself" in ran.stderr
+        assert file.read_text(encoding="utf-8") == SMALL
+
+
+def test_a_symbolic_link_to_an_output_stays(tmp_path: Path):
+    (tmp_path / "latest.json").symlink_to(tmp_path / "r.json")
+    assert slosim("run", written(tmp_path, SMALL), "-q", "--json", tmp_path / "latest.json").returncode == 0
+    assert (tmp_path / "latest.json").is_symlink()
+    assert (tmp_path / "r.json").is_file()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_closed_streams_are_no_mistake(tmp_path: Path, closed: str):
+    command = shlex.join([sys.executable, "-m", "slosim", "run", str(written(tmp_path, SMALL))])
+    ran = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"],
+        env=ENVIRONMENT,
+        text=True,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0
+    assert "bug" not in ran.stdout + ran.stderr
+
+
 def started(*arguments: str | Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "slosim", *map(str, arguments)]
     return subprocess.Popen(

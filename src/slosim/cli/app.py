@@ -23,6 +23,7 @@ class Explained(TyperGroup):
     """Commands whose exceptions end as a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
+        exits.replace_closed_streams()
         with exits.explained():
             return super().invoke(ctx)
 

@@ -58,6 +58,13 @@ def explained() -> Generator[None]:
         raise typer.Exit(code) from None
 
 
+def replace_closed_streams() -> None:
+    """Whoever started us with stdout or stderr closed (`>&-`) reads nothing there; that is no mistake."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  (open until the end)
+
+
 def complain(message: str) -> None:
     """One message on stderr; nothing if nobody reads it."""
     with suppress(OSError):

@@ -28,6 +28,8 @@ WORDS_WITH_A_MEANING = (
     "on",
     "off",
 )  # to one version of YAML or another
+SAVED = ("report.json", "report.txt", "scenario.yaml", "series.csv", "histograms.csv")
+"""Files of a folder of outputs."""
 FLOW_MAX = 90  # longer mappings and lists of a resolved scenario are broken into lines
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 
@@ -78,12 +80,15 @@ def require_folder(folder: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file by renaming a finished one over it; devices and pipes are written to as they are."""
+    """Write a file by renaming a finished one over it; devices and pipes are written to as they are.
+
+    A symbolic link stays, and the file it points to is replaced.
+    """
     try:
         if _is_special(path):
             path.write_text(text, encoding="utf-8")
         else:
-            _write_and_rename(path, text)
+            _write_and_rename(Path(os.path.realpath(path)), text)
     except OSError as error:
         raise exits.UserError(f"cannot write {path}: {error.strerror or error}") from None
 

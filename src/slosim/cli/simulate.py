@@ -59,7 +59,7 @@ def simulate_file(
     """
     memory_limit_bytes = parse_size(memory_limit)
     scenario = load_scenario(scenario_file, sets)
-    require_places(json_file, out)
+    require_places(json_file, out, scenario_file)
     announce_compilation(quiet)
     import slosim
 
@@ -84,8 +84,14 @@ def announce_compilation(quiet: bool) -> None:
         exits.complain("Compiling the engine for this machine, once; this takes about 20 seconds ...")
 
 
-def require_places(json_file: Path | None, out: Path | None) -> None:
-    """Refuse places that cannot be written to before the time is spent."""
+def require_places(json_file: Path | None, out: Path | None, scenario_file: Path | None = None) -> None:
+    """Refuse places that cannot be written to, or that hold the scenario itself, before the time is spent."""
+    if scenario_file is not None:
+        written = [json_file] if json_file is not None else []
+        written += [out / name for name in outputs.SAVED] if out is not None else []
+        for path in written:
+            if path.exists() and path.samefile(scenario_file):
+                raise exits.UserError(f"cannot write {path}: it is the scenario itself")
     if json_file is not None and str(json_file) != "-":
         outputs.require_writable(json_file)
     if out is not None:

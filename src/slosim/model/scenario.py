@@ -21,6 +21,9 @@ from slosim.model.topology import Producer, Service, Topic
 from slosim.model.values import write_duration
 
 SAMPLES_MAX = 1_000_000
+DURATION_MAX = 2**53 * 1e-6
+"""Longest run, s (285 years): beyond it a clock does not resolve a microsecond."""
+REPLICATIONS_MAX = 100_000
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,18 @@ class Run:
         default="duration / 1000",
         derive=lambda run: run["duration"] / 1000,
     )
+
+    @relation("duration")
+    def duration_resolves(self, given: set[str]) -> Iterator[Broken]:
+        if self.duration > DURATION_MAX:
+            what = f"expected at most {DURATION_MAX / 86400:,.0f}d, got {write_duration(self.duration)}"
+            yield Broken("duration", what, "a longer run would lose the microseconds")
+
+    @relation("replications")
+    def replications_end(self, given: set[str]) -> Iterator[Broken]:
+        if self.replications > REPLICATIONS_MAX:
+            what = f"expected at most {REPLICATIONS_MAX:,}, got {self.replications:,}"
+            yield Broken("replications", what)
 
     @relation("duration", "warmup")
     def warmup_ends(self, given: set[str]) -> Iterator[Broken]:

@@ -109,6 +109,8 @@ def parse_count(text: str, minimum: int = 0) -> int:
         if count > COUNT_MAX:
             raise Mistake(f"expected an integer of at most {COUNT_MAX}", complete=True)
         return count
+    if re.fullmatch(r"[1-9][0-9]*", text):
+        raise Mistake(f"expected an integer of at most {COUNT_MAX}", complete=True)
     what = f"expected an integer of at least {minimum}"
     digits = re.sub(r"[_,' ]", "", text)
     if re.fullmatch(r"[0-9]{1,16}", digits) and int(digits) >= minimum:

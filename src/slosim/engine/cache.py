@@ -1,4 +1,4 @@
-"""Where compiled code is kept: a folder per user and content of the package, so no edit meets stale code."""
+"""Where compiled code is kept: a folder per user and installation, so no edit meets stale code."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ def cache_root() -> Path:
 
 @cache
 def cache_folder() -> Path:
-    """Folder of this version's compiled code: named by everything the compiler sees."""
+    """Folder of this version's compiled code: named by everything the compiler sees.
+
+    The compiler asks where a source file is and when it changed, too: an installation of the same version
+    elsewhere, or a file written anew, is new to it.
+    """
     package = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
     for folder in ("compile", "engine", "measure"):
         for source in sorted((package / folder).glob("*.py")):
-            digest.update(source.name.encode())
+            digest.update(f"{source} {source.stat().st_mtime_ns}".encode())
             digest.update(source.read_bytes())
     for switch in ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_DISABLE_JIT"):
         digest.update(os.environ.get(switch, "").encode())
@@ -45,13 +49,13 @@ def is_compiled() -> bool:
 
 
 @contextmanager
-def compiling(processor: str) -> Iterator[tuple[Path, bool]]:
-    """Hold the cache folder of a kind of processor while compiling; yields it, and whether all is there.
+def compiling(target: str) -> Iterator[tuple[Path, bool]]:
+    """Hold the cache folder of what is compiled for while compiling; yields it, and whether all is there.
 
     Functions call each other by symbol, so code of different compilations must not meet: another process
     waits, and what an interrupted compilation left is thrown away.
     """
-    folder = cache_folder() / hashlib.sha256(processor.encode()).hexdigest()[:16]
+    folder = cache_folder() / hashlib.sha256(target.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

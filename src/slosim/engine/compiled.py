@@ -22,9 +22,10 @@ def _hidden(module: str) -> Iterator[None]:
         del sys.modules[module]
 
 
-def _processor() -> str:
-    """What the compiled code is for."""
-    return f"{get_host_cpu_name()} {get_host_cpu_features().flatten()}"
+def _target() -> str:
+    """What the compiled code is for: another interpreter, compiler or processor needs its own."""
+    interpreter, processor = sys.implementation.cache_tag, get_host_cpu_name()
+    return f"{interpreter} {numba.__version__} {processor} {get_host_cpu_features().flatten()}"
 
 
 with _hidden("scipy.linalg"):
@@ -34,7 +35,7 @@ with _hidden("scipy.linalg"):
     from slosim.engine.jit import compile_all
 
     _before = numba.config.CACHE_DIR
-    with compiling(_processor()) as (_folder, _is_cached):
+    with compiling(_target()) as (_folder, _is_cached):
         numba.config.CACHE_DIR = str(_folder)
         try:
             from slosim.engine.kernel import advance, finish, prepare

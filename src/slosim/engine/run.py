@@ -97,10 +97,16 @@ class Run:
                 run = self.state.run
                 self.messages = int(run[0].published)
                 if self.is_full or self.stop.is_set():
-                    until = float(run[0].slice_start)
+                    until = self._reached()
                     break
         self.until = until
         self.messages = int(run[0].published)
+
+    def _reached(self) -> float:
+        """Where the service that is furthest behind is, within a slice."""
+        groups = self.state.groups
+        now = groups["now"][groups["producer"] < 0]
+        return max(float(self.state.run[0].slice_start), float(now.min()) if len(now) else 0.0)
 
     def collect(self) -> Measurements:
         """Measurements up to where the run is; it cannot go on afterwards."""

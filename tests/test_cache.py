@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import slosim
+from slosim.engine import cache
 
 PRINT = "from slosim.engine.cache import cache_folder; print(cache_folder())"
 
@@ -33,3 +36,18 @@ def test_each_installation_and_each_edit_has_a_cache_folder_of_its_own(tmp_path:
     source.write_bytes(text + b"\n")
     os.utime(source, (written_s, written_s))
     assert len({first, written_anew, folder_of(sites[0])}) == 3
+
+
+def test_a_home_that_cannot_be_written_to_is_no_obstacle(monkeypatch, tmp_path):
+    """As in many containers: compiled code goes to a folder of the user's own among the temporary files."""
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.delenv("SLOSIM_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(file / "cache"))
+    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
+    root = cache.cache_root()
+    assert root.parent == tmp_path
+    assert root.stat().st_mode & 0o077 == 0
+    root.chmod(0o777)
+    with pytest.raises(PermissionError, match="SLOSIM_CACHE_DIR"):
+        cache.cache_root()

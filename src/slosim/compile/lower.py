@@ -576,9 +576,10 @@ def mean_rate(arrivals, duration: float) -> float:
         case model.Bernoulli():
             return arrivals.probability / arrivals.every
         case model.Trace():
-            return len(arrivals.times) / duration
+            return float(np.searchsorted(np.asarray(arrivals.times), duration)) / duration
         case model.Counts():
-            return float(np.sum(arrivals.counts)) / duration
+            starts = np.asarray(arrivals.starts)
+            return float(np.sum(np.asarray(arrivals.counts)[starts < duration])) / duration
         case _:
             on, off = arrivals.on.mean(), arrivals.off.mean()
             return (arrivals.rate * on + arrivals.idle_rate * off) / (on + off)

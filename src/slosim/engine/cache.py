@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,12 +17,28 @@ COMPLETE = "complete"
 
 
 def cache_root() -> Path:
-    """The user's cache folder for slosim: SLOSIM_CACHE_DIR, XDG_CACHE_HOME/slosim or ~/.cache/slosim."""
+    """Where compiled code may be kept: SLOSIM_CACHE_DIR, XDG_CACHE_HOME/slosim, ~/.cache/slosim or, where that
+    cannot be written to, a folder of the user's among the temporary files."""
     own = os.environ.get("SLOSIM_CACHE_DIR")
     if own:
         return Path(own)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "slosim"
+    try:
+        root = (Path(base) if base else Path.home() / ".cache") / "slosim"
+        root.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # a home that cannot be written to, or none, as in many containers
+        return _temporary_root()
+    return root if os.access(root, os.W_OK) else _temporary_root()
+
+
+def _temporary_root() -> Path:
+    """A folder among the temporary files that nobody else can write to: what is in it gets executed."""
+    root = Path(tempfile.gettempdir()) / f"slosim-{os.getuid()}"
+    root.mkdir(mode=0o700, exist_ok=True)
+    status = root.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise PermissionError(f"{root} belongs to somebody else; set SLOSIM_CACHE_DIR to a folder of your own")
+    return root
 
 
 @cache

@@ -63,7 +63,10 @@ def cut(text: str, width: int) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; of those with keep > 0 the largest goes first when the table is too wide."""
+    """A column of a table; of those with keep > 0 the largest goes first when the table is too wide.
+
+    A column whose title only makes sense after another's ("service mean", "p99") must go before that one.
+    """
 
     title: str
     cells: list[str]
@@ -75,7 +78,8 @@ def table(columns: Sequence[Column], width: int, gap: int = 2) -> list[str]:
     """Header and rows, columns as narrow as their content; the first one is cut if nothing else helps."""
     kept = [column for column in columns if any(cell for cell in column.cells) or not column.keep]
     while _total(kept, gap) > width and any(column.keep for column in kept):
-        kept.remove(max(kept, key=lambda column: column.keep))
+        least = max(kept, key=lambda column: column.keep)
+        kept = [column for column in kept if column is not least]
     widths = [_width_of_column(column) for column in kept]
     widths[0] = max(8, widths[0] - max(0, _total(kept, gap) - width))
     between = " " * gap

@@ -104,7 +104,7 @@ def services_section(data: dict, width: int) -> list[str]:
         Column("service mean", [duration(one["service_s"]["mean"]["value"]) for one in numbers]),
         Column("p99", [duration(one["service_s"]["p99"]["value"]) for one in numbers], keep=3),
         Column("sojourn p50", [duration(one["sojourn_s"]["p50"]["value"]) for one in numbers], keep=1),
-        Column("p99", [duration(one["sojourn_s"]["p99"]["value"]) for one in numbers], keep=1),
+        Column("p99", [duration(one["sojourn_s"]["p99"]["value"]) for one in numbers], keep=2),
         Column(
             "cost",
             ["" if one["cost"]["value"] is None else f"{one['cost']['value']:.2f}" for one in numbers],
@@ -181,7 +181,7 @@ def topics_section(data: dict, width: int) -> list[str]:
                 keep=1,
             ),
             Column("waiting mean", [short(line["waiting"]["mean"]["value"]) for _, _, line in rows], keep=1),
-            Column("max", [short(line["waiting"]["max"]) for _, _, line in rows], keep=1),
+            Column("max", [short(line["waiting"]["max"]) for _, _, line in rows], keep=2),
             Column("age p99", [duration(line["age_s"]["p99"]["value"]) for _, _, line in rows], keep=2),
             Column("worst partition p99", [_partition_lag(line) for _, _, line in rows], keep=3),
         ]

@@ -43,7 +43,7 @@ def duration(seconds: float | None) -> str:
 
 def clock(seconds: float) -> str:
     """A point in time, or a round length of time, in the language's notation: 0s, 250ms, 45s, 30m7.2s."""
-    whole, parts = seconds, []
+    whole, parts = round(seconds, 1) if seconds >= 1 else seconds, []
     for unit, name in ((86_400, "d"), (3_600, "h"), (60, "m")):
         count = int(whole // unit)
         whole -= count * unit

@@ -55,17 +55,22 @@ class OfferedLoad:
 def offered_load(evidence: Evidence, name: str) -> OfferedLoad | None:
     """Offered load of a service over the measured window; None when it made no attempt.
 
-    slot_s is the time that one attempt holds a slot, blocking retries and abandoned work included.
+    slot_s is the time that one attempt holds a slot, blocking retries and abandoned work included; at least
+    the mean service time of the scenario when most attempts have not ended.
     """
     numbers = evidence.service(name)
     rate, attempts = evidence.accepted_per_s(name), numbers["attempts"]["value"]
     if not rate or not attempts or numbers["attempts_per_message"]["value"] is None:
         return None
+    slot_s = numbers["busy_slots"]["value"] * evidence.seconds / attempts
+    ended = numbers["service_s"]["count"] / evidence.replications
+    if ended < 0.5 * attempts:  # most are still in work: what they have done so far says too little
+        slot_s = max(slot_s, evidence.scenario.services[name].service_time.mean())
     limit = evidence.scenario.services[name].rate_limit
     return OfferedLoad(
         messages_per_s=rate,
         attempts=numbers["attempts_per_message"]["value"],
-        slot_s=numbers["busy_slots"]["value"] * evidence.seconds / attempts,
+        slot_s=slot_s,
         slots=useful_slots(evidence.scenario, name),
         rate_limit=math.inf if limit is None else limit.rate,
     )

@@ -17,8 +17,9 @@ COMPLETE = "complete"
 
 
 def cache_root() -> Path:
-    """Where compiled code may be kept: SLOSIM_CACHE_DIR, XDG_CACHE_HOME/slosim, ~/.cache/slosim or, where that
-    cannot be written to, a folder of the user's among the temporary files."""
+    """Where compiled code may be kept: SLOSIM_CACHE_DIR, XDG_CACHE_HOME/slosim, ~/.cache/slosim or, where
+    that cannot be written to, a folder of the user's among the temporary files.
+    """
     own = os.environ.get("SLOSIM_CACHE_DIR")
     if own:
         return Path(own)
@@ -37,7 +38,8 @@ def _temporary_root() -> Path:
     root.mkdir(mode=0o700, exist_ok=True)
     status = root.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise PermissionError(f"{root} belongs to somebody else; set SLOSIM_CACHE_DIR to a folder of your own")
+        what = f"{root} is open to others; set SLOSIM_CACHE_DIR to a folder of your own"
+        raise PermissionError(what)
     return root
 
 

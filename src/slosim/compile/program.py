@@ -22,6 +22,8 @@ COARSE = 3
 
 def layout(fields: list[tuple[str, str, str, str]]) -> np.dtype:
     """Record layout from (name, type, unit, meaning) rows; aligned, as compiled code likes it."""
+    # uncompiled, fields are read as attributes of np.record, whose own would hide them
+    assert not [name for name, *_ in fields if hasattr(np.record, name)]
     return np.dtype([(name, kind) for name, kind, _, _ in fields], align=True)
 
 
@@ -324,7 +326,7 @@ PRODUCER = layout([
     ("part_held_back", "i8", "", "column of `parts`"),
     # state
     ("publish", "i8", "", "publishes so far"),
-    ("copy", "i8", "", "copies of the next publish made already"),
+    ("copies_made", "i8", "", "of the next publish"),
     ("number", "i8", "", "messages so far"),
     ("reading", "f8", "s", "of its clock, at the next publish (BY_RATE: of the integrated rate)"),
     ("rate", "i8", "", "current row of `rates`"),

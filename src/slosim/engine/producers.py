@@ -197,11 +197,11 @@ def produce(S, g):
             return P.NEEDS_PAUSE
         run.budget -= 1
         publish_due(S, S.groups[g].producer)
-        producer.copy += 1
+        producer.copies_made += 1
         published += 1
-        if producer.copy == producer.copies:
+        if producer.copies_made == producer.copies:
             before = producer.next_time
-            producer.copy = 0
+            producer.copies_made = 0
             producer.publish += 1
             plan_next(S, producer)
             if published > run.slice_messages and producer.next_time > before:

@@ -75,12 +75,12 @@ def compiling(target: str) -> Iterator[tuple[Path, bool]]:
     waits, and what an interrupted compilation left is thrown away.
     """
     folder = cache_folder() / hashlib.sha256(target.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         is_cached = (folder / COMPLETE).exists()
         if not is_cached:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
         yield folder, is_cached
         (folder / COMPLETE).touch()

@@ -35,12 +35,8 @@ def is_earlier(S, time, m, other_time, other):
 
 
 @leaf
-def schedule(S, group, m, time, kind):
-    """Enter message m at a time; the group has room for it (checked once per event)."""
-    S.messages[m].kind = kind
-    first = group.heap_first
-    i = group.heap_length
-    group.heap_length = i + 1
+def rise(S, first, i, time, m):
+    """Place an entry at i or above; returns where."""
     while i > 0:
         above = (i - 1) >> 1
         other_time, other = S.heap_times[first + above], S.heap_messages[first + above]
@@ -53,6 +49,15 @@ def schedule(S, group, m, time, kind):
     S.heap_times[first + i] = time
     S.heap_messages[first + i] = m
     S.messages[m].heap = i
+    return i
+
+
+@leaf
+def schedule(S, group, m, time, kind):
+    """Enter message m at a time; the group has room for it (checked once per event)."""
+    S.messages[m].kind = kind
+    rise(S, group.heap_first, group.heap_length, time, m)
+    group.heap_length += 1
 
 
 @leaf
@@ -110,13 +115,5 @@ def cancel(S, group, m):
     if i == length:
         return
     time, moved = S.heap_times[first + length], S.heap_messages[first + length]
-    while i > 0:
-        above = (i - 1) >> 1
-        other_time, other = S.heap_times[first + above], S.heap_messages[first + above]
-        if not is_earlier(S, time, moved, other_time, other):
-            break
-        S.heap_times[first + i] = other_time
-        S.heap_messages[first + i] = other
-        S.messages[other].heap = i
-        i = above
-    sink(S, first, length, i, time, moved)
+    if rise(S, first, i, time, moved) == i:
+        sink(S, first, length, i, time, moved)

@@ -51,3 +51,14 @@ def test_a_home_that_cannot_be_written_to_is_no_obstacle(monkeypatch, tmp_path):
     root.chmod(0o777)
     with pytest.raises(PermissionError, match="SLOSIM_CACHE_DIR"):
         cache.cache_root()
+
+
+def test_each_way_of_compiling_has_a_cache_folder_of_its_own(monkeypatch):
+    folders = set()
+    for switch in ("", "NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT"):
+        monkeypatch.delenv("NUMBA_BOUNDSCHECK", raising=False)
+        monkeypatch.delenv("NUMBA_DISABLE_JIT", raising=False)
+        if switch:
+            monkeypatch.setenv(switch, "1")
+        folders.add(cache.cache_folder.__wrapped__())
+    assert len(folders) == 3

@@ -57,7 +57,7 @@ def cache_folder() -> Path:
             digest.update(f"{source} {source.stat().st_mtime_ns}".encode())
             digest.update(source.read_bytes())
     for switch in ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_DISABLE_JIT"):
-        digest.update(os.environ.get(switch, "").encode())
+        digest.update(f"{switch}={os.environ.get(switch, '')};".encode())
     return cache_root() / digest.hexdigest()[:16]
 
 

@@ -324,3 +324,19 @@ def test_advance_is_done_when_there_is_nothing_left():
     run = halfway()
     with np.errstate(over="ignore"):
         assert advance(run.state, 200.0, 1.0) == 0
+
+
+def test_sums_of_ticks_are_taken_over_before_they_overflow():
+    """Latencies of 100 days: 64 bits of 2**-30 s hold some thousand of them, this run has many more."""
+    scenario = loads("""
+        name: slow
+        run: {duration: 2000d}
+        topics: {work: {}}
+        producers: {source: {topic: work, arrivals: {every: 1h}}}
+        services: {sink: {consumes: work, concurrency: unlimited, service_time: 100d}}
+    """)
+    flow = Run(lower(scenario), 1).measure().measurements.flows["source"]
+    seconds = 100 * 86400.0
+    assert flow.latency.count > 40_000
+    assert flow.latency.mean() == seconds
+    assert flow.parts_by_bucket[:, flow.parts.index("sink.service")].sum() == flow.latency.count * seconds

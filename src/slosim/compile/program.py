@@ -16,6 +16,8 @@ UNLIMITED = 1 << 60
 """Stands for no limit where a count is compared."""
 TICKS_PER_S = float(1 << 30)
 """Sums that several groups add to are kept in whole ticks of 2**-30 s, so their order does not matter."""
+FOLD_AT = 1 << 61
+"""A sum of ticks beyond it is taken over by Python before it can overflow."""
 COARSE = 3
 """Latency is split into parts per 2**COARSE histogram buckets."""
 
@@ -64,7 +66,7 @@ CONSTANT, UNIFORM, INTEGERS, EXPONENTIAL, TABLE, KNOTS, STEPS = 0, 1, 2, 3, 4, 5
 BY_RATE, BY_GAP, EVERY, BERNOULLI, TRACE = 0, 1, 2, 3, 4
 
 # What the engine returns to Python for.
-DONE, NEEDS_MESSAGES, NEEDS_CALENDAR, NEEDS_FOLD, NEEDS_TRACE, NEEDS_PAUSE, IMPOSSIBLE, ENDLESS = range(8)
+DONE, NEEDS_MESSAGES, NEEDS_CALENDAR, NEEDS_TRACE, NEEDS_PAUSE, IMPOSSIBLE, ENDLESS = range(7)
 
 # What happened to a message, as the trace tells it.
 TRACE_WORDS = (
@@ -108,7 +110,6 @@ RUN = layout([
     ("instance_head", "i8", "", "first free block of flow instances"),
     ("tracing", "i8", "", "1: write `trace`"),
     ("trace_count", "i8", "", "rows of `trace` in use"),
-    ("needs_fold", "i8", "", "1: a sum of ticks is near its limit"),
     ("budget", "i8", "", "events until the engine comes back to Python"),
     ("published", "i8", "", "messages published to lines"),
     ("impossible_time", "f8", "s", "of the event that cannot be"),

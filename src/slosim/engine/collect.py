@@ -40,7 +40,6 @@ class FlowSums:
         self.part_ticks[0] += high
         self.part_ticks[1] += low
         state.part_ticks[:] = 0
-        state.run[0].needs_fold = 0
 
     def part_seconds(self, f: int) -> np.ndarray:
         """Sums of one flow: float64[coarse buckets, parts] s."""

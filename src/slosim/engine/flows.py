@@ -9,12 +9,11 @@ import math
 
 import numpy as np
 
-from slosim.compile.program import COARSE, LOST_DEAD_LETTERED, NO_LOSS, NONE, TICKS_PER_S
+from slosim.compile.program import COARSE, FOLD_AT, LOST_DEAD_LETTERED, NO_LOSS, NONE, TICKS_PER_S
 from slosim.engine.jit import branch, leaf, rule
 from slosim.measure.histogram import BUCKET_COUNT, BUCKETS_PER_OCTAVE_BITS, FIRST_BITS
 
 HISTOGRAM_SHIFT = 52 - BUCKETS_PER_OCTAVE_BITS
-FOLD_AT = 1 << 61
 
 
 @leaf
@@ -205,7 +204,7 @@ def record_latency(S, k, flow, latency):
     flow.latency_max = max(flow.latency_max, latency)
     flow.latency_ticks += ticks(latency)
     if flow.latency_ticks > FOLD_AT:
-        S.run[0].needs_fold = 1
+        S.run[0].budget = 0
     coarse = bucket >> COARSE
     S.finished[f, coarse] += 1
     for part in range(S.run[0].parts):

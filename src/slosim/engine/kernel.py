@@ -75,8 +75,6 @@ def serve(S, g):
             return P.NEEDS_MESSAGES
         if group.heap_length + run.margin > group.heap_capacity:
             return P.NEEDS_CALENDAR
-        if run.needs_fold != 0:
-            return P.NEEDS_FOLD
         if run.budget <= 0:
             return P.NEEDS_PAUSE
         if run.tracing != 0 and run.trace_count + 16 * run.margin > run.trace_capacity:

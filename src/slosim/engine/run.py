@@ -129,12 +129,12 @@ class Run:
         elif code == P.NEEDS_CALENDAR:
             group = int(state.run[0].group)
             self.state = states.grow_calendar(state, group, 2 * int(state.groups[group].heap_capacity))
-        elif code == P.NEEDS_FOLD:
-            self.sums.fold(state)
         elif code == P.NEEDS_TRACE:
             self._keep_trace()
         elif code == P.NEEDS_PAUSE:
             state.run["budget"] = EVENTS_PER_STEP
+            if state.flows["latency_ticks"].max() > P.FOLD_AT:
+                self.sums.fold(state)
         else:
             self._fail(code)
 

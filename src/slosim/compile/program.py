@@ -333,6 +333,7 @@ PRODUCER = layout([
     ("rate", "i8", "", "current row of `rates`"),
     ("clock", "i8", "", "current row of `clocks`"),
     ("next_time", "f8", "s", "of the next publish"),
+    ("identity", "u8", "", "of its first message"),
 ])  # fmt: skip
 
 RATE = layout([
@@ -406,7 +407,6 @@ FLOW_INSTANCE = layout([
     ("finish_line", "i8", "", ""),
     ("dead_at", "f8", "s", "first loss as dead letter, inf"),
     ("dropped_at", "f8", "s", "first other loss, inf"),
-    ("origin", "i8", "", "producer and number of the message"),
 ])  # fmt: skip
 
 MESSAGE = layout([

@@ -31,7 +31,7 @@ def ticks(seconds):
 
 
 @branch
-def open_block(S, producer, start, origin):
+def open_block(S, producer, start):
     """Take a free block of flow instances for a producer's message; -1 when its producer has no flow."""
     if producer.flow_count == 0:
         return NONE
@@ -47,7 +47,6 @@ def open_block(S, producer, start, origin):
         instance.finish = -1.0
         instance.dead_at = math.inf
         instance.dropped_at = math.inf
-        instance.origin = origin
         if k < producer.flow_count:
             instance.flow = producer.first_flow + k
             flow = S.flows[instance.flow]

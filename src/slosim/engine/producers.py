@@ -25,8 +25,9 @@ def root_identity(producer, number):
 def plan_next(S, producer):
     """Set the time of the producer's next publish (rule S9)."""
     process = producer.process
+    producer.identity = root_identity(producer, producer.number)
     if process == P.BY_RATE:
-        u = uniform(producer.gap_stream, root_identity(producer, producer.number), 0)
+        u = uniform(producer.gap_stream, producer.identity, 0)
         producer.reading -= math.log(1.0 - u)
         reading = at_rate(S, producer)
     else:
@@ -44,7 +45,7 @@ def next_reading(S, producer):
         if producer.publish >= producer.time_count:
             return math.inf
         return S.trace_times[producer.first_time + producer.publish]
-    u = uniform(producer.gap_stream, root_identity(producer, producer.number), 0)
+    u = uniform(producer.gap_stream, producer.identity, 0)
     if process == P.BY_GAP:
         producer.reading += draw_rare(S, producer.gap, u)
         return producer.reading
@@ -126,7 +127,9 @@ def publish_due(S, p):
     message.visible = now
     message.origin = (p << 48) | number
     message.path = np.uint64(0)
-    message.identity = root_identity(producer, number)
+    message.identity = producer.identity
+    if producer.copies_made > 0:
+        message.identity = root_identity(producer, number)
     message.key = draw_key(S, producer, message.identity)
     message.priority = 0 if producer.priority_count == 0 else draw_priority(S, producer, message.identity)
     message.heap = -1
@@ -134,7 +137,7 @@ def publish_due(S, p):
     message.outlet = producer.outlet
     for part in range(run.parts):
         S.parts[m, part] = 0.0
-    block = open_block(S, producer, now, message.origin)
+    block = open_block(S, producer, now)
     message.instance = block
     if topic.consumer_count != 1 or topic.blocks != 0:
         publish_rarely(S, producer, topic, outlet, m, block)

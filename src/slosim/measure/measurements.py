@@ -45,11 +45,54 @@ class ServiceMeasurements:
     first_successes: int
     busy: TimeAverage  # slots in use (work that goes on after a time-out included)
     slot_seconds: float  # slots of instances that are up x seconds; inf for unlimited concurrency
-    instance_seconds: float
-    instances_samples: np.ndarray
+    instance_seconds: float  # of instances that exist: starting, up, down or leaving
+    instances_samples: np.ndarray  # instances that are up
     wait: Histogram  # s
     service: Histogram  # s
     sojourn: Histogram  # s
+    mechanisms: Mechanisms | None = None  # None for a service that uses none
+
+
+@dataclass(frozen=True)
+class Mechanisms:
+    """What the rarer mechanisms of one service did (rules S42 to S67).
+
+    Averages are exact over the measured window, with their samples. `scalings` covers the whole run: one row
+    (time s, instances wanted before, after) for each change that the autoscaler decided.
+    """
+
+    starts: int  # instances that began to start
+    crashes: int  # instances that went down
+    rebalances: int  # begun
+    stopped: TimeAverage  # partitions that stand still
+    partitions: int
+    held_ahead: TimeAverage  # messages delivered to instances ahead of their slots
+    opened: int  # times the circuit breaker opened
+    open: TimeAverage  # 1 while the breaker is open, 0 otherwise
+    denied_retries: int  # failures made final by the retry budget
+    wanted: TimeAverage  # instances that exist
+    scalings: np.ndarray  # float64[changes, 3]
+
+
+@dataclass(frozen=True)
+class DependencyMeasurements:
+    """One dependency. requests = answered + failed + refused + cancelled + waiting + in service (whole run).
+
+    requests, answered, failed, refused, cancelled count requests, hedges included; hedged and timed_out count
+    calls.
+    """
+
+    requests: int
+    answered: int
+    failed: int
+    refused: int
+    cancelled: int
+    hedged: int
+    timed_out: int
+    busy: TimeAverage  # servers in use
+    waiting: TimeAverage
+    server_seconds: float  # inf for unlimited capacity
+    wait: Histogram  # s, request to taken by a server
 
 
 @dataclass(frozen=True)
@@ -139,4 +182,7 @@ class Measurements:
     flows: dict[str, FlowMeasurements]
     objectives: dict[str, ObjectiveMeasurements]  # latency and success objectives, by name
     messages: int  # published to lines in the whole run
-    dependencies: dict[str, object] = field(default_factory=dict)
+    dependencies: dict[str, DependencyMeasurements] = field(default_factory=dict)
+    occurrences: dict[str, np.ndarray] = field(default_factory=dict)
+    """Random faults: float64[n, 2] s, (start, end) of each occurrence, by the fault's name; ends may lie
+    after the end of the run."""

@@ -14,7 +14,18 @@ from slosim.model.distribution_kind import DISTRIBUTION
 from slosim.model.distributions import Distribution
 from slosim.model.document import Node, Scalar
 from slosim.model.fields import Broken, Record, Spec, relation, spec
-from slosim.model.kinds import DURATION, FACTOR, FILE_NAME, FREE_TEXT, INVALID, RATE, SHARE, ListOf, Reading
+from slosim.model.kinds import (
+    DURATION,
+    FACTOR,
+    FILE_NAME,
+    FREE_TEXT,
+    INVALID,
+    RATE,
+    SHARE,
+    Count,
+    ListOf,
+    Reading,
+)
 from slosim.model.values import did_you_mean, write_duration
 from slosim.model.variants import Form, Variants
 
@@ -148,7 +159,16 @@ class Bursts:
             )
 
 
-Arrivals = Poisson | Interarrival | Every | Bernoulli | Trace | Counts | Bursts
+@dataclass(frozen=True)
+class Clients:
+    """A closed loop: each client thinks, publishes one message, and waits until its flow instance ends."""
+
+    kind = word = "clients"
+    count: int = spec(Count(1), "number of clients; each starts thinking")
+    think_time: Distribution = spec(DISTRIBUTION, "from the end of a flow instance to the next message")
+
+
+Arrivals = Poisson | Interarrival | Every | Bernoulli | Trace | Counts | Bursts | Clients
 
 
 class ArrivalsKind(Variants):
@@ -202,6 +222,7 @@ FORMS = {
     "trace": Form(Trace, "{trace: {file: arrivals.csv, time: timestamp, key: customer}}"),
     "counts": Form(Counts, "{counts: {file: requests.csv, time: timestamp, count: value}}"),
     "bursts": Form(Bursts, "{bursts: {rate: 100/s, on: {exponential: 10s}, off: {exponential: 50s}}}"),
+    "clients": Form(Clients, "{clients: {count: 20, think_time: {exponential: 5s}}}"),
 }
 _EXTRAS = {
     "profile": Spec(

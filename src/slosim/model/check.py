@@ -97,7 +97,7 @@ def _check_faults(values: Mapping[str, Any], reading: Reading) -> None:
     if run is INVALID or has_invalid(run.duration):
         return
     for path, fault in _items("faults", values, reading):
-        if has_invalid((fault.at, fault.duration, fault.repeat_every)):
+        if fault.at is None or has_invalid((fault.at, fault.duration, fault.repeat_every)):
             continue
         if fault.at >= run.duration:
             found = f"got at {write_duration(fault.at)} of duration {write_duration(run.duration)}"

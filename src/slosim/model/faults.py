@@ -7,25 +7,79 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from slosim.model import unsupported
 from slosim.model.document import Node, Scalar
-from slosim.model.fields import Broken, Record, relation, spec
+from slosim.model.fields import Broken, Record, relation, spec, specs
 from slosim.model.kinds import (
     BOOLEAN,
     DURATION,
     FACTOR,
     FREE_TEXT,
     INVALID,
+    RATE,
     SHARE,
+    Choice,
+    Count,
     Reading,
+    Reference,
     ScalarKind,
     undeclared,
 )
 from slosim.model.values import did_you_mean, nearest, quoted, write_duration
 
 OCCURRENCES_MAX = 10_000
-TARGETS = ("services", "producers")
-OF_PRODUCERS = ("rate_factor",)
+TARGETS = ("services", "topics", "producers", "dependencies")
+EFFECTS = {
+    "outage": ("services", "dependencies"),
+    "error_rate": ("services", "dependencies"),
+    "slowdown": ("services", "dependencies"),
+    "added_latency": ("services", "dependencies"),
+    "pause": ("services", "dependencies"),
+    "crash": ("services",),
+    "rolling_restart": ("services",),
+    "unavailable": ("topics",),
+    "redrive": ("topics",),
+    "rate_factor": ("producers",),
+}
+"""The sections whose members each effect may hit."""
+
+
+@dataclass(frozen=True)
+class Crash:
+    """Instances that are gone while the fault lasts."""
+
+    word = "crash"
+    instances: int | None = spec(Count(1, unlimited=True, word="all"), "how many of them")
+
+
+@dataclass(frozen=True)
+class RollingRestart:
+    """The instances of a service restart one after the other."""
+
+    word = "rolling restart"
+    pause_between: float = spec(DURATION, "from one instance serving again to the next restart", default="0s")
+
+
+@dataclass(frozen=True)
+class Redrive:
+    """The messages of a topic, oldest first, are published to another one."""
+
+    word = "redrive"
+    to: str = spec(Reference("topics"), "where they are published")
+    rate: float = spec(RATE.above_zero(), "messages per second")
+
+
+@dataclass(frozen=True)
+class Random:
+    """Times of faults drawn at random: exponential times up, exponential times down."""
+
+    word = "random"
+    mtbf: float = spec(DURATION.above_zero(), "mean time from the end of one to the start of the next")
+    mttr: float = spec(DURATION.above_zero(), "mean time that one lasts")
+    per: str = spec(
+        Choice(("target", "instance")),
+        "target: as a whole; instance: each instance of the service by itself",
+        default="target",
+    )
 
 
 @dataclass(frozen=True)
@@ -57,6 +111,26 @@ class Effect:
         default="false",
         written_if=lambda e: e.pause,
     )
+    crash: Crash | None = spec(
+        Record(Crash, short="instances"),
+        "instances are gone: their running attempts are lost and delivered again; they are back after the "
+        "fault, plus the startup_time of the service",
+        optional=True,
+    )
+    rolling_restart: RollingRestart | None = spec(
+        Record(RollingRestart, likely="pause_between"),
+        "the instances restart one after the other",
+        optional=True,
+    )
+    unavailable: bool = spec(
+        BOOLEAN,
+        "of a topic: publishing and taking wait",
+        default="false",
+        written_if=lambda e: e.unavailable,
+    )
+    redrive: Redrive | None = spec(
+        Record(Redrive, likely="to"), "of a topic that nobody consumes: its messages go back", optional=True
+    )
     rate_factor: float = spec(
         FACTOR,
         "multiplies the rate of a producer; 0x stops it",
@@ -68,22 +142,20 @@ class Effect:
         """The effects that change something, by their key."""
         return tuple(one.name for one in fields(self) if getattr(self, one.name) != one.default)
 
-    @relation("outage", "error_rate", "slowdown", "added_latency", "pause", "rate_factor")
+    @relation(*EFFECTS)
     def does_something(self, given: set[str]) -> Iterator[Broken]:
         if not self.active():
             what = "the fault has no effect" + (
                 f", got {', '.join(sorted(given))} at no effect" if given else ""
             )
-            yield Broken(
-                "", what, "at least one of outage, error_rate, slowdown, added_latency, pause, rate_factor"
-            )
+            yield Broken("", what, f"at least one of {', '.join(EFFECTS)}")
 
 
 class TargetKind(ScalarKind):
-    """`services.payment` or `producers.checkout`."""
+    """`services.payment`, `topics.orders`, `producers.checkout` or `dependencies.gateway`."""
 
     noun = "what the fault hits"
-    accepted = "services.NAME or producers.NAME"
+    accepted = ", ".join(f"{section}.NAME" for section in TARGETS[:-1]) + f" or {TARGETS[-1]}.NAME"
 
     def parse(self, text: str) -> str:
         return text
@@ -94,13 +166,6 @@ class TargetKind(ScalarKind):
             return target
         assert isinstance(node, Scalar)
         section, _, name = target.partition(".")
-        if section in unsupported.FAULT_TARGETS:
-            return reading.problem(
-                node,
-                path,
-                f"faults of {section}: not supported yet, got {quoted(target)}",
-                unsupported.NOT_YET,
-            )
         if section not in TARGETS or not name:
             return self.wrong_section(target, node, path, reading)
         declared = reading.names.get(section)
@@ -115,28 +180,40 @@ class TargetKind(ScalarKind):
         return reading.problem(node, path, what, "", did_you_mean(meant[0]) if meant[0] else "")
 
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
-        return {"type": "string", "pattern": r"^(services|producers)\..+$"}
+        return {"type": "string", "pattern": rf"^({'|'.join(TARGETS)})\..+$"}
 
     def label(self) -> str:
-        return "`services.NAME` or `producers.NAME`"
+        return ", ".join(f"`{section}.NAME`" for section in TARGETS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fault:
     """An effect on a target during [at, at + for), once or repeatedly."""
 
     word = "fault"
     name: str = spec(FREE_TEXT, "what people call it; unique")
-    at: float = spec(DURATION, "start, in time since the start of the run")
-    duration: float = spec(DURATION.above_zero(), "how long it lasts", key="for")
+    at: float | None = spec(DURATION, "start, in time since the start of the run", optional=True)
+    duration: float | None = spec(DURATION.above_zero(), "how long it lasts", optional=True, key="for")
     target: str = spec(TargetKind(), "what it hits")
     effect: Effect = spec(Record(Effect), "what it does")
     repeat_every: float | None = spec(
         DURATION.above_zero(), "time from one start to the next, until the run ends", optional=True
     )
+    random: Random | None = spec(
+        Record(Random, likely="mtbf"), "random times, instead of at, for and repeat_every", optional=True
+    )
+
+    @property
+    def is_random(self) -> bool:
+        """Whether its times are drawn, so that no occurrence is known before the run."""
+        return self.random is not None
 
     def occurrences(self, run_duration: float) -> list[tuple[float, float]]:
-        """(start, end) in seconds of every occurrence that starts before the end of the run."""
+        """(start, end) in seconds of every occurrence that starts before the end of the run; none of a random
+        fault.
+        """
+        if self.at is None or self.duration is None:
+            return []
         if self.repeat_every is None:
             return [(self.at, self.at + self.duration)] if self.at < run_duration else []
         starts = (self.at + index * self.repeat_every for index in range(self.occurrence_count(run_duration)))
@@ -144,13 +221,13 @@ class Fault:
 
     def occurrence_count(self, run_duration: float) -> int:
         """Occurrences that start before the end of the run, one more at most by rounding."""
-        if self.at >= run_duration:
+        if self.at is None or self.at >= run_duration:
             return 0
         return 1 if self.repeat_every is None else math.ceil((run_duration - self.at) / self.repeat_every)
 
     @relation("duration", "repeat_every")
     def repetitions_are_apart(self, given: set[str]) -> Iterator[Broken]:
-        if self.repeat_every is not None and self.repeat_every < self.duration:
+        if self.repeat_every is not None and self.duration is not None and self.repeat_every < self.duration:
             found = (
                 f"got repeat_every {write_duration(self.repeat_every)} below for "
                 f"{write_duration(self.duration)}"
@@ -163,19 +240,23 @@ class Fault:
 
     @relation("target", "effect")
     def effect_fits_target(self, given: set[str]) -> Iterator[Broken]:
-        on_producer = self.target.startswith("producers.")
+        section = self.target.partition(".")[0]
+        those = [name for name, sections in EFFECTS.items() if section in sections]
         for name in self.effect.active():
-            if (name in OF_PRODUCERS) != on_producer:
-                right, suits = (
-                    ("services", "producers") if name in OF_PRODUCERS else ("producers", "services")
-                )
-                accepted = (
-                    "rate_factor is the one effect on a producer"
-                    if on_producer
-                    else "effects on a service: outage, error_rate, slowdown, added_latency, pause"
-                )
-                yield Broken(
-                    f"effect.{name}",
-                    f"{name} is an effect on {suits}, not on {right}, got target {self.target}",
-                    accepted,
-                )
+            if name not in those:
+                suits = " and ".join(EFFECTS[name])
+                what = f"{name} is an effect on {suits}, not on {section}, got target {self.target}"
+                yield Broken(f"effect.{name}", what, f"effects on {section}: {', '.join(those)}")
+
+    @relation("at", "duration", "repeat_every", "random")
+    def has_times(self, given: set[str]) -> Iterator[Broken]:
+        if self.random is not None:
+            for name, key in (("at", "at"), ("duration", "for"), ("repeat_every", "repeat_every")):
+                if name in given:
+                    what = f"{key} is not used beside random, whose times are drawn"
+                    yield Broken(key, what, "either at and for, or random")
+            return
+        for name, key in (("at", "at"), ("duration", "for")):
+            if name not in given:
+                meaning = next(one.meaning for one in specs(Fault) if one.key == key)
+                yield Broken("", f"{key} is missing", f"{key}: {meaning} (a duration); or random")

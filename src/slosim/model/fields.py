@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slosim.model import unsupported, values
-from slosim.model.document import ListNode, MapNode, Node, Scalar, describe
+from slosim.model.document import MapNode, Node, Scalar, describe, from_plain
 from slosim.model.kinds import BOOLEAN, INVALID, Count, Kind, Reading, ScalarKind
 from slosim.model.values import did_you_mean, nearest
 
@@ -59,12 +59,18 @@ def spec(
     if optional or derive:
         return field(default=None, metadata={"spec": made})
     reading = Reading()
-    node = (
-        ListNode("default", None) if default == "[]" else Scalar("default", None, default or "", quoted=True)
-    )
-    value = kind.read(node, "", reading)
+    value = kind.read(_node_of_default(default or ""), "", reading)
     assert not reading.problems, reading.problems
     return field(default=value, metadata={"spec": made})
+
+
+def _node_of_default(text: str) -> Node:
+    """The node of a default: a scalar, `[]`, or a mapping of scalars as in `{factor: 2x, instances: 4}`."""
+    if text == "[]":
+        return from_plain([])
+    if text.startswith("{"):
+        return from_plain(dict(pair.split(": ") for pair in text.strip("{}").split(", ")))
+    return from_plain(text)
 
 
 def relation(*needs: str) -> Callable:
@@ -187,7 +193,8 @@ class Record(Kind):
             place = node.key_node(key) if isinstance(node, MapNode) and not short else value
             reading.nodes.setdefault(where, place) if short else reading.nodes.__setitem__(where, place)
             if key in by_key:
-                found[by_key[key]] = self.spec_of(key).kind.read(value, where, reading)
+                kind = self.spec_of(key).kind.beside(lambda other: _text(entries.get(other)))
+                found[by_key[key]] = kind.read(value, where, reading)
             else:
                 meant.add(
                     self.unknown(key, place, where, path, reading)
@@ -241,7 +248,8 @@ class Record(Kind):
             inner = getattr(value, name)
             absent = inner is None and not (isinstance(one.kind, Count) and one.kind.unlimited)
             if not absent and one.written_if(value):
-                written[one.key] = one.kind.write(inner)
+                kind = one.kind.beside(lambda other: getattr(value, other))
+                written[one.key] = kind.write(inner)
         return written
 
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -309,6 +317,10 @@ def has_invalid(value: Any) -> bool:
     if dataclasses.is_dataclass(value):
         return any(has_invalid(getattr(value, one.name)) for one in dataclasses.fields(value))
     return False
+
+
+def _text(node: Node | None) -> str:
+    return node.text if isinstance(node, Scalar) else ""
 
 
 def run_together(node: Scalar) -> str:

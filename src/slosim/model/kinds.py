@@ -67,6 +67,10 @@ class Kind:
     def read(self, node: Node, path: str, reading: Reading) -> Any:
         raise NotImplementedError
 
+    def beside(self, sibling: Callable[[str], Any]) -> Kind:
+        """The kind itself, where it depends on the value of a sibling field."""
+        return self
+
     def write(self, value: Any) -> Any:
         return value
 
@@ -81,6 +85,11 @@ class Kind:
     def parts(self) -> Iterator[type]:
         """Classes whose fields this kind contains, for the reference."""
         return iter(())
+
+
+def singular(section: str) -> str:
+    """One member of a section, in words."""
+    return "dependency" if section == "dependencies" else section.removesuffix("s")
 
 
 # --- scalars
@@ -208,10 +217,11 @@ NUMBER = Quantity(
 
 @dataclass(frozen=True)
 class Count(ScalarKind):
-    """An integer; None stands for `unlimited` where that is allowed."""
+    """An integer; None stands for `unlimited`, or another word for no limit, where that is allowed."""
 
     minimum: int = 0
     unlimited: bool = False
+    word: str = "unlimited"
 
     @property
     def noun(self) -> str:  # type: ignore[override]
@@ -219,28 +229,28 @@ class Count(ScalarKind):
 
     @property
     def accepted(self) -> str:  # type: ignore[override]
-        return "digits alone, such as 4" + (", or unlimited" if self.unlimited else "")
+        return "digits alone, such as 4" + (f", or {self.word}" if self.unlimited else "")
 
     def parse(self, text: str) -> int | None:
-        if self.unlimited and text == "unlimited":
+        if self.unlimited and text == self.word:
             return None
         try:
             return values.parse_count(text, self.minimum)
         except Mistake as mistake:
             words = ("unlimited", "infinite", "infinity", "inf", ".inf", "none", "unbounded", "-1", "∞")
-            if self.unlimited and (text.lower() in words or nearest(text, ["unlimited"])):
-                raise Mistake(mistake.what, did_you_mean("unlimited")) from None
+            if self.unlimited and (text.lower() in words or nearest(text, [self.word])):
+                raise Mistake(mistake.what, did_you_mean(self.word)) from None
             raise
 
     def write(self, value: int | None) -> int | str:
-        return "unlimited" if value is None else value
+        return self.word if value is None else value
 
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
         number = {"type": "integer", "minimum": self.minimum}
-        return {"anyOf": [number, {"const": "unlimited"}]} if self.unlimited else number
+        return {"anyOf": [number, {"const": self.word}]} if self.unlimited else number
 
     def label(self) -> str:
-        return f"count, at least {self.minimum}" + (", or `unlimited`" if self.unlimited else "")
+        return f"count, at least {self.minimum}" + (f", or `{self.word}`" if self.unlimited else "")
 
 
 @dataclass(frozen=True)
@@ -295,13 +305,13 @@ class Choice(ScalarKind):
 
 @dataclass(frozen=True)
 class Reference(ScalarKind):
-    """The name of something declared in a section: `topics`, `services`, `producers` or `flows`."""
+    """The name of something declared in a section, such as `topics`."""
 
     section: str
 
     @property
     def noun(self) -> str:  # type: ignore[override]
-        return f"the name of a {self.section.removesuffix('s')}"
+        return f"the name of a {singular(self.section)}"
 
     def read(self, node: Node, path: str, reading: Reading) -> Any:
         name = super().read(node, path, reading)
@@ -317,7 +327,7 @@ class Reference(ScalarKind):
         return dict(_TEXT)
 
     def label(self) -> str:
-        return f"name of a {self.section.removesuffix('s')}"
+        return f"name of a {singular(self.section)}"
 
 
 def undeclared(node: Node, path: str, reading: Reading, section: str, name: str) -> Any:
@@ -330,8 +340,32 @@ def undeclared(node: Node, path: str, reading: Reading, section: str, name: str)
             f"to declare it, write {values.show(name)}: {{}} below topics"  # a dead-letter topic, most likely
         )
     known = f"declared {section}: {listed(declared)}" if declared else f"no {section} are declared"
-    what = f"{section.removesuffix('s')} {quoted(name)} is not declared"
+    what = f"{singular(section)} {quoted(name)} is not declared"
     return reading.problem(node, path, what, known, hint)
+
+
+@dataclass(frozen=True)
+class KindBeside(Kind):
+    """A kind for each word of a sibling field."""
+
+    key: str
+    kinds: dict[str, Kind]
+
+    @property
+    def noun(self) -> str:  # type: ignore[override]
+        return " or ".join(kind.noun for kind in self.kinds.values())
+
+    def beside(self, sibling: Callable[[str], Any]) -> Kind:
+        return self.kinds.get(sibling(self.key), self)
+
+    def read(self, node: Node, path: str, reading: Reading) -> Any:
+        return INVALID  # the sibling is missing or no known word, which is noted there
+
+    def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
+        return {"anyOf": [kind.schema(definitions) for kind in self.kinds.values()]}
+
+    def label(self) -> str:
+        return ", ".join(f"{kind.label()} for `{word}`" for word, kind in self.kinds.items())
 
 
 # --- containers
@@ -388,6 +422,37 @@ class ListOf(Kind):
 
 
 @dataclass(frozen=True)
+class OneOrMore(Kind):
+    """One thing, or a list of several different ones, as a tuple."""
+
+    one: Reference
+
+    @property
+    def noun(self) -> str:  # type: ignore[override]
+        return f"{self.one.noun}, or a list of them"
+
+    def read(self, node: Node, path: str, reading: Reading) -> Any:
+        if not isinstance(node, ListNode):
+            name = self.one.read(node, path, reading)
+            return name if name is INVALID else (name,)
+        found = ListOf(self.one).read(node, path, reading)
+        if found is INVALID or INVALID in found:
+            return INVALID
+        doubles = sorted({name for name in found if found.count(name) > 1})
+        what = f"{singular(self.one.section)} {quoted(doubles[0])} is listed twice" if doubles else ""
+        return reading.problem(node, path, what) if doubles else found
+
+    def write(self, value: tuple[str, ...]) -> Any:
+        return value[0] if len(value) == 1 else list(value)
+
+    def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
+        return {"anyOf": [self.one.schema(definitions), ListOf(self.one).schema(definitions)]}
+
+    def label(self) -> str:
+        return f"{self.one.label()}, or list of names"
+
+
+@dataclass(frozen=True)
 class MapOf(Kind):
     """Declared names and what each stands for, as a dict in the order of the file."""
 
@@ -399,7 +464,7 @@ class MapOf(Kind):
         return f"{self.section} by name"
 
     def read(self, node: Node, path: str, reading: Reading) -> Any:
-        one = self.section.removesuffix("s")
+        one = singular(self.section)
         if not isinstance(node, MapNode):
             return reading.problem(
                 node,

@@ -15,8 +15,6 @@ from slosim.model.fields import Record
 from slosim.model.kinds import Reading
 from slosim.model.scenario import Scenario, Source, assembled
 
-SECTIONS = ("topics", "producers", "services", "flows")
-
 
 def load(path: str | Path, overrides: Iterable[str | tuple[str, Any]] = ()) -> Scenario:
     """The scenario of a YAML file.
@@ -82,7 +80,7 @@ def _values(root: Node, file: str, base: Path | None, problems: list[Problem]) -
     reading.names = _declared(root)
     draft = Record(_Draft).read(root, "", reading)
     values = {one.name: getattr(draft, one.name) for one in dataclasses.fields(draft)}
-    for section in ("services", "flows"):
+    for section in ("services", "dependencies", "flows"):
         values[section] = {} if values[section] is None else values[section]
     check(values, reading)
     if reading.problems:
@@ -101,10 +99,11 @@ def _declared(root: MapNode) -> dict[str, tuple[str, ...] | None]:
     Without `flows`, each producer has a flow of its name.
     """
     names: dict[str, tuple[str, ...] | None] = {}
-    for section in SECTIONS:
+    for section in paths.NAMED_SECTIONS:
         node = root.entries.get(section)
         names[section] = tuple(node.entries) if isinstance(node, MapNode) else None
-    names["services"] = () if "services" not in root.entries else names["services"]
+    for section in ("services", "dependencies"):
+        names[section] = () if section not in root.entries else names[section]
     names["flows"] = names["flows"] or (names["producers"] if "flows" not in root.entries else None)
     return names
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from slosim.errors import Problem, ScenarioError
 from slosim.model.document import ListNode, MapNode, Node, Scalar, describe, from_plain, read_text
+from slosim.model.kinds import singular
 from slosim.model.values import did_you_mean, listed, nearest, quoted, show
 
-NAMED_SECTIONS = ("topics", "producers", "services", "flows")
+NAMED_SECTIONS = ("topics", "producers", "services", "dependencies", "flows")
 ON_COMMAND_LINE = "--set"
 IN_REPLACE = "<replace>"
 
@@ -138,7 +139,7 @@ def _keys(node: MapNode, rest: str, section: str) -> list[tuple[str, str]]:
         raise _Wrong("there is no list before '['", "for example faults[0].at")
     if rest == "*" or rest.startswith(("*.", "*[")):
         if not section:
-            raise _Wrong("* matches names of topics, producers, services and flows only")
+            raise _Wrong(f"* matches names of {', '.join(NAMED_SECTIONS[:-1])} and {NAMED_SECTIONS[-1]} only")
         if not node.entries:
             raise _Wrong(f"no {section} are declared")
         return [(key, rest[1:]) for key in node.entries]
@@ -149,7 +150,7 @@ def _keys(node: MapNode, rest: str, section: str) -> list[tuple[str, str]]:
     cut = min((place for mark in ".[" if (place := rest.find(mark)) >= 0), default=len(rest))
     if section:
         close = nearest(rest[:cut], node.entries)
-        what = f"{section.removesuffix('s')} {quoted(rest[:cut])} is not declared"
+        what = f"{singular(section)} {quoted(rest[:cut])} is not declared"
         declared = (
             f"declared {section}: {listed(node.entries)}" if node.entries else f"no {section} are declared"
         )

@@ -4,42 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from slosim.model.document import ListNode, Node
 from slosim.model.fields import Broken, relation, spec
-from slosim.model.kinds import DURATION, FREE_TEXT, INVALID, SHARE, Count, Kind, ListOf, Reading, Reference
+from slosim.model.kinds import DURATION, FREE_TEXT, SHARE, Count, OneOrMore, Reference
 
 THRESHOLDS = ("within", "lag_below", "age_below")
-
-
-class ServicesKind(Kind):
-    """A service or a list of services."""
-
-    noun = "the name of a service, or a list of them"
-    one = Reference("services")
-    several = ListOf(one)
-
-    def read(self, node: Node, path: str, reading: Reading) -> Any:
-        if isinstance(node, ListNode):
-            found = self.several.read(node, path, reading)
-            if found is INVALID or INVALID in found:
-                return INVALID
-            doubles = sorted({name for name in found if found.count(name) > 1})
-            return (
-                reading.problem(node, path, f"service '{doubles[0]}' is listed twice") if doubles else found
-            )
-        name = self.one.read(node, path, reading)
-        return name if name is INVALID else (name,)
-
-    def write(self, value: tuple[str, ...]) -> Any:
-        return value[0] if len(value) == 1 else list(value)
-
-    def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
-        return {"anyOf": [self.one.schema(definitions), self.several.schema(definitions)]}
-
-    def label(self) -> str:
-        return "name of a service, or list of names"
 
 
 @dataclass(frozen=True)
@@ -51,7 +20,8 @@ class Flow:
         Reference("producers"), "producer whose messages start instances of the flow", key="from"
     )
     to: tuple[str, ...] = spec(
-        ServicesKind(), "where an instance completes; messages that cannot reach it do not matter"
+        OneOrMore(Reference("services")),
+        "where an instance completes; messages that cannot reach it do not matter",
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slosim.model.arrivals import Counts, Trace
+from slosim.model.dependencies import Dependency
 from slosim.model.distributions import Distribution, Empirical
 from slosim.model.document import MapNode
 from slosim.model.faults import Fault
@@ -109,6 +110,9 @@ class Scenario:
     producers: dict[str, Producer] = spec(MapOf(Record(Producer), "producers"), "who publishes from outside")
     services: dict[str, Service] = spec(
         MapOf(Record(Service), "services"), "who works on messages", optional=True
+    )
+    dependencies: dict[str, Dependency] = spec(
+        MapOf(Record(Dependency), "dependencies"), "what services call inside their attempts", optional=True
     )
     faults: tuple[Fault, ...] = spec(ListOf(Record(Fault), 0), "what goes wrong", default="[]")
     flows: dict[str, Flow] = spec(

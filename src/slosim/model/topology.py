@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from slosim.model import unsupported
 from slosim.model.arrivals import ARRIVALS, Arrivals, Trace
+from slosim.model.dependencies import Call
 from slosim.model.distribution_kind import DISTRIBUTION, share_sum_fault
 from slosim.model.distributions import Distribution
 from slosim.model.document import ListNode, MapNode, Node, Scalar
@@ -23,12 +23,15 @@ from slosim.model.kinds import (
     Count,
     Kind,
     ListOf,
+    OneOrMore,
     Quantity,
     Reading,
     Reference,
     item_path,
 )
 from slosim.model.kinds import Choice as Words
+from slosim.model.protection import CircuitBreaker, RetryBudget, Shed
+from slosim.model.scaling import Autoscale, Rebalance
 from slosim.model.values import write_duration
 
 UNLIMITED_BY_ONE = Count(1, unlimited=True)
@@ -288,34 +291,6 @@ class EmitsKind(Kind):
         yield from (Emit, Branch)
 
 
-class ConsumesKind(Kind):
-    """A topic, or a list with one topic."""
-
-    noun = "the name of a topic"
-
-    def read(self, node: Node, path: str, reading: Reading) -> Any:
-        if not isinstance(node, ListNode):
-            topic = TOPIC.read(node, path, reading)
-            return topic if topic is INVALID else (topic,)
-        if not node.items:
-            return reading.problem(node, path, "expected the name of a topic, got an empty list")
-        if len(node.items) > 1:
-            what = f"{unsupported.SEVERAL_TOPICS}: not supported yet, got {len(node.items)} topics"
-            return reading.problem(node, path, what, unsupported.NOT_YET)
-        topic = TOPIC.read(node.items[0], f"{path}[0]", reading)
-        return topic if topic is INVALID else (topic,)
-
-    def write(self, value: tuple[str, ...]) -> Any:
-        return value[0] if len(value) == 1 else list(value)
-
-    def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
-        one = TOPIC.schema(definitions)
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": 1}]}
-
-    def label(self) -> str:
-        return TOPIC.label()
-
-
 @dataclass(frozen=True)
 class Failures:
     """How often an attempt fails by itself, and when that shows."""
@@ -395,13 +370,25 @@ class RateLimit:
     burst: int = spec(Count(1), "tokens that the bucket holds", default="1")
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Messages that one slot takes together; all of them end when the batch does."""
+
+    word = "batch"
+    max_messages: int = spec(Count(1), "most messages of a batch")
+    wait: float = spec(DURATION, "how long a slot waits for a batch to fill", default="0s")
+    per_message: float = spec(DURATION, "added to the service time for each message", default="0s")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """Takes messages from a topic, works on them, and publishes what follows."""
+    """Takes messages from topics, works on them, and publishes what follows."""
 
     word = "service"
     consumes: tuple[str, ...] = spec(
-        ConsumesKind(), "topic from which it takes messages, with a line of its own"
+        OneOrMore(TOPIC),
+        "topics from which it takes messages, with a line of its own in each; of several heads, the one that "
+        "became visible first is taken",
     )
     instances: int = spec(Count(1), "running copies of the service", default="1")
     concurrency: int | None = spec(
@@ -439,6 +426,66 @@ class Service:
         Record(RateLimit, likely="rate"),
         "limit on attempts started; waiting for it is waiting",
         optional=True,
+    )
+    batch: Batch | None = spec(
+        Record(Batch, likely="max_messages"),
+        "a slot takes several messages at once, for one service time; absent: one",
+        optional=True,
+    )
+    prefetch: int | None = spec(
+        Count(1),
+        "of a queue: messages that an instance holds ahead of its slots; absent: none",
+        optional=True,
+    )
+    visibility_timeout: float | None = spec(
+        DURATION.above_zero(),
+        "of a queue: a message not settled this long after its delivery is delivered again, while the first "
+        "attempt goes on; absent: never",
+        optional=True,
+    )
+    idempotent: bool = spec(
+        BOOLEAN,
+        "true: a later success of a settled message emits nothing and is counted as a duplicate; false: it "
+        "emits again",
+        default="true",
+        written_if=lambda service: service.visibility_timeout is not None,
+    )
+    startup_time: Distribution = spec(
+        DISTRIBUTION, "how long a new or restarted instance takes before it serves", default="0s"
+    )
+    rebalance: Rebalance | None = spec(
+        Record(Rebalance, likely="protocol"),
+        "of a log: how partitions change hands; absent: at once",
+        optional=True,
+    )
+    autoscale: Autoscale | None = spec(
+        Record(Autoscale, likely="metric"),
+        "changes the number of instances, which begins at instances; absent: it stays",
+        optional=True,
+    )
+    circuit_breaker: CircuitBreaker | None = spec(
+        Record(CircuitBreaker, likely="failure_rate"),
+        "after too many failures nothing is taken for a while; absent: never",
+        optional=True,
+    )
+    retry_budget: RetryBudget | None = spec(
+        Record(RetryBudget, likely="kind"), "limit on retries; absent: none", optional=True
+    )
+    shed: Shed | None = spec(
+        Record(Shed, likely="wait_over"),
+        "messages dropped when they are taken, having waited too long; absent: none",
+        optional=True,
+    )
+    calls: tuple[Call, ...] = spec(
+        ListOf(Record(Call), 0),
+        "dependencies called in order, after the service time and inside the attempt",
+        default="[]",
+    )
+    join: bool = spec(
+        BOOLEAN,
+        "with several topics: acts when one message of each has come for the same flow instance",
+        default="false",
+        written_if=lambda service: len(service.consumes) > 1,
     )
     cost_per_instance_hour: float | None = spec(
         COST, "money per instance and hour, in any currency", optional=True

@@ -8,26 +8,7 @@ from __future__ import annotations
 NOT_YET = "this key belongs to the language, but this version of slosim cannot simulate it"
 
 # class whose mapping would hold the key -> keys
-KEYS: dict[str, tuple[str, ...]] = {
-    "Scenario": ("dependencies",),
-    "Service": (
-        "batch",
-        "prefetch",
-        "visibility_timeout",
-        "idempotent",
-        "startup_time",
-        "rebalance",
-        "autoscale",
-        "circuit_breaker",
-        "retry_budget",
-        "shed",
-        "calls",
-        "join",
-    ),
-    "Arrivals": ("clients",),
-    "Fault": ("random",),
-    "Effect": ("crash", "rolling_restart", "unavailable", "redrive"),
-}
+KEYS: dict[str, tuple[str, ...]] = {}
 
 # sections whose members a fault cannot have as its target yet
 FAULT_TARGETS: tuple[str, ...] = ("topics", "dependencies")

@@ -1,0 +1,46 @@
+"""What services call inside their attempts: dependencies that all callers share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slosim.model.distribution_kind import DISTRIBUTION
+from slosim.model.distributions import Distribution
+from slosim.model.fields import spec
+from slosim.model.kinds import BOOLEAN, DURATION, SHARE, Count, Reference
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """Answers calls, as many at once as its capacity; shared by all callers, first come first served."""
+
+    word = "dependency"
+    capacity: int | None = spec(Count(1, unlimited=True), "calls that it works on at once")
+    service_time: Distribution = spec(DISTRIBUTION, "how long it works on one call")
+    failures: float = spec(SHARE, "chance that a call fails, which shows at its end", default="0%")
+    queue_limit: int | None = spec(
+        Count(0, unlimited=True), "calls that may wait; one more fails at once", default="unlimited"
+    )
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a dependency, after the service time and inside the attempt; a failed call fails it."""
+
+    word = "call"
+    dependency: str = spec(Reference("dependencies"), "what is called")
+    timeout: float | None = spec(
+        DURATION.above_zero(),
+        "from the call to its answer, waiting at the dependency included; beyond it the call fails",
+        optional=True,
+    )
+    hedge_after: float | None = spec(
+        DURATION,
+        "without an answer for this long, a second call is made; the first answer counts",
+        optional=True,
+    )
+    cancel: bool = spec(
+        BOOLEAN,
+        "true: a call that nobody waits for any more ends; false: it goes on and holds its place",
+        default="false",
+    )

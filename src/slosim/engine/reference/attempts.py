@@ -33,6 +33,7 @@ from slosim.engine.reference.records import (
 )
 
 if TYPE_CHECKING:
+    from slosim.engine.reference.calls import Call
     from slosim.engine.reference.services import Service
 
 
@@ -184,8 +185,9 @@ class Attempts:
         if self.rules.on_timeout == "abandon":
             self.end(attempt, "abandoned")
         else:
-            self.service.calls.leave_behind(attempt)
+            call = self.service.calls.abandoned_by(attempt)
             self.end(attempt, "timed_out")
+            self.service.calls.leave_behind(call)
 
     def calls_over(self, attempt: Attempt, succeeded: bool) -> None:
         """S56: the share of failures is decided after the last call; a failed call fails the attempt."""
@@ -459,21 +461,23 @@ class Attempts:
 
     # ------------------------------------------------------------------ crashes
 
-    def lose_all(self, instance: ServiceInstance) -> list[Entry]:
+    def lose_all(self, instance: ServiceInstance, calls: list[Call | None]) -> list[Entry]:
         """S44: the attempts in work of an instance are lost, in the order taken; those that have only to
-        publish yet are not. Returns the messages that go back, in the order taken."""
+        publish yet are not. Returns the messages that go back, in the order taken; `calls` gets those that
+        are left behind."""
         returning: list[tuple[int, Entry]] = []
         attempts = [attempt for slot in instance.slots for attempt in slot.attempts]
         for attempt in sorted(attempts, key=lambda a: a.serial):
             if attempt.abandoned:
                 attempt.abandoned = False
-                self.service.calls.leave_behind(attempt)
+                calls.append(self.service.calls.abandoned_by(attempt))
             if attempt.ended or attempt.lost:
                 continue
             if not attempt.publishing:
                 if not attempt.is_overtaken():
                     returning.append((attempt.serial, attempt.entry))
                 self.lose(attempt)
+                calls.append(self.service.calls.abandoned_by(attempt))
         for slot in list(instance.slots):
             if slot.retrying is not None:
                 returning.append((slot.attempts[-1].serial, slot.retrying))
@@ -489,7 +493,6 @@ class Attempts:
         del self.in_work[attempt]
         service.counts.add("lost", world.now)
         world.tell("lost", service.name, attempt.entry.message, attempt.number)
-        service.calls.leave_behind(attempt)
         if service.breaker is not None:
             service.breaker.lost(attempt.breaker_state)
 

@@ -89,10 +89,16 @@ class Autoscaler:
         wanted = wanted_instances(
             self.rules, self.total(current), current, self.desired, self.world.now, self.partitions()
         )
+        wanted = min(wanted, current + len(self.free_numbers()))
         if wanted != current:
             self.scalings.append((self.world.now, current, wanted))
             self.world.tell_of_service("scaled", self.service, value=wanted)
             self.scale(current, wanted)
+
+    def free_numbers(self) -> list[int]:
+        """S62: numbers of instances that could start."""
+        taken = {instance.number for instance in self.service.instances.existing()}
+        return [number for number in range(self.rules.maximum) if number not in taken]
 
     def partitions(self) -> int | None:
         """The largest number of partitions of its topics; None without logs."""
@@ -102,9 +108,7 @@ class Autoscaler:
     def scale(self, current: int, wanted: int) -> None:
         """S62: the lowest free numbers start; the highest numbers leave."""
         instances = self.service.instances
-        taken = {instance.number for instance in instances.existing()}
-        free = [number for number in range(len(taken) + wanted) if number not in taken]
-        for number in free[: max(0, wanted - current)]:
+        for number in self.free_numbers()[: max(0, wanted - current)]:
             instances.start(instances.create(number))
         leaving = self.staying()[wanted:] if wanted < current else []
         were_up = [instance.is_up() for instance in leaving]
@@ -131,14 +135,14 @@ def wanted_instances(
         desired = current
     else:
         desired = math.ceil(total - 1e-9)
-        if rules.even_partitions and partitions is not None:
-            desired = next_divisor(desired, partitions)
+    if rules.even_partitions and partitions is not None:
+        desired = next_divisor(desired, partitions)
     past.append((now, desired))
     wanted = desired
     if desired < current:
         wanted = min(current, max(n for at, n in past if at > now - rules.scale_down_window or at == now))
     up = rules.scale_up_limit
-    wanted = min(wanted, max(math.ceil(current * up.factor), current + up.instances))
+    wanted = min(wanted, max(math.ceil(current * up.factor - 1e-9), current + up.instances))
     down = rules.scale_down_limit
     if down is not None:
         least = min(math.floor(current * (1 - down.share) + 1e-9), current - down.instances)

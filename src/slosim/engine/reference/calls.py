@@ -227,20 +227,25 @@ class Calls:
             self.end(call, succeeded)
 
     def end(self, call: Call, succeeded: bool) -> None:
-        """S56: what the call leaves behind goes on or is cancelled; then the next call, or the end."""
+        """S56: the next call, or the attempt ends; then what the call leaves behind may be cancelled."""
         attempt = call.attempt
-        self.leave_behind(attempt)
+        call.is_over = True
         if succeeded and call.place + 1 < len(self.service.rules.calls):
             self.make(attempt, call.place + 1)
         else:
             self.service.attempts.calls_over(attempt, succeeded)
+        self.leave_behind(call)
 
-    def leave_behind(self, attempt: Attempt) -> None:
+    def abandoned_by(self, attempt: Attempt) -> Call | None:
         """S44, S56: nobody waits for the call that an attempt makes any more."""
-        call, attempt.call = attempt.call, None
+        call = attempt.call
         if call is None or call.is_over:
-            return
+            return None
         call.is_over = True
-        if call.rules.cancel:
+        return call
+
+    def leave_behind(self, call: Call | None) -> None:
+        """S56: what is left of a call goes on or, with `cancel`, leaves the dependency at once."""
+        if call is not None and call.rules.cancel:
             for request in call.requests:
                 call.dependency.cancel(request)

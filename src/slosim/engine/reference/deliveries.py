@@ -64,7 +64,8 @@ class Deliveries:
     def let_go(self, entry: Entry) -> None:
         """The instance no longer holds it ahead: a slot takes it, or it is taken back."""
         assert entry.holder is not None
-        entry.holder.ahead.remove(entry)
+        if entry in entry.holder.ahead:
+            entry.holder.ahead.remove(entry)
         entry.holder = None
         entry.line.ahead -= 1
         self.held_ahead.add(-1, self.world.now)
@@ -79,9 +80,10 @@ class Deliveries:
 
     def give_back_ahead(self, instance: ServiceInstance, crashed: bool) -> None:
         """S44, S47: what it holds ahead goes back, the last first; a queue with a visibility time-out does
-        not see a crash."""
+        not see a crash: the messages stay as they are, though the instance has forgotten them."""
+        ahead, instance.ahead = list(instance.ahead), []
         if not (crashed and self.visibility_s is not None):
-            for entry in reversed(list(instance.ahead)):
+            for entry in reversed(ahead):
                 self.withdraw(entry)
                 self.return_to_line(entry, is_next=True)
 

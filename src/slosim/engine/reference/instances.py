@@ -13,6 +13,7 @@ from slosim.engine.reference.measures import TimeAverage
 from slosim.engine.reference.records import Entry, Slot
 
 if TYPE_CHECKING:
+    from slosim.engine.reference.calls import Call
     from slosim.engine.reference.services import Service
 
 UP, STARTING, DOWN, LEAVING, GONE = "up", "starting", "down", "leaving", "gone"
@@ -168,19 +169,22 @@ class Instances:
             found = [i for i in self.existing() if i.state != DOWN]
         else:
             found = [i for i in self.existing() if i.state in (UP, STARTING)][:wanted]
+        calls: list[Call | None] = []
         for instance in found:
-            self.go_down(instance, fault)
+            self.go_down(instance, fault, calls)
         if found:
             self.service.partitions.members_crash()
+        for call in calls:
+            self.service.calls.leave_behind(call)
 
-    def go_down(self, instance: ServiceInstance, fault: Occurrence) -> None:
+    def go_down(self, instance: ServiceInstance, fault: Occurrence, calls: list[Call | None]) -> None:
         """S44, S47: its attempts are lost, and what it had goes back, the last taken first."""
         state = instance.state
         self.service.counts.add("crashes", self.world.now)
         self.world.tell_of_service("crashed", self.service, instance.number)
         self.set_state(instance, DOWN)
         instance.stopped_by = fault
-        returning = self.service.attempts.lose_all(instance)
+        returning = self.service.attempts.lose_all(instance, calls)
         self.service.deliveries.give_back_ahead(instance, crashed=True)
         for entry in reversed(returning):
             self.service.deliveries.give_back(entry)
@@ -262,7 +266,7 @@ class RollingRestart:
 
     def begin(self) -> bool:
         """S45: the turns go by the instances there are."""
-        self.turns = [instance.number for instance in self.instances.existing()]
+        self.turns = list(range(max((i.number for i in self.instances.existing()), default=-1) + 1))
         return self.next_turn()
 
     def next_turn(self) -> bool:
@@ -272,8 +276,8 @@ class RollingRestart:
             return False
         while self.turns:
             number = self.turns.pop(0)
-            instance = self.instances.by_number[number]
-            if instance.is_up():
+            instance = self.instances.by_number.get(number)
+            if instance is not None and instance.is_up():
                 self.restarting = number
                 self.instances.leave(instance, for_good=False)
                 self.instances.service.partitions.members_change()

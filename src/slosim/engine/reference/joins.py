@@ -28,10 +28,11 @@ class Joins:
         world = self.service.world
         entry.is_aside = True
         self.lines_of(entry)[entry.line.place].append(entry)
-        world.tell("set_aside", self.service.name, entry.message, entry.attempt)
         first = [self.lines_of(entry)[line.place][:1] for line in self.service.lines]
         if all(first):
             self.join([one for ones in first for one in ones], last=entry)
+        else:
+            world.tell("set_aside", self.service.name, entry.message, entry.attempt)
 
     def forget(self, entry: Entry) -> None:
         """It is no longer put aside."""
@@ -47,5 +48,5 @@ class Joins:
         leader, *leader.followers = members
         leader.parts = dict(last.parts)
         world.tell("joined", self.service.name, leader.message, leader.attempt)
-        leader.line.tell_visible(leader)
+        leader.line.note_visible(leader)
         leader.line.enqueue(leader, is_next=False)

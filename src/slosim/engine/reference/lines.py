@@ -187,7 +187,8 @@ class Line:
         if world.now >= entry.expires_s:
             self.leave_unserved(entry, "expired")
             return
-        self.tell_visible(entry)
+        world.tell("visible", self.service.name, entry.message, entry.attempt)
+        self.note_visible(entry)
         entry.set_state(WAITING)
         self.change_waiting(entry, 1)
         is_first = math.isnan(entry.first_visible_s)
@@ -198,9 +199,9 @@ class Line:
         else:
             self.enqueue(entry, returns_first or entry.retries_in_place)
 
-    def tell_visible(self, entry: Entry) -> None:
+    def note_visible(self, entry: Entry) -> None:
+        """Since when it can be taken, and where that stands among the others."""
         world = self.world
-        world.tell("visible", self.service.name, entry.message, entry.attempt)
         entry.visible_s = world.now
         entry.visible_number = next(world.visible_numbers)
         entry.still_s = self.service.partitions.stood_still_s(self, entry.partition)

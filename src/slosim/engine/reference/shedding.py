@@ -13,7 +13,6 @@ class Shedding:
     next_s         when the next message is dropped
     count          drops since dropping began
     count_before   count when dropping last began
-    ended_s        when dropping last ended
     """
 
     def __init__(self, rules: Any) -> None:
@@ -23,7 +22,6 @@ class Shedding:
         self.next_s = -math.inf
         self.count = 0
         self.count_before = 0
-        self.ended_s = math.inf
 
     def sheds(self, wait_s: float, now: float) -> bool:
         """S61: whether a message about to be taken is dropped instead."""
@@ -49,17 +47,16 @@ class Shedding:
     def begin(self, now: float) -> None:
         """S61: dropping begins, as fast as it ended if that was lately."""
         interval_s = self.rules.codel.interval
-        lately = self.ended_s - self.next_s < 16 * interval_s
-        count = self.count - self.count_before if lately and self.count > 2 else 1
+        grown = self.count - self.count_before
+        lately = now - self.next_s < 16 * interval_s
         self.is_dropping = True
-        self.count = self.count_before = max(1, count)
+        self.count = self.count_before = grown if grown > 1 and lately else 1
         self.next_s = now + interval_s / math.sqrt(self.count)
 
     def drops_on(self, is_above: bool, now: float) -> bool:
         """S61: dropping goes on, ever faster, or ends."""
         if not is_above:
             self.is_dropping = False
-            self.ended_s = now
             return False
         if now < self.next_s:
             return False

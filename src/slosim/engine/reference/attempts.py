@@ -222,6 +222,7 @@ class Attempts:
             parts=lambda: self.parts_so_far(attempt),
             matters=lambda flow: service.name in flow.matters,
             finished=lambda: self.is_over(attempt, outcome),
+            is_outside=entry.is_settled,
         )
         self.world.publishers.go_on(publishing)
 
@@ -236,23 +237,21 @@ class Attempts:
         """S31, S50: every emit with its probability, or one choice; of a duplicate nothing, or everything
         outside all flows."""
         rules, world, message = self.rules, self.world, attempt.entry.message
-        is_duplicate = attempt.entry.is_settled()
-        if is_duplicate and rules.idempotent:
+        if attempt.entry.is_settled() and rules.idempotent:
             return []
-        instances = [] if is_duplicate else message.instances
         number = 1 if rules.visibility_timeout is None else attempt.number
         if rules.choose:
             stream = f"services.{self.service.name}/choose"
             i = world.chance.choose([choice.share for choice in rules.choose], stream, message.identity)
             topic = world.topics[rules.choose[i].topic]
-            return [world.publishers.child(message, f"{stream}[{i}]", 0, topic, None, number, instances)]
+            return [world.publishers.child(message, f"{stream}[{i}]", 0, topic, None, number)]
         publications = []
         for i, emit in enumerate(rules.emits):
             emission = f"services.{self.service.name}/emits[{i}]"
             if world.chance.happens(emit.probability, f"{emission}/probability", message.identity):
                 publications += [
                     world.publishers.child(
-                        message, emission, copy, world.topics[emit.topic], emit.delay, number, instances
+                        message, emission, copy, world.topics[emit.topic], emit.delay, number
                     )
                     for copy in range(emit.copies)
                 ]

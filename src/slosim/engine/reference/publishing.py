@@ -16,7 +16,6 @@ from slosim.engine.reference.order import emission_slots, smallest_odd_above
 from slosim.engine.reference.records import Entry, Message, Publication, Publishing
 
 if TYPE_CHECKING:
-    from slosim.engine.reference.flows import Instance
     from slosim.engine.reference.lines import Topic
     from slosim.engine.reference.simulation import World
 
@@ -37,12 +36,10 @@ class Publishers:
         topic: Topic,
         delay: Any = None,
         attempt: int = 1,
-        instances: list[Instance] | None = None,
     ) -> Publication:
         """S3, S6, S13: what a message publishes through an emission; it inherits key and priority.
 
-        attempt    above 1: a later attempt of a service with a visibility time-out (S50)
-        instances  those of the flows it belongs to; None: its parent's
+        attempt  above 1: a later attempt of a service with a visibility time-out (S50)
         """
         path = (parent.path * self.base + 1 + self.slots[emission] + copy) * pow(
             self.base, attempt - 1
@@ -53,7 +50,7 @@ class Publishers:
             parent.producer_place,
             parent.number,
             parent.start_s,
-            parent.instances if instances is None else instances,
+            parent.instances,
             path,
             identity,
             parent.key,
@@ -129,6 +126,8 @@ class Publishers:
         topic, message = publication.topic, publication.message
         visible_s = self.visible_s(publication)
         message.parts = publishing.parts()
+        if publishing.is_outside():
+            message.instances = []
         topic.counts.add("published", self.world.now)
         if not topic.lines:
             topic.counts.add("resting", self.world.now)

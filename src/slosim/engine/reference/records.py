@@ -164,6 +164,7 @@ class Publishing:
     parts     the time parts that what is published now inherits
     matters   whether a loss of what is published concerns a flow
     partition of the next message, set when its turn comes
+    is_outside  whether what is published now belongs to no flow (S50)
     """
 
     where: str
@@ -177,6 +178,7 @@ class Publishing:
     matters: Callable[[Flow], bool]
     finished: Callable[[], None]
     partition: int = -1
+    is_outside: Callable[[], bool] = lambda: False
 
 
 def add_part(parts: dict[str, float], owner: str, name: str, seconds: float) -> None:

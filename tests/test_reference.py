@@ -18,7 +18,7 @@ import pytest
 from slosim.engine.reference import Event, Reference, simulate
 from slosim.engine.run import trace
 from slosim.measure.histogram import Histogram
-from slosim.model import Scenario, loads
+from slosim.model import Scenario, loads, with_redrives
 from strategies import DATA, as_text, generate
 
 ALONE = range(200)
@@ -160,8 +160,13 @@ def compare(scenario: Scenario, run_seed: int | None = None, replication: int = 
     measurements = traced.measurements
     assert np.allclose(measurements.sample_times_s, reference.sample_times_s)
     found = Differences()
-    for name in scenario.services:
+    for name in with_redrives(scenario).services:
         compare_service(found, name, reference, measurements)
+    for name, dependency in measurements.dependencies.items():
+        compare_dependency(found, name, reference, dependency)
+    found.equal("random faults", sorted(measurements.occurrences), sorted(reference.occurrences))
+    for name, occurrences in measurements.occurrences.items():
+        found.close(f"occurrences of {name}", occurrences.ravel(), np.ravel(reference.occurrences[name]))
     for name, topic in measurements.topics.items():
         found.counters(f"topic {name}", reference.counters["topics"][name]["measured"], topic)
     for name, flow in measurements.flows.items():
@@ -188,7 +193,7 @@ def by_place(events: list[Event]) -> dict[str, list[Event]]:
 def compare_events(scenario: Scenario, expected: list[Event], got: list[Event]) -> list[str]:
     differences = []
     ours, theirs = by_place(expected), by_place(got)
-    for where in [*scenario.producers, *scenario.services, *scenario.topics]:
+    for where in [*scenario.producers, *with_redrives(scenario).services, *scenario.topics]:
         for i in range(max(len(ours[where]), len(theirs[where]))):
             a = ours[where][i] if i < len(ours[where]) else None
             b = theirs[where][i] if i < len(theirs[where]) else None
@@ -247,19 +252,48 @@ def compare_service(found: Differences, name: str, reference: Reference, measure
     service = measurements.services[name]
     durations = reference.durations[name]
     counters = reference.counters["services"][name]["measured"]
-    found.counters(f"service {name}", counters | {"lost": 0, "duplicates": 0}, service)
-    found.average(f"busy of {name}", reference.averages[name, "busy"], service.busy)
+    averages = reference.averages
+    found.counters(f"service {name}", counters, service)
+    found.average(f"busy of {name}", averages[name, "busy"], service.busy)
     for word in ("wait", "service", "sojourn"):
         found.histogram(f"{word} of {name}", getattr(durations, word), getattr(service, word))
-    key, line = next((key, line) for key, line in measurements.lines.items() if key[1] == name)
-    found.counters(f"line {key}", reference.counters["lines"][key]["measured"] | {"shed": 0}, line)
-    found.average(f"lag of {key}", reference.averages[name, "lag"], line.lag)
-    found.average(f"waiting of {key}", reference.averages[name, "waiting"], line.waiting)
-    found.close(f"age of {key}", line.age_samples, reference.age_samples[name])
-    found.histogram(f"event lag of {key}", durations.event_lag, line.event_lag)
-    if name in reference.partition_lag_max_samples:
-        lag_max = reference.partition_lag_max_samples[name]
+    found.close(f"instance seconds of {name}", service.instance_seconds, averages[name, "wanted"].integral)
+    if np.isfinite(service.slot_seconds):
+        found.close(f"slot seconds of {name}", service.slot_seconds, averages[name, "slots_up"].integral)
+    found.equal(f"instances of {name}", list(service.instances_samples), averages[name, "up"].samples)
+    if service.mechanisms is not None:
+        compare_mechanisms(found, name, reference, service.mechanisms)
+    for key, line in measurements.lines.items():
+        if key[1] == name:
+            compare_line(found, key, reference, line)
+
+
+def compare_mechanisms(found: Differences, name: str, reference: Reference, mechanisms: Any) -> None:
+    found.counters(f"service {name}", reference.counters["services"][name]["measured"], mechanisms)
+    for word in ("stopped", "held_ahead", "open", "wanted"):
+        found.average(f"{word} of {name}", reference.averages[name, word], getattr(mechanisms, word))
+    scalings = [tuple(row) for row in mechanisms.scalings]
+    found.equal(f"number of scalings of {name}", len(scalings), len(reference.scalings[name]))
+    found.close(f"scalings of {name}", scalings, reference.scalings[name])
+
+
+def compare_line(found: Differences, key: tuple[str, str], reference: Reference, line: Any) -> None:
+    found.counters(f"line {key}", reference.counters["lines"][key]["measured"], line)
+    found.average(f"lag of {key}", reference.line_averages[key, "lag"], line.lag)
+    found.average(f"waiting of {key}", reference.line_averages[key, "waiting"], line.waiting)
+    found.close(f"age of {key}", line.age_samples, reference.age_samples[key])
+    found.histogram(f"event lag of {key}", reference.event_lag[key], line.event_lag)
+    if key in reference.partition_lag_max_samples:
+        lag_max = reference.partition_lag_max_samples[key]
         found.equal(f"partition lag of {key}", list(line.partition_lag_max_samples), lag_max)
+
+
+def compare_dependency(found: Differences, name: str, reference: Reference, dependency: Any) -> None:
+    found.counters(f"dependency {name}", reference.counters["dependencies"][name]["measured"], dependency)
+    for word in ("busy", "waiting"):
+        expected = reference.dependency_averages[name, word]
+        found.average(f"{word} at {name}", expected, getattr(dependency, word))
+    found.histogram(f"wait at {name}", reference.dependency_wait[name], dependency.wait)
 
 
 def compare_flow(found: Differences, scenario: Scenario, name: str, reference: Reference, flow: Any) -> None:

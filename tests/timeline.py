@@ -60,14 +60,15 @@ class Run:
     def line(self, topic: str, service: str) -> SimpleNamespace:
         """Counters of a line from the warm-up on, what it holds at the end, and its lag, waiting and age."""
         if self.is_reference:
-            counters = self.result.counters["lines"][topic, service]["measured"]
-            averages = self.result.averages
+            name = topic, service
+            counters = self.result.counters["lines"][name]["measured"]
+            averages = self.result.line_averages
             return SimpleNamespace(
                 **{name: counters[name] for name in LINE_COUNTERS},
-                lag=averages[service, "lag"],
-                waiting=averages[service, "waiting"],
-                age_samples=self.result.age_samples[service],
-                event_lag=total_of(self.result.durations[service].event_lag),
+                lag=averages[name, "lag"],
+                waiting=averages[name, "waiting"],
+                age_samples=self.result.age_samples[name],
+                event_lag=total_of(self.result.event_lag[name]),
             )
         line = self.result.lines[topic, service]
         return SimpleNamespace(

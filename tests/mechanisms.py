@@ -26,6 +26,9 @@ NEEDS = {
 }
 OF_QUEUES = {"prefetch", "visibility_timeout"}
 OF_LOGS = {"rebalance"}
+STOPPING = {"crash", "rolling_restart"}
+PLANNED = {"rolling_restart", "redrive"}
+"""Effects that do not come at random times."""
 SERVICES_MAX = 5
 
 
@@ -78,8 +81,8 @@ class Mechanisms(Drawing):
     def rewritten(self) -> dict[str, Any]:
         """Structure first, then what services do by themselves, then what goes wrong."""
         steps: list[tuple[str, Callable[[str], None], Callable[[str], bool]]] = [
-            ("several_topics", self.several_topics, lambda name: True),
             ("join", self.join, lambda name: True),
+            ("several_topics", self.several_topics, lambda name: "join" not in self.services[name]),
             ("prefetch", self.prefetch, lambda name: self.turn(name, into_logs=False)),
             (
                 "visibility_timeout",
@@ -87,8 +90,8 @@ class Mechanisms(Drawing):
                 lambda name: self.turn(name, into_logs=False),
             ),
             ("rebalance", self.rebalance, lambda name: self.turn(name, into_logs=True)),
-            ("batch", self.batch, lambda name: True),
-            ("calls", self.calls, lambda name: True),
+            ("batch", self.batch, lambda name: "join" not in self.services[name]),
+            ("calls", self.calls, lambda name: "batch" not in self.services[name]),
             ("autoscale", self.autoscale, lambda name: True),
             ("circuit_breaker", self.circuit_breaker, lambda name: True),
             ("retry_budget", self.retry_budget, lambda name: True),
@@ -160,7 +163,8 @@ class Mechanisms(Drawing):
     def several_instances(self, name: str, probability: float = 0.7) -> int:
         """More than one instance makes most mechanisms more interesting."""
         service = self.services[name]
-        if service.get("instances", 1) == 1 and self.chance(probability):
+        may_grow = service.get("instances", 1) == 1 and "autoscale" not in service
+        if may_grow and self.chance(probability):
             service["instances"] = self.random.randint(2, 3)
         return service.get("instances", 1)
 
@@ -234,40 +238,41 @@ class Mechanisms(Drawing):
         return name
 
     def join(self, name: str) -> None:
-        """One or two topics more, which get what belongs to the same producer's message from who feeds the
-        first topic, or from a helper that takes from it too."""
+        """One or two topics more, which get what belongs to the same producer's message from a service that
+        feeds the first topic, or from helpers that take from it too."""
         service = self.services[name]
-        if service.get("join"):
-            return
         topics = topics_of(service)
+        if len(topics) > 1:
+            return
+        others = {other: its for other, its in self.services.items() if other != name}
+        starts = {producer["topic"] for producer in self.producers.values()}
+        fed = {other for topic in starts for other in reachable(topic, others)}
+        is_fed = topics[0] in starts.union(*(emitted_by(others[other]) for other in fed))
         feeders = [
             other
             for other in self.services
-            if self.place[other] < self.place[name]
-            and set(emitted_by(self.services[other])) & set(topics)
-            and not isinstance(self.services[other].get("emits"), dict)
+            if other in fed
+            and self.place[other] < self.place[name]
+            and topics[0] in emitted_by(self.services[other])
+            and not isinstance(self.services[other]["emits"], dict)
         ]
-        helped = not feeders and len(self.services) < SERVICES_MAX
-        if not feeders and not helped:
-            return
-        for _ in range(self.random.choice([1, 1, 2]) if len(topics) == 1 else 1):
-            made = self.new_topic(name)
-            if helped:
+        feeder = self.random.choice(feeders) if feeders else ""
+        for _ in range(self.random.choice([1, 1, 2])):
+            if feeder:
+                topics.append(self.new_topic(name))
+                self.emit(feeder, topics[-1])
+            elif is_fed and len(self.services) < SERVICES_MAX:
                 helper = f"h{len(self.services)}"
-                if len(self.services) == SERVICES_MAX:
-                    del self.topics[made]
-                    break
+                self.place[helper] = self.place[name] - 0.5
+                topics.append(self.new_topic(name))
                 self.services[helper] = {
                     "consumes": topics[0],
                     "service_time": self.duration(0.5, zero=True),
-                    "emits": made,
+                    "emits": topics[-1],
                 }
-                self.place[helper] = self.place[name] - 0.5
-            else:
-                self.emit(self.random.choice(feeders), made)
-            topics.append(made)
-        service["consumes"] = topics
-        service["join"] = True
+        if len(topics) > 1:
+            service["consumes"] = topics
+            service["join"] = True
 
     def clients(self) -> None:
         """A producer in a closed loop, instead of one or as a further one."""
@@ -275,7 +280,9 @@ class Mechanisms(Drawing):
         if self.chance(0.6):
             name = self.random.choice(list(self.producers))
             self.producers[name] = {
-                key: value for key, value in self.producers[name].items() if key in ("topic", "keys", "priority")
+                key: value
+                for key, value in self.producers[name].items()
+                if key in ("topic", "keys", "priority")
             } | {"arrivals": arrivals}
             self.faults = [fault for fault in self.faults if fault["target"] != f"producers.{name}"]
         else:
@@ -289,11 +296,15 @@ class Mechanisms(Drawing):
     # ------------------------------------------------------------------ services
 
     def prefetch(self, name: str) -> None:
-        self.services[name]["prefetch"] = self.random.randint(1, 5)
+        service = self.services[name]
+        service["prefetch"] = self.random.randint(1, 5)
+        if service.get("concurrency") == "unlimited":
+            service["concurrency"] = self.random.randint(1, 2)
         self.several_instances(name)
 
     def visibility_timeout(self, name: str) -> None:
         self.services[name]["visibility_timeout"] = self.seconds(1, 4)
+        self.services[name].get("retry", {}).pop("blocking", None)
         if self.some("not_idempotent", 0.7):
             self.services[name]["idempotent"] = False
 
@@ -314,6 +325,7 @@ class Mechanisms(Drawing):
         if self.chance(0.5):
             made["per_message"] = "1s" if self.ties else self.seconds(0.1, 0.5)
         self.services[name]["batch"] = made
+        self.services[name].get("retry", {}).pop("blocking", None)
 
     def calls(self, name: str) -> None:
         dependencies = self.made.setdefault("dependencies", {})
@@ -376,7 +388,7 @@ class Mechanisms(Drawing):
                 [{"share": "50%"}, {"instances": 1}, {"share": "25%", "instances": 2}]
             )
         if self.is_log(name) and self.chance(0.4):
-            made["even_partitions"] = True
+            made |= {"even_partitions": True, "minimum": 1}
         service["autoscale"] = made
 
     def failing(self, name: str) -> None:
@@ -490,15 +502,18 @@ class Mechanisms(Drawing):
             effect = {"crash": {"instances": 1}} if self.chance(0.4) else self.trouble()
             self.fault(f"services.{name}", effect)
         for fault in self.faults:
-            if fault["target"].startswith("producers.") or self.chance(0.4):
+            if (
+                fault["target"].startswith("producers.")
+                or fault["effect"].keys() & PLANNED
+                or self.chance(0.4)
+            ):
                 continue
             for key in ("at", "for", "repeat_every"):
                 fault.pop(key, None)
             fault["random"] = {"mtbf": self.seconds(3, 10), "mttr": self.seconds(1, 4)}
-            service, effect = self.services.get(fault["target"].removeprefix("services.")), fault["effect"]
-            if service is not None and "rolling_restart" not in effect and self.some("per_instance", 0.7):
+            service = self.services.get(fault["target"].removeprefix("services."))
+            if service is not None and self.some("per_instance", 0.7):
                 fault["random"]["per"] = "instance"
-                service.setdefault("instances", 2)
-
-
-STOPPING = {"crash", "rolling_restart"}
+                self.several_instances(fault["target"].removeprefix("services."))
+                if "crash" in fault["effect"]:
+                    fault["effect"] = {"crash": {"instances": 1}}

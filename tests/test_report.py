@@ -725,7 +725,7 @@ def test_json_of_something_else_is_refused():
 
 def paths_of(value: object, names_at: set[str], path: str = "") -> set[str]:
     """All paths to numbers of a report, `*` for keys that are names and `[]` for entries."""
-    if isinstance(value, dict) and path not in ("scenario.resolved", "dependencies"):
+    if isinstance(value, dict) and path != "scenario.resolved":
         if value.keys() == {"value", "low", "high"} or "histogram" in value:
             return {path}
         keys = [(key, "*" if path in names_at else key) for key in value]

@@ -102,6 +102,12 @@ def density(positions: Sequence[float], counts: Sequence[float], columns: int) -
     return "".join(EIGHTHS[max(1, math.ceil(8 * one / top)) if one and top else 0] for one in bins)
 
 
+def sparkline(values: Sequence[float]) -> str:
+    """A line of bars from 0 to the largest value; anything above 0 shows."""
+    top = max(values, default=0.0)
+    return "".join(EIGHTHS[max(1, round(8 * one / top)) if one > 0 else 0] for one in values)
+
+
 def bar(ratio: float, columns: int) -> str:
     """A bar of `columns` at ratio 1, in eighths of a column."""
     eighths = round(min(max(ratio, 0.0), 1.0) * columns * 8)

@@ -350,8 +350,9 @@ ENTRIES = (
 )
 
 MECHANISMS_NOTE = """\
-`mechanisms` is there for a service whose instances change, or that has several topics, batches, prefetch, a
-visibility timeout, a circuit breaker, a retry budget, load shedding, calls or a join. What it does not use is 0.
+`mechanisms` is there for a service that uses any of them, so that its instances may come and go or it has
+several topics, batches, prefetch, a visibility timeout, a circuit breaker, a retry budget, load shedding,
+calls or a join. What it does not use is 0.
 """
 
 INTRODUCTION = """\

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from slosim.report import plots
 from slosim.report.layout import Column, clean, pad, paint, paragraph, table, title, width_of
@@ -141,12 +141,12 @@ def instances_section(data: dict, width: int) -> list[str]:
     ]
     room = max(12, width - width_of(table(columns, width)[0]) - 2)
     strips = [
-        plots.sparkline(plots.column_maxima(times, up, run["duration_s"], room))
+        plots.sparkline(plots.column_extremes(times, up, run["duration_s"], room))
         for _, _, _, times, up in rows.values()
     ]
     whole = f"0 to {clock(run['duration_s'])}"
     plot = Column(whole, [paint(strip, "cyan") for strip in strips], "<")
-    note = "that are up; mean over replications, each row from 0 to its own height"
+    note = "that are up; mean over replications, peaks and dips kept, each row from 0 to its own height"
     return [title("INSTANCES", note, width), *table([*columns, plot], width)]
 
 
@@ -158,37 +158,32 @@ def _nonzero(number: float | None) -> str:
     return short(number) if number else ""
 
 
+MECHANISMS: tuple[tuple[str, Callable[[dict], float | None], Callable[[float], str]], ...] = (
+    ("rebalances", lambda its: its["rebalances"]["value"], short),
+    ("stood still", lambda its: its["stopped_s"]["value"], duration),
+    ("breaker opened", lambda its: its["breaker_opened"]["value"], short),
+    ("open", lambda its: its["breaker_open_s"]["value"], duration),
+    ("retries denied", lambda its: its["denied_retries"]["value"], short),
+    ("held ahead mean", lambda its: its["prefetched"]["mean"]["value"], short),
+    ("max", lambda its: its["prefetched"]["max"], short),
+)
+"""Heading, number and form of each column; the last one goes first when the table is too wide."""
+
+
 def mechanisms_section(data: dict, width: int) -> list[str]:
-    """What the rarer mechanisms did, columns only for what happened."""
-    columns = [
-        ("rebalances", "rebalances", short),
-        ("stopped_s", "stood still", duration),
-        ("breaker_opened", "breaker opened", short),
-        ("breaker_open_s", "open", duration),
-        ("denied_retries", "retries denied", short),
-    ]
+    """What the rarer mechanisms did, rows and columns only for what happened."""
     having = {name: one["mechanisms"] for name, one in data["services"].items() if "mechanisms" in one}
-    cells = {
-        name: [form(its[key]["value"]) if its[key]["value"] else "" for key, _, form in columns]
-        + [
-            short(its["prefetched"]["mean"]["value"]) if its["prefetched"]["max"] else "",
-            _nonzero(its["prefetched"]["max"]),
-        ]
-        for name, its in having.items()
+    rows = {
+        name: its for name, its in having.items() if any(number_of(its) for _, number_of, _ in MECHANISMS)
     }
-    rows = {name: its for name, its in cells.items() if any(its)}
     if not rows:
         return []
-    headings = [heading for _, heading, _ in columns] + ["held ahead mean", "max"]
-    found = [
-        Column(heading, [its[index] for its in rows.values()], keep=1)
-        for index, heading in enumerate(headings)
-    ]
+    columns = [Column("service", [clean(name) for name in rows], "<")]
+    for keep, (heading, number_of, form) in enumerate(MECHANISMS, start=1):
+        numbers = [number_of(its) for its in rows.values()]
+        columns.append(Column(heading, [form(one) if one else "" for one in numbers], keep=keep))
     note = "per run; stood still: the average partition; held ahead: of busy slots"
-    return [
-        title("MECHANISMS", note, width),
-        *table([Column("service", [clean(name) for name in rows], "<"), *found], width),
-    ]
+    return [title("MECHANISMS", note, width), *table(columns, width)]
 
 
 def dependencies_section(data: dict, width: int) -> list[str]:

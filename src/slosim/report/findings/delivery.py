@@ -16,6 +16,8 @@ from slosim.report.units import count, duration, enumeration, plural, share, thr
 
 HOARDING = 0.01
 """Share of the samples with messages held ahead while slots are free from which on it is worth telling."""
+EARLY = 0.01
+"""Share of redeliveries among the attempts from which on they are told although none succeeds twice."""
 ALONE = 0.01
 """Share of the messages of a topic that lack a partner from which on chance does not explain it."""
 ALONE_MESSAGES = 10
@@ -63,7 +65,9 @@ def early_redelivery(evidence: Evidence) -> Iterator[Finding]:
     for name, service in evidence.scenario.services.items():
         numbers = evidence.service(name)
         again = _redelivered(evidence, name)
-        if service.visibility_timeout is None or (not numbers["duplicates"]["value"] and again < 1):
+        if service.visibility_timeout is None:
+            continue
+        if not numbers["duplicates"]["value"] and again < EARLY * numbers["attempts"]["value"]:
             continue
         p99, longest = numbers["service_s"]["p99"]["value"], numbers["service_s"]["max"]
         if p99 is None:
@@ -110,9 +114,9 @@ def lost_attempts(evidence: Evidence) -> Iterator[Finding]:
             after = f"come back when {duration(service.visibility_timeout)} have passed since their delivery"
         yield Finding(
             f"services.{name}",
-            f"{count(mechanisms['crashes']['value'])} crashes of instances of {name} lose {count(lost)} of"
-            f" {count(attempts)} attempts per run ({share(lost / attempts)}): their messages {after}, and the"
-            " work is done anew.",
+            f"{count(lost)} of {count(attempts)} attempts of {name} per run ({share(lost / attempts)}) are"
+            f" lost in {plural(mechanisms['crashes']['value'], 'crash', 'crashes')} of its instances: their"
+            f" messages {after}, and the work is done anew.",
         )
 
 
@@ -178,14 +182,15 @@ def batch_capacity(evidence: Evidence) -> Iterator[Finding]:
         )
         if service.batch is None or not each or not slots or load is None:
             continue
-        most = service.batch.max_messages
-        whole = service.service_time.mean() + most * service.batch.per_message
-        full = slots / each
+        most, per_message = service.batch.max_messages, service.batch.per_message
+        whole, full = each * most, slots / each
+        lasts = duration(service.service_time.mean())
+        if per_message:
+            lasts += f" + {count(most)} × {duration(per_message)} = {duration(whole)}"
         yield Finding(
             f"services.{name}.batch",
             f"{name} can do {three_digits(full)} messages/s in full batches: {plural(slots, 'usable slot')} ×"
-            f" {count(most)} messages ÷ ({duration(service.service_time.mean())} + {count(most)} ×"
-            f" {duration(service.batch.per_message)} = {duration(whole)}). It gets"
+            f" {count(most)} messages ÷ ({lasts}). It gets"
             f" {three_digits(load.messages_per_s)} messages/s, {load.messages_per_s / full:.2f} times that,"
             f" and each holds a slot for {duration(load.slot_s)} on average.",
         )

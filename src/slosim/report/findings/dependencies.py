@@ -100,7 +100,7 @@ def calls_nobody_waits_for(evidence: Evidence) -> Iterator[Finding]:
                 f"; {count(numbers['cancelled']['value'])} requests were cancelled, which frees its servers"
             )
         wait = numbers["wait_s"]["p99"]["value"]
-        waiting = "" if wait is None else f" Requests wait for a server up to a p99 of {duration(wait)}."
+        waiting = f" Requests wait for a server for a p99 of {duration(wait)}." if wait else ""
         yield Finding(f"dependencies.{name}", f"{text}.{waiting}")
 
 

@@ -253,12 +253,15 @@ def unsettled(evidence: Evidence) -> Iterator[Finding]:
 
 def headroom(evidence: Evidence) -> Iterator[Finding]:
     """Silent when something is over its limit already, or a hot partition is nearer to it."""
-    loads = {name: load_at_most(evidence, name) for name in evidence.scenario.services}
-    known = {name: load for name, load in loads.items() if load is not None}
+    now = {name: offered_load(evidence, name) for name in evidence.scenario.services}
     if any(
-        _is_saturated(evidence, name, load) or overload_of(evidence, name) for name, load in known.items()
+        _is_saturated(evidence, name, load) or overload_of(evidence, name)
+        for name, load in now.items()
+        if load is not None
     ):
         return
+    most = {name: load_at_most(evidence, name) for name in evidence.scenario.services}
+    known = {name: load for name, load in most.items() if load is not None}
     utilisation = {name: load.utilisation for name, load in known.items()}
     first = max(utilisation, key=lambda name: utilisation[name], default=None)
     hottest = max((one.utilisation for one in hot_partitions(evidence)), default=0.0)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from slosim.compile.offered_load import partitions_of
 from slosim.report.findings.evidence import Evidence, Finding
-from slosim.report.units import count, duration, enumeration, plural, share
+from slosim.report.units import duration, enumeration, plural, share
 
 
 def rebalances(evidence: Evidence) -> Iterator[Finding]:
@@ -51,8 +51,8 @@ def instant_owners(evidence: Evidence) -> Iterator[Finding]:
         if starts or crashes:
             yield Finding(
                 f"services.{name}",
-                f"{name} consumes a log and its instances change ({count(starts)} starts and {count(crashes)}"
-                " crashes per run), but the scenario has no `rebalance` for it: its partitions change hands"
-                " at once. A real consumer group stops for seconds each time; `rebalance: {pause: 3s}` shows"
-                " it.",
+                f"{name} consumes a log and its instances change ({plural(starts, 'start')} and"
+                f" {plural(crashes, 'crash', 'crashes')} per run), but the scenario has no `rebalance` for"
+                " it: its partitions change hands at once. A real consumer group stops for seconds each"
+                " time; `rebalance: {pause: 3s}` shows it.",
             )

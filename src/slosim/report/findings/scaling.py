@@ -125,13 +125,13 @@ def _producers_of(evidence: Evidence, name: str) -> list[str]:
 
 
 def _profile_rises(arrivals: Profiled, within_s: float, run_s: float, producer: str) -> Iterator[Rise]:
-    """Steep rises of a profile, again in each of its periods; each lasts until the factor falls again."""
+    """Steep rises of a profile, again in each of its periods; each lasts until the factor has fallen."""
     points = [(point.at, point.factor) for point in arrivals.profile]
     period = run_s if arrivals.repeat is None else arrivals.repeat
     for index, ((start, low), (top, high)) in enumerate(pairwise(points)):
         if high < STEEP_FACTOR * low or high == low or top - start > within_s:
             continue
-        falls = [at for (at, factor), (_, later) in pairwise(points[index + 1 :]) if later < factor]
+        falls = [at for (_, factor), (at, later) in pairwise(points[index + 1 :]) if later < factor]
         until = falls[0] if falls else period
         for repetition in range(min(PERIODS_MAX, int(run_s // period) + 1)):
             at = start + repetition * period

@@ -942,6 +942,14 @@ def test_retry_budget_and_circuit_breaker_prevent_a_retry_storm():
     assert not texts(storm_of(run, fault, retry, services__work__circuit_breaker={}), "retry_storm")
 
 
+def test_a_dependency_that_is_only_slower_makes_no_retry_storm():
+    fault = FAULT.replace("services.work", "dependencies.gateway").replace("outage: true", "slowdown: 3x")
+    run = replication(services={"work": service(busy=over_time(2.0))}, dependencies={"gateway": dependency()})
+    its = {"dependencies": GATEWAY, "services__work__calls": CALLS, "services__work__failures": "2%"}
+
+    assert not texts(storm_of(run, fault, {"maximum_attempts": 5}, **its), "retry_storm")
+
+
 def storm_of(run, fault: str, retry: dict, **overrides: object) -> Report:
     """Overrides first: a fault of a dependency needs its dependency."""
     text = SCENARIO + f"faults: [{fault}]\n"

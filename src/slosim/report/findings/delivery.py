@@ -9,6 +9,7 @@ import numpy as np
 from slosim.compile.offered_load import partitions_of
 from slosim.measure.measurements import Measurements
 from slosim.report import statistics
+from slosim.report.faults import occurrences_within
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.offered import offered_load, seconds_in_full_batch
 from slosim.report.findings.slots import mean_slots
@@ -55,7 +56,8 @@ def _held_and_free(evidence: Evidence, name: str, one: Measurements) -> np.ndarr
     for fault in evidence.scenario.faults:
         if fault.target != f"services.{name}" and fault.target.partition(".")[0] != "topics":
             continue
-        for start, end in fault.occurrences(evidence.scenario.run.duration):
+        known = fault.occurrences(evidence.scenario.run.duration)
+        for start, end in [*known, *occurrences_within(fault.name, one)]:
             taking &= (one.sample_times_s < start) | (one.sample_times_s >= end)
     free = its.instances_samples * concurrency - its.busy.samples
     return np.stack([its.mechanisms.held_ahead.samples, free], axis=1)[taking]

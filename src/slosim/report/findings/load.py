@@ -100,8 +100,9 @@ def _remedy(evidence: Evidence, name: str, load: OfferedLoad) -> str:
             would = f"{plural(instances, 'instance')} would give {load.needed_slots / slots:.2f}"
             return would + _beside_autoscaler(evidence, name, instances)
     needed = math.ceil(load.needed_slots / COMFORTABLE)
+    unit = "message" if service.batch is None else "batch"
     return (
-        "No number of instances is enough, since each partition has at most one message in work:"
+        f"No number of instances is enough, since each partition has at most one {unit} in work:"
         f" {plural(needed, 'partition')} with a slot each would give {load.needed_slots / needed:.2f}."
     )
 

@@ -81,11 +81,11 @@ def _load_during(evidence: Evidence, fault: Fault, name: str) -> OfferedLoad | N
     on_service = fault.target.startswith("services.")
     if load is None or service.retry is None or service.circuit_breaker is not None:
         return None
-    if on_service and (service.failures.at == "start" or not fault.effect.error_rate):
+    if on_service and (service.failures.at == "start" or fault.effect.outage):
+        return None
+    if not fault.effect.outage and not fault.effect.error_rate:
         return None
     failing = failing_during(evidence, fault, name)
-    if not on_service and failing == service.failures.probability:
-        return None
     attempts = attempts_of(failing, service.retry.maximum_attempts)
     budget = service.retry_budget
     if budget is not None:

@@ -124,7 +124,7 @@ def spend_as_retry(S, s, m, now):
 def give_back(S, g, s, m, now):
     """An instance gives a message back that it held ahead of its slots."""
     if S.run[0].tracing != 0:
-        trace(S, P.WITHDRAWN, P.AT_SERVICE, s, m, now, S.instances[S.details[m].holder].number)
+        trace(S, P.WITHDRAWN, P.AT_SERVICE, s, m, now, -1.0)
     step_out(S, g, m)
     send_back(S, g, s, m, now)
 
@@ -134,7 +134,7 @@ def end_visibility(S, g, s, m, now):
     """The visibility time-out of a message is over: it is visible again at the tail (rule S48)."""
     if S.messages[m].place == P.WAITING:
         if S.run[0].tracing != 0:
-            trace(S, P.WITHDRAWN, P.AT_SERVICE, s, m, now, S.instances[S.details[m].holder].number)
+            trace(S, P.WITHDRAWN, P.AT_SERVICE, s, m, now, -1.0)
         step_out(S, g, m)
     spend_as_retry(S, s, m, now)
     if may_return(S, g, s, m, now):

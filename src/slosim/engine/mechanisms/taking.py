@@ -397,11 +397,13 @@ def plan_wake(S, g, s, now):
             if until > now:
                 time = min(time, until)
     for i in range(service.first_instance, service.first_instance + service.instance_count):
-        if S.instances[i].effect_count > 0 and S.instances[i].paused != 0:
+        if S.instances[i].effect_count > 0 and not is_working(S, i, now) and S.instances[i].paused != 0:
             time = min(time, S.instances[i].effect_until)
     if S.mechanisms[s].batch_max > 1:
-        time = min(time, batch_begins(S, s, now))
-    if time < math.inf:
+        begins = batch_begins(S, s, now)
+        if begins > now:
+            time = min(time, begins)
+    if time > now and time < math.inf:
         wake_at(S, g, s, time)
 
 

@@ -160,7 +160,7 @@ def compare(scenario: Scenario, run_seed: int | None = None, replication: int = 
     measurements = traced.measurements
     assert np.allclose(measurements.sample_times_s, reference.sample_times_s)
     found = Differences()
-    for name in with_redrives(scenario).services:
+    for name in scenario.services:
         compare_service(found, name, reference, measurements)
     for name, dependency in measurements.dependencies.items():
         compare_dependency(found, name, reference, dependency)

@@ -183,9 +183,9 @@ def _dependency(state: State, d: int, window: float, count: int) -> DependencyMe
 
 
 def _occurrences(state: State) -> dict[str, np.ndarray]:
-    """When random faults occurred, by name."""
+    """When random faults occurred, by name and in time order."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for one in state.occurrences:
+    for one in sorted(state.occurrences, key=lambda one: (one.start, one.instance)):
         found.setdefault(one.fault.name, []).append((one.start, one.end))
     return {name: np.array(times, np.float64) for name, times in found.items()}
 

@@ -227,11 +227,12 @@ def take(S, g, s, i, m, now):
         let_go(S, m)
     else:
         step_out(S, g, m)
-        mechanism.last_instance = S.instances[i].number
     add_wait(S, m, now)
     if is_shed(mechanism, waited, now):
         give_up(S, g, m, now, P.SHED)
         return -1
+    if not was_held:
+        mechanism.last_instance = S.instances[i].number
     if message.held == 0:
         record(S, s, P.WAIT, waited)
         S.services[s].wait_total += waited

@@ -32,6 +32,8 @@ class Parts:
     objectives: list[tuple[str, Objective]]
     effects: dict[str, list[Effect]]
     taken_by: dict[str, tuple[str, ...]]
+    declares_flows: bool
+    has_all_flows: bool
     has_all_services: bool
 
     def effects_on(self, target: str) -> list[Effect]:
@@ -58,7 +60,8 @@ class Parts:
 
 
 def readable_parts(values: Mapping[str, Any], reading: Reading) -> Parts:
-    services, faults = _readable(values["services"]), _items("faults", values, reading)
+    services, flows = _readable(values["services"]), _readable(values["flows"])
+    faults = _items("faults", values, reading)
     effects: dict[str, list[Effect]] = {}
     for _, fault in faults:
         if not has_invalid(fault):
@@ -70,11 +73,13 @@ def readable_parts(values: Mapping[str, Any], reading: Reading) -> Parts:
         producers=_readable(values["producers"]),
         services=services,
         dependencies=_readable(values["dependencies"]),
-        flows=_readable(values["flows"]),
+        flows=flows,
         faults=faults,
         objectives=_items("objectives", values, reading),
         effects=effects,
         taken_by=consumers(services),
+        declares_flows=values["flows"] is INVALID or bool(values["flows"]),
+        has_all_flows=values["flows"] is not INVALID and len(flows) == len(values["flows"]),
         has_all_services=len(services) == len(declared) and values["services"] is not INVALID,
     )
 

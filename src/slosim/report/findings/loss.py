@@ -122,7 +122,6 @@ def attempts_of(failing: float, most: int | None) -> float:
 def impatient_retries(evidence: Evidence) -> Iterator[Finding]:
     """Retries that end before the outage does lose what arrives early in it."""
     for fault in evidence.scenario.faults:
-<<<<<<< HEAD
         for name in services_hit(fault, evidence.scenario):
             yield from _impatience(evidence, fault, name)
 
@@ -143,24 +142,6 @@ def _impatience(evidence: Evidence, fault: Fault, name: str) -> Iterator[Finding
         f" up to at most {duration(longest)}{reach}, and the outage lasts {duration(fault.duration)}."
         f" What comes early in it is dead-lettered ({count(lost)} per run).",
     )
-=======
-        kind, name = fault.target.split(".", 1)
-        retry = evidence.scenario.services[name].retry if kind == "services" else None
-        if retry is None or retry.maximum_attempts is None or not fault.effect.outage:
-            continue
-        lost, waits = evidence.service(name)["dead_lettered"]["value"], waits_of(retry)
-        if not lost or waits is None or waits[1] >= fault.duration:
-            continue
-        mean, longest = waits
-        reach = "" if mean == longest else f", on average {duration(mean)}"
-        yield Finding(
-            f"services.{name}.retry",
-            f"'{fault.name}' outlasts the patience of {name}: the"
-            f" {plural(retry.maximum_attempts - 1, 'wait')} between its {retry.maximum_attempts} attempts add"
-            f" up to at most {duration(longest)}{reach}, and the outage lasts {duration(fault.duration)}."
-            f" What comes early in it is dead-lettered ({count(lost)} per run).",
-        )
->>>>>>> model
 
 
 def waits_of(retry: Retry) -> tuple[float, float] | None:

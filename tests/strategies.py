@@ -14,6 +14,9 @@ import random
 from pathlib import Path
 from typing import Any
 
+from drawing import Drawing
+from mechanisms import reachable, with_mechanisms
+
 DATA = Path(__file__).parent / "data"
 
 FEATURES = (
@@ -27,9 +30,15 @@ FEATURES = (
 )  # fmt: skip
 
 
-def generate(seed: int, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A valid scenario, the same for the same seed; `without` switches features off."""
-    return Generator(seed, without).scenario()
+def generate(seed: int, without: tuple[str, ...] = (), mechanisms: bool = False) -> dict[str, Any]:
+    """A valid scenario, the same for the same seed.
+
+    without     features and mechanisms that are switched off
+    mechanisms  the scenario is rewritten to use some of the rarer mechanisms (S42 to S67)
+    """
+    generator = Generator(seed, without)
+    made = generator.scenario()
+    return with_mechanisms(generator, made, without) if mechanisms else made
 
 
 def as_text(scenario: dict[str, Any]) -> str:
@@ -37,7 +46,7 @@ def as_text(scenario: dict[str, Any]) -> str:
     return json.dumps(scenario, indent=1)
 
 
-class Generator:
+class Generator(Drawing):
     def __init__(self, seed: int, without: tuple[str, ...] = ()) -> None:
         self.random = random.Random(seed)
         density = self.random.choice([0.15, 0.3, 0.5, 0.7])
@@ -46,63 +55,6 @@ class Generator:
         self.ties = self.random.random() < 0.5
         self.seed = seed
         self.duration_s = self.random.choice([20, 40, 60])
-
-    # ------------------------------------------------------------------ values
-
-    def some(self, feature: str, probability: float = 0.5) -> bool:
-        """Whether this one uses a feature that exists in this scenario."""
-        return self.has[feature] and self.random.random() < probability
-
-    def seconds(self, low: float, high: float) -> str:
-        """A constant duration: whole seconds with ties, else milliseconds."""
-        if self.ties:
-            return f"{self.random.randint(round(low), max(round(low), round(high)))}s"
-        return f"{round(self.random.uniform(low, high), 3)}s"
-
-    def duration(self, mean: float, zero: bool = False) -> Any:
-        """A distribution with about this mean, s; `zero`: it may be no time at all."""
-        if zero and self.some("zero_times", 0.3):
-            return "0s"
-        if self.ties:
-            most = max(1, round(2 * mean) - 1)
-            low = self.random.randint(0 if zero else 1, most)
-            if self.random.random() < 0.5:
-                return f"{low}s"
-            return {"integers": {"from": low, "to": self.random.randint(low, most)}}
-        m = round(mean, 3)
-        shapes: list[Any] = [
-            f"{m}s",
-            {"uniform": [f"{round(m / 2, 3)}s", f"{round(m * 1.5, 3)}s"]},
-            {"exponential": f"{m}s"},
-            {"quantiles": {"p50": f"{round(m / 2, 3)}s", "p90": f"{m}s", "max": f"{round(m * 3, 3)}s"}},
-            {"empirical": {"file": "times.csv", "column": "seconds"}},
-        ]
-        if self.has["tables"]:
-            shapes += [
-                {"normal": {"mean": f"{m}s", "sd": f"{round(m / 2, 3)}s"}},
-                {"lognormal": {"mean": f"{m}s", "p99": f"{round(m * 4, 3)}s"}},
-                {"weibull": {"mean": f"{m}s", "shape": self.random.choice([0.7, 1.5])}},
-                {"pareto": {"minimum": f"{round(m / 2, 3)}s", "shape": 2.5}},
-                {"gamma": {"mean": f"{m}s", "cv": self.random.choice([0.5, 2])}},
-                {"erlang": {"mean": f"{m}s", "stages": 3}},
-                {"hyperexponential": {"mean": f"{m}s", "cv": 2}},
-                {
-                    "mixture": [
-                        {"share": "90%", "value": f"{m}s"},
-                        {"share": "10%", "value": {"exponential": "2s"}},
-                    ]
-                },
-            ]
-        shape = self.random.choice(shapes)
-        if isinstance(shape, dict) and self.random.random() < 0.3:
-            shape |= {"shift": "0.1s"}
-        bends = "quantiles" in shape and not self.has["tables"]  # a cap on them is a kink, found to 0.1%
-        if isinstance(shape, dict) and not bends and self.random.random() < 0.3:
-            shape |= {"cap": f"{round(m * 2 + 0.2, 3)}s"}
-        return shape
-
-    def share(self, low: int, high: int) -> str:
-        return f"{self.random.randint(low, high)}%"
 
     # ------------------------------------------------------------------ the whole
 
@@ -379,33 +331,16 @@ class Generator:
             made.append(fault)
         return made
 
-    def reachable(self, topic: str, services: dict[str, Any]) -> list[str]:
-        """Services that messages of a topic can reach through emits, in file order."""
-        found: set[str] = set()
-        edge = [topic]
-        while edge:
-            current = edge.pop()
-            for name, service in services.items():
-                if service["consumes"] == current and name not in found:
-                    found.add(name)
-                    emits = service.get("emits", [])
-                    if isinstance(emits, str):
-                        emits = [{"topic": emits}]
-                    elif isinstance(emits, dict):
-                        emits = emits["choose"]
-                    edge += [emit["topic"] for emit in emits]
-        return [name for name in services if name in found]
-
     def flows(self, producers: dict[str, Any], services: dict[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = {}
         if not self.has["flows"]:
             return made
         for i in range(self.random.randint(1, 3)):
             source = self.random.choice(list(producers))
-            reachable = self.reachable(producers[source]["topic"], services)
-            to: Any = self.random.choice(reachable)
+            in_reach = reachable(producers[source]["topic"], services)
+            to: Any = self.random.choice(in_reach)
             if self.some("several_to"):
-                to = self.random.sample(reachable, self.random.randint(1, len(reachable)))
+                to = self.random.sample(in_reach, self.random.randint(1, len(in_reach)))
             made[f"flow{i}"] = {"from": source, "to": to}
         return made
 

@@ -163,23 +163,31 @@ def mean_attempts(failure_probability: float, maximum_attempts: int | None) -> f
 def useful_slots(scenario: Scenario, name: str, instances: int | None = None) -> int | None:
     """Messages a service can have in work at once, with its own or another number of instances; None: any.
 
-    On a log, partitions are shared out in ranges and each has at most one message in work, so an instance's
-    slots beyond its partitions are never used.
+    On a log, partitions are shared out in ranges (or evenly over all topics) and each has at most one message
+    in work, so an instance's slots beyond its partitions are never used. A batch counts as one message.
     """
     service = scenario.services[name]
     instances = service.instances if instances is None else instances
     partitions = partitions_of(scenario, name)
     if partitions is None:
         return None if service.concurrency is None else instances * service.concurrency
-    smaller, with_one_more = divmod(partitions, instances)
+    if instances == 0:
+        return 0
     most = partitions if service.concurrency is None else service.concurrency
-    return with_one_more * min(most, smaller + 1) + (instances - with_one_more) * min(most, smaller)
+    balanced = service.rebalance is not None and service.rebalance.protocol == "cooperative"
+    shared = (
+        [partitions] if balanced else [scenario.topics[topic].partitions or 0 for topic in service.consumes]
+    )
+    return sum(
+        min(most, sum(each // instances + (instance < each % instances) for each in shared))
+        for instance in range(min(instances, partitions))
+    )
 
 
 def partitions_of(scenario: Scenario, name: str) -> int | None:
-    """Partitions of the log that a service consumes; None for a queue."""
-    (topic,) = scenario.services[name].consumes
-    return scenario.topics[topic].partitions
+    """Partitions of all logs that a service consumes; None where it consumes a queue, as any slot may."""
+    found = [scenario.topics[topic].partitions for topic in scenario.services[name].consumes]
+    return None if None in found else sum(one or 0 for one in found)
 
 
 # ---- one service -----------------------------------------------------------------------------------------

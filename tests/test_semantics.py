@@ -3655,6 +3655,27 @@ def test_S62_the_metric_is_read_earlier_and_may_be_age_or_utilisation(engine: st
     check(engine, utilisation, expected.format(2), show="scaled", until="5s")
 
 
+def test_S62_each_decision_goes_by_its_own_reading(engine: str) -> None:
+    """One order more every second, none is done. The decision of 6 s goes by the reading of 3 s, when there
+    were two, though that of 5 s has been made; the decision of 8 s goes by that one."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {interarrival: 1s}}}
+        services:
+          payment: {consumes: orders, service_time: 100s,
+                    autoscale: {metric: lag, target: 1, maximum: 9, interval: 2s, metric_delay: 3s}}
+        """,
+        """
+        6 s  payment  scaled to 2
+        8 s  payment  scaled to 4
+        """,
+        show="scaled",
+        until="9s",
+    )
+
+
 def test_S63_clients_think_publish_and_wait(engine: str) -> None:
     """Two clients who think for 1 s and a service that takes 2 s for each: client 1 is answered at 5 s,
     thinks and publishes its next order, number 3, at 6 s."""

@@ -110,7 +110,9 @@ def next_partition(S, topic, outlet, key):
 
 @rule
 def has_room_in_all(S, topic, c, now):
-    """Would every line of the topic accept message c?"""
+    """Is the topic available, and would every line of it accept message c?"""
+    if available_at(S, topic, now) > now:
+        return False
     for i in range(topic.first_consumer, topic.first_consumer + topic.consumer_count):
         outlet = S.outlets[S.messages[c].outlet]
         address(S, c, S.consumers[i], next_partition(S, topic, outlet, S.messages[c].key))

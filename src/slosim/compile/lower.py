@@ -113,6 +113,7 @@ class _Lowering:
             tuple(objective.name for objective in self.objectives),
             tuple(tuple(self.parts[self._system_of_flow(flow)]) for flow in self.flows),
             tuple(self.scenario.dependencies),
+            tuple(fault.name for fault in timelines.random),
         )
         return P.Program(names, arrays, STREAMS, self._bursts(), timelines, self._messages_per_s())
 

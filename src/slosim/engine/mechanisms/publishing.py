@@ -24,7 +24,7 @@ from slosim.engine.lines import (
 )
 from slosim.engine.mechanisms.attempts import drop, fail, leave_slot, succeed
 from slosim.engine.mechanisms.joins import become_visible
-from slosim.engine.mechanisms.places import add_wait, concern, forget, step_out
+from slosim.engine.mechanisms.places import add_wait, concern, forget, oldest_waiting, step_out
 from slosim.engine.mechanisms.returns import give_up
 from slosim.engine.mechanisms.room import takes_at_once
 from slosim.engine.messages import (
@@ -32,7 +32,6 @@ from slosim.engine.messages import (
     child_identity,
     child_path,
     copy_of,
-    oldest_waiting,
     partition_of,
     trace,
 )
@@ -266,36 +265,37 @@ def publish_all(S, g, s, a, now):
 
 
 @rule
-def end_batch(S, g, s, a, now):
-    """The work is over: from attempt a on, those of its batch end one after the other."""
-    leader = S.details[a].leader
-    keeps_slot = False
-    while a >= 0:
-        after = S.details[a].mate
-        if S.messages[a].outcome == P.SUCCEEDED:
-            if not publish_all(S, g, s, a, now):
-                return
-            succeed(S, g, s, a, now)
-        elif fail(S, g, s, a, now):
-            keeps_slot = True
-        if a != leader:
-            drop(S, a)
-        a = after
-    if not keeps_slot:
-        leave_slot(S, g, s, leader, now)
-
-
-@rule
 def end_work(S, g, s, leader, now):
     """The work of a slot has been done, or has failed: what is left to do is to publish."""
     a = leader
     while a >= 0:
         S.details[a].stage = P.PUBLISHING
         a = S.details[a].mate
-    end_batch(S, g, s, leader, now)
+    a = leader
+    while a >= 0:
+        after = S.details[a].mate
+        end_one(S, g, s, a, now)
+        a = after
+
+
+@rule
+def end_one(S, g, s, a, now):
+    """An attempt of a batch ends by itself, unless it has to wait with publishing; the last frees the slot."""
+    if S.messages[a].outcome == P.SUCCEEDED:
+        if not publish_all(S, g, s, a, now):
+            return
+        succeed(S, g, s, a, now)
+    elif fail(S, g, s, a, now):
+        return
+    leader = np.int64(S.details[a].leader)
+    S.details[leader].weight -= 1
+    if a != leader:
+        drop(S, a)
+    if S.details[leader].weight == 0:
+        leave_slot(S, g, s, leader, now)
 
 
 @rule
 def publish_on(S, g, a, now):
     """A publish of attempt a was accepted, or its topic is available again: it goes on."""
-    end_batch(S, g, S.lines[S.messages[a].line].service, a, now)
+    end_one(S, g, S.lines[S.messages[a].line].service, a, now)

@@ -36,6 +36,9 @@ from slosim.engine.messages import (
     trace,
 )
 
+NOTHING_LEFT = (1 << 31) - 1
+"""In `cursor`: a duplicate emits nothing (rule S50)."""
+
 # Messages reach lines of services with mechanisms.
 
 
@@ -233,8 +236,6 @@ def publish_all(S, g, s, a, now):
     # the children inherit the time until now
     add_part(S, a, service.part_service, now - message.work_ends)
     message.work_ends = now
-    if S.details[a].message < 0 and S.mechanisms[s].idempotent != 0:
-        return True
     only = chosen(S, service, a) if service.chooses != 0 else P.NONE
     position = 0
     for o in range(service.first_emit, service.first_emit + service.emit_count):
@@ -270,6 +271,8 @@ def end_work(S, g, s, leader, now):
     a = leader
     while a >= 0:
         S.details[a].stage = P.PUBLISHING
+        if S.details[a].message < 0 and S.mechanisms[s].idempotent != 0:
+            S.messages[a].cursor = NOTHING_LEFT
         a = S.details[a].mate
     a = leader
     while a >= 0:

@@ -367,6 +367,6 @@ def count_unsettled(S, line, since, end):
         line.unsettled += 1
         line.unsettled_waiting += message.place == P.WAITING
         line.time_in_line += end - max(message.published, since)
-        if S.mechanisms[line.service].is_redrive != 0:  # rule S65: it rests in a topic of dead letters
+        if S.mechanisms[line.service].is_redrive != 0 and message.place != P.IN_WORK:  # rule S65
             mark_dead(S, m, message.published)
         m = message.newer

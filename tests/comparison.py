@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections import defaultdict
@@ -13,7 +12,6 @@ import numpy as np
 from slosim.engine.reference import Event, Reference, simulate
 from slosim.engine.run import trace
 from slosim.measure.histogram import Histogram
-from slosim.measure.measurements import TimeAverage
 from slosim.model import Scenario, loads, with_redrives
 from strategies import DATA, as_text, generate
 
@@ -50,8 +48,6 @@ def compare(scenario: Scenario, run_seed: int | None = None, replication: int = 
     found = Differences()
     for name in whole.services:
         compare_service(found, name, reference, measurements)
-    for (topic, service), line in measurements.lines.items():
-        compare_line(found, topic, service, reference, line)
     for name, dependency in measurements.dependencies.items():
         compare_dependency(found, name, reference, dependency)
     for name, topic in measurements.topics.items():
@@ -163,37 +159,45 @@ class Differences:
 
 
 def compare_service(found: Differences, name: str, reference: Reference, measurements: Any) -> None:
-    service, durations = measurements.services[name], reference.durations[name]
+    """A service with its mechanisms, and its lines."""
+    service, durations, averages = measurements.services[name], reference.durations[name], reference.averages
     counters = reference.counters["services"][name]["measured"]
     found.counters(f"service {name}", counters, service)
-    found.average(f"busy of {name}", reference.averages[name, "busy"], service.busy)
+    found.average(f"busy of {name}", averages[name, "busy"], service.busy)
     for word in ("wait", "service", "sojourn"):
         found.histogram(f"{word} of {name}", getattr(durations, word), getattr(service, word))
+    found.close(f"instance seconds of {name}", service.instance_seconds, averages[name, "wanted"].integral)
+    if np.isfinite(service.slot_seconds):
+        found.close(f"slot seconds of {name}", service.slot_seconds, averages[name, "slots_up"].integral)
+    found.equal(f"instances of {name}", list(service.instances_samples), averages[name, "up"].samples)
     if service.mechanisms is not None:
-        compare_mechanisms(found, name, reference, service)
+        found.counters(f"service {name}", counters, service.mechanisms)
+        for word in ("stopped", "held_ahead", "open", "wanted"):
+            found.average(f"{word} of {name}", averages[name, word], getattr(service.mechanisms, word))
+        scalings = [tuple(row) for row in service.mechanisms.scalings]
+        found.close(f"scalings of {name}", scalings, reference.scalings[name])
+    for key, line in measurements.lines.items():
+        if key[1] == name:
+            compare_line(found, key, reference, line)
 
 
-def compare_mechanisms(found: Differences, name: str, reference: Reference, service: Any) -> None:
-    """S42 to S67: instances, partitions, what is held ahead, breaker, budget and autoscaler of a service."""
-    mechanisms = service.mechanisms
-    found.counters(f"mechanisms of {name}", reference.counters["services"][name]["measured"], mechanisms)
-    for field in dataclasses.fields(mechanisms):
-        got = getattr(mechanisms, field.name)
-        if isinstance(got, TimeAverage):
-            found.average(f"{field.name} of {name}", reference.averages[name, field.name], got)
-    found.close(f"scalings of {name}", mechanisms.scalings, reference.scalings[name])
-
-
-def compare_line(found: Differences, topic: str, service: str, reference: Reference, line: Any) -> None:
-    key = topic, service
+def compare_line(found: Differences, key: tuple[str, str], reference: Reference, line: Any) -> None:
     found.counters(f"line {key}", reference.counters["lines"][key]["measured"], line)
+    found.average(f"lag of {key}", reference.line_averages[key, "lag"], line.lag)
+    found.average(f"waiting of {key}", reference.line_averages[key, "waiting"], line.waiting)
+    found.close(f"age of {key}", line.age_samples, reference.age_samples[key])
+    found.histogram(f"event lag of {key}", reference.event_lag[key], line.event_lag)
+    if key in reference.partition_lag_max_samples:
+        lag_max = reference.partition_lag_max_samples[key]
+        found.equal(f"partition lag of {key}", list(line.partition_lag_max_samples), lag_max)
 
 
 def compare_dependency(found: Differences, name: str, reference: Reference, dependency: Any) -> None:
     found.counters(f"dependency {name}", reference.counters["dependencies"][name]["measured"], dependency)
-    found.average(f"busy of {name}", reference.averages[name, "busy"], dependency.busy)
-    found.average(f"waiting of {name}", reference.averages[name, "waiting"], dependency.waiting)
-    found.histogram(f"wait of {name}", reference.durations[name].wait, dependency.wait)
+    for word in ("busy", "waiting"):
+        average = reference.dependency_averages[name, word]
+        found.average(f"{word} at {name}", average, getattr(dependency, word))
+    found.histogram(f"wait at {name}", reference.dependency_wait[name], dependency.wait)
 
 
 def compare_flow(found: Differences, scenario: Scenario, name: str, reference: Reference, flow: Any) -> None:

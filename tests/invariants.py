@@ -320,6 +320,6 @@ def check_flows(scenario: Any, reference: Any) -> None:
 def check_dependencies(scenario: Any, reference: Any) -> None:
     """No more servers and no longer lines than there are."""
     for name, dependency in scenario.dependencies.items():
-        busy, waiting = (reference.averages[name, what] for what in ("busy", "waiting"))
+        busy, waiting = (reference.dependency_averages[name, what] for what in ("busy", "waiting"))
         assert dependency.capacity is None or busy.maximum <= dependency.capacity, name
         assert dependency.queue_limit is None or waiting.maximum <= dependency.queue_limit, name

@@ -1904,3 +1904,1022 @@ def test_S41_everything_published_is_somewhere(engine: str) -> None:
             time_in_line_s += max(0.0, event.time_s - max(7.0, entered.pop(event.number)))
     time_in_line_s += sum(60 - max(7.0, published_s) for published_s in entered.values())
     assert line.lag.integral == pytest.approx(time_in_line_s, rel=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------- instances
+
+
+def test_S42_messages_of_a_queue_go_round_the_instances(engine: str) -> None:
+    """Every instance is free at each order, and gets every third; at 7 s instance 1 is down and is passed
+    over."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 2s}}}
+        services: {payment: {consumes: orders, instances: 3, service_time: 1s}}
+        faults:
+          - {name: two crash, at: 7s, for: 100s, target: services.payment, effect: {crash: {instances: 2}}}
+        """,
+        """
+        0 s   payment  checkout#0  taken by 0
+        1 s   payment  checkout#0  succeeded
+        2 s   payment  checkout#1  taken by 1
+        3 s   payment  checkout#1  succeeded
+        4 s   payment  checkout#2  taken by 2
+        5 s   payment  checkout#2  succeeded
+        6 s   payment  checkout#3  taken by 0
+        7 s   payment  checkout#3  succeeded
+        7 s   payment  instance 0  crashed
+        7 s   payment  instance 1  crashed
+        8 s   payment  checkout#4  taken by 2
+        9 s   payment  checkout#4  succeeded
+        10 s  payment  checkout#5  taken by 2
+        """,
+        until="11s",
+        instances=True,
+    )
+
+
+def test_S42_on_a_log_the_owner_takes(engine: str) -> None:
+    """Partitions 0 and 1 belong to instance 0, partition 2 to instance 1, whoever is free."""
+    check(
+        engine,
+        """
+        topics: {orders: {partitions: 3}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, instances: 2, service_time: 3s, startup_time: 1s}}
+        """,
+        """
+        0 s  payment  checkout#0  taken by 0
+        2 s  payment  checkout#2  taken by 1
+        3 s  payment  checkout#0  succeeded
+        3 s  payment  checkout#1  taken by 0
+        5 s  payment  checkout#2  succeeded
+        5 s  payment  checkout#5  taken by 1
+        6 s  payment  checkout#1  succeeded
+        6 s  payment  checkout#3  taken by 0
+        """,
+        until="7s",
+        instances=True,
+    )
+
+
+def test_S43_an_instance_that_starts_is_up_after_the_startup_time(engine: str) -> None:
+    """Down from 1 s to 3 s, starting until 7 s; the slots that are up are counted without it, the instances
+    that there are with it."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {interarrival: 2s}}}
+        services: {payment: {consumes: orders, concurrency: 2, service_time: 1s, startup_time: 4s}}
+        faults: [{name: crash, at: 1s, for: 2s, target: services.payment, effect: {crash: {instances: all}}}]
+        """,
+        """
+        1 s   payment  instance 0  crashed
+        3 s   payment  instance 0  starting
+        7 s   payment  instance 0  up
+        7 s   payment  checkout#0  taken
+        7 s   payment  checkout#1  taken
+        8 s   payment  checkout#0  succeeded
+        8 s   payment  checkout#2  taken
+        8 s   payment  checkout#1  succeeded
+        8 s   payment  checkout#3  taken
+        9 s   payment  checkout#2  succeeded
+        9 s   payment  checkout#3  succeeded
+        """,
+        until="10s",
+        run="sample_every: 2s",
+    )
+    service, mechanisms = run.service("payment"), run.mechanisms("payment")
+    assert (mechanisms.crashes, mechanisms.starts) == (1, 1)
+    assert service.slot_seconds == pytest.approx(2 * (10 - 6))
+    assert service.instance_seconds == pytest.approx(10)
+    assert list(service.instances_samples) == [1, 0, 0, 0, 1]
+
+
+def test_S43_the_startup_time_belongs_to_the_instance_and_its_start(engine: str) -> None:
+    """Two instances crash twice; each of the four times is the hash of the instance's number and start."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services: {payment: {consumes: orders, instances: 2, service_time: 1s, startup_time: {uniform: [1s, 5s]}}}
+        faults:
+          - {name: crash, at: 2s, for: 1s, repeat_every: 10s, target: services.payment,
+             effect: {crash: {instances: all}}}
+        """,
+        until="20s",
+        run="seed: 5",
+    )
+    starting, times = {}, {}
+    for event in run.events:
+        if event.what == "starting":
+            starts = len([start for start in starting if start[0] == event.number]) + 1
+            starting[event.number, starts] = event.time_s
+        elif event.what == "up":
+            start = max(start for start in starting if start[0] == event.number)
+            times[start] = event.time_s - starting[start]
+    assert set(times) == {(0, 1), (1, 1), (0, 2), (1, 2)}
+    for (number, start), time_s in times.items():
+        identity = mix((key("services.payment/instances") + (number + 1) * G) % WORD)
+        u = uniform(5, 0, "services.payment/startup_time", identity, start)
+        assert time_s == pytest.approx(1 + 4 * u, rel=1e-9)
+
+
+def test_S44_a_crash_loses_the_attempts_in_work(engine: str) -> None:
+    """Both instances crash, one after the other: each puts its order at the head of the queue, instance 1
+    last, so that order 1 is the first to be taken again, and order 2, which waited all the time, the last."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, instances: 2, service_time: 4s}}
+        faults: [{name: crash, at: 2500ms, for: 1s, target: services.payment, effect: {crash: {instances: all}}}]
+        """,
+        """
+        0 s    payment  checkout#0  taken by 0
+        1 s    payment  checkout#1  taken by 1
+        2.5 s  payment  instance 0  crashed
+        2.5 s  payment  checkout#0  lost
+        2.5 s  payment  instance 1  crashed
+        2.5 s  payment  checkout#1  lost
+        3.5 s  payment  instance 0  starting
+        3.5 s  payment  instance 1  starting
+        3.5 s  payment  instance 0  up
+        3.5 s  payment  checkout#1  taken by 0 (attempt 2)
+        3.5 s  payment  instance 1  up
+        3.5 s  payment  checkout#0  taken by 1 (attempt 2)
+        7.5 s  payment  checkout#0  succeeded
+        7.5 s  payment  checkout#2  taken by 1
+        7.5 s  payment  checkout#1  succeeded
+        7.5 s  payment  checkout#3  taken by 0
+        """,
+        until="8s",
+        instances=True,
+    )
+    service = run.service("payment")
+    assert (service.attempts, service.lost, service.succeeded, service.failed) == (6, 2, 2, 0)
+
+
+def test_S44_the_orders_of_an_instance_come_back_as_they_were_taken(engine: str) -> None:
+    """The first instance by number crashes, with two slots."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, instances: 2, concurrency: 2, service_time: 10s}}
+        faults: [{name: crash, at: 4500ms, for: 1s, target: services.payment, effect: {crash: {instances: 1}}}]
+        """,
+        """
+        0 s    payment  checkout#0  taken by 0
+        1 s    payment  checkout#1  taken by 1
+        2 s    payment  checkout#2  taken by 0
+        3 s    payment  checkout#3  taken by 1
+        4.5 s  payment  instance 0  crashed
+        4.5 s  payment  checkout#0  lost
+        4.5 s  payment  checkout#2  lost
+        5.5 s  payment  instance 0  starting
+        5.5 s  payment  instance 0  up
+        5.5 s  payment  checkout#0  taken by 0 (attempt 2)
+        5.5 s  payment  checkout#2  taken by 0 (attempt 2)
+        """,
+        until="6s",
+        instances=True,
+    )
+
+
+def test_S44_what_has_only_to_publish_yet_is_not_lost_and_a_blocking_retry_goes_back(engine: str) -> None:
+    """Payment's order 0 waits for room at shipping when payment crashes: it ends at 5 s all the same. Fraud's
+    order 0 held its slot for a retry at 6 s: it is taken again when fraud is up."""
+    check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {capacity: 0, when_full: block}}
+        producers:
+          direct: {topic: parcels, arrivals: {every: 100s}}
+          checkout: {topic: orders, arrivals: {every: 100s}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: parcels}
+          shipping: {consumes: parcels, service_time: 5s}
+          fraud: {consumes: orders, service_time: 1s, failures: 100%,
+                  retry: {maximum_attempts: 9, initial_interval: 5s, blocking: true}}
+        faults:
+          - {name: payment, at: 2s, for: 6s, target: services.payment, effect: {crash: {instances: all}}}
+          - {name: fraud, at: 2s, for: 1s, target: services.fraud, effect: {crash: {instances: all}}}
+        """,
+        """
+        0 s  payment   checkout#0  taken
+        0 s  shipping  direct#0    taken
+        0 s  fraud     checkout#0  taken
+        1 s  payment   checkout#0  blocked by parcels
+        1 s  fraud     checkout#0  failed
+        1 s  fraud     checkout#0  retry at 6 s
+        2 s  payment   instance 0  crashed
+        2 s  fraud     instance 0  crashed
+        3 s  fraud     instance 0  starting
+        3 s  fraud     instance 0  up
+        3 s  fraud     checkout#0  taken (attempt 2)
+        4 s  fraud     checkout#0  failed
+        4 s  fraud     checkout#0  retry at 14 s
+        5 s  payment   checkout#0  accepted by parcels
+        5 s  payment   checkout#0  succeeded
+        5 s  shipping  direct#0    succeeded
+        5 s  shipping  checkout#0  taken
+        """,
+        until="8s",
+    )
+
+
+def test_S45_a_rolling_restart_takes_one_instance_after_the_other(engine: str) -> None:
+    """Instance 0 leaves at 1 s, ends its order at 4 s and is up at 6 s; 2 s later instance 1 leaves, which is
+    idle; instance 2 would leave at 12 s, when the fault is over."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 3s}}}
+        services: {payment: {consumes: orders, instances: 3, service_time: 4s, startup_time: 2s}}
+        faults:
+          - {name: deploy, at: 1s, for: 11s, target: services.payment,
+             effect: {rolling_restart: {pause_between: 2s}}}
+        """,
+        """
+        0 s   payment  checkout#0  taken by 0
+        1 s   payment  instance 0  leaving
+        3 s   payment  checkout#1  taken by 1
+        4 s   payment  checkout#0  succeeded
+        4 s   payment  instance 0  starting
+        6 s   payment  instance 0  up
+        6 s   payment  checkout#2  taken by 2
+        7 s   payment  checkout#1  succeeded
+        8 s   payment  instance 1  leaving
+        8 s   payment  instance 1  starting
+        9 s   payment  checkout#3  taken by 0
+        10 s  payment  checkout#2  succeeded
+        10 s  payment  instance 1  up
+        12 s  payment  checkout#4  taken by 1
+        13 s  payment  checkout#3  succeeded
+        """,
+        until="14s",
+        instances=True,
+    )
+
+
+def test_S46_instances_hold_messages_ahead_of_their_slots(engine: str) -> None:
+    """Six orders at once: round the instances two each ahead, and when those take, on it goes. Order 5 was
+    delivered to instance 1 and waits for it, although instance 0 is idle from 4 s on."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 6}}
+        services: {payment: {consumes: orders, instances: 2, prefetch: 2, service_time: 2s}}
+        faults:
+          - {name: slow, target: services.payment, effect: {slowdown: 1x, pause: true}, at: 3s, for: 1s}
+        """,
+        """
+        0 s  payment  checkout#0  delivered to 0
+        0 s  payment  checkout#0  taken by 0
+        0 s  payment  checkout#1  delivered to 1
+        0 s  payment  checkout#1  taken by 1
+        0 s  payment  checkout#2  delivered to 0
+        0 s  payment  checkout#3  delivered to 1
+        0 s  payment  checkout#4  delivered to 0
+        0 s  payment  checkout#5  delivered to 1
+        2 s  payment  checkout#0  succeeded
+        2 s  payment  checkout#2  taken by 0
+        2 s  payment  checkout#1  succeeded
+        2 s  payment  checkout#3  taken by 1
+        4 s  payment  checkout#2  succeeded
+        4 s  payment  checkout#4  taken by 0
+        4 s  payment  checkout#3  succeeded
+        4 s  payment  checkout#5  taken by 1
+        """,
+        until="5s",
+        instances=True,
+    )
+    assert run.mechanisms("payment").held_ahead.integral == pytest.approx(4 * 2 + 2 * 2)
+    assert run.line("orders", "payment").waiting.integral == pytest.approx(4 * 2 + 2 * 2)
+
+
+def test_S46_what_is_held_ahead_leaves_room_and_does_not_expire(engine: str) -> None:
+    """Orders 1 and 2 are held ahead; order 3 takes the one place that there is and order 4 is rejected. Order 3
+    expires at 3 s; those held ahead do not."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {capacity: 1, message_ttl: 3s}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 5}}
+        services: {payment: {consumes: orders, prefetch: 2, service_time: 4s}}
+        """,
+        """
+        0 s  payment  checkout#0  delivered to 0
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#1  delivered to 0
+        0 s  payment  checkout#2  delivered to 0
+        0 s  payment  checkout#4  rejected
+        3 s  payment  checkout#3  expired
+        4 s  payment  checkout#0  succeeded
+        4 s  payment  checkout#1  taken
+        8 s  payment  checkout#1  succeeded
+        8 s  payment  checkout#2  taken
+        """,
+        until="9s",
+    )
+    line = run.line("orders", "payment")
+    assert (line.rejected, line.expired, line.in_work_at_end) == (1, 1, 1)
+
+
+def test_S46_while_a_service_is_paused_its_instances_hold_messages_ahead(engine: str) -> None:
+    """Nothing is taken before 3 s, but one order for each instance is delivered."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, instances: 2, prefetch: 1, service_time: 5s}}
+        faults: [{name: pause, at: 0s, for: 3s, target: services.payment, effect: {pause: true}}]
+        """,
+        """
+        0 s  payment  checkout#0  delivered to 0
+        1 s  payment  checkout#1  delivered to 1
+        3 s  payment  checkout#0  taken by 0
+        3 s  payment  checkout#1  taken by 1
+        3 s  payment  checkout#2  delivered to 0
+        3 s  payment  checkout#3  delivered to 1
+        """,
+        until="4s",
+        instances=True,
+    )
+
+
+def test_S47_a_lost_message_is_the_next_one_to_be_taken(engine: str) -> None:
+    """The only instance crashes with order 0 in work and order 1 held ahead. Instance 0 takes order 0 again at
+    4 s, then order 1, then order 2, which never left the queue."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, prefetch: 1, service_time: 3s}}
+        faults: [{name: crash, at: 2500ms, for: 1500ms, target: services.payment, effect: {crash: {instances: all}}}]
+        """,
+        """
+        0 s    payment  checkout#0  visible
+        0 s    payment  checkout#0  delivered to 0
+        0 s    payment  checkout#0  taken
+        1 s    payment  checkout#1  visible
+        1 s    payment  checkout#1  delivered to 0
+        2 s    payment  checkout#2  visible
+        2.5 s  payment  instance 0  crashed
+        2.5 s  payment  checkout#0  lost
+        2.5 s  payment  checkout#1  withdrawn
+        2.5 s  payment  checkout#1  visible
+        2.5 s  payment  checkout#0  visible
+        3 s    payment  checkout#3  visible
+        4 s    payment  instance 0  up
+        4 s    payment  checkout#0  delivered to 0
+        4 s    payment  checkout#0  taken (attempt 2)
+        4 s    payment  checkout#1  delivered to 0
+        4 s    payment  checkout#4  visible
+        5 s    payment  checkout#5  visible
+        6 s    payment  checkout#6  visible
+        7 s    payment  checkout#0  succeeded
+        7 s    payment  checkout#1  taken
+        7 s    payment  checkout#2  delivered to 0
+        7 s    payment  checkout#7  visible
+        """,
+        show="visible delivered taken crashed lost withdrawn up succeeded",
+        until="8s",
+    )
+    parts = run.flow("checkout").parts
+    assert parts == pytest.approx({"payment.retry": 2.5, "payment.wait": 1.5, "payment.service": 3})
+
+
+def test_S47_what_comes_back_too_late_expires(engine: str) -> None:
+    """Order 0 was in work when its time ran out at 2 s; the crash at 3 s brings it back too late."""
+    check(
+        engine,
+        """
+        topics: {orders: {message_ttl: 2s}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services: {payment: {consumes: orders, service_time: 9s}}
+        faults: [{name: crash, at: 3s, for: 1s, target: services.payment, effect: {crash: {instances: all}}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        3 s  payment  instance 0  crashed
+        3 s  payment  checkout#0  lost
+        3 s  payment  checkout#0  expired
+        4 s  payment  instance 0  starting
+        4 s  payment  instance 0  up
+        """,
+    )
+
+
+def test_S47_a_lifo_queue_takes_a_lost_message_next_too(engine: str) -> None:
+    check(
+        engine,
+        """
+        topics: {orders: {order: lifo}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, service_time: 9s}}
+        faults: [{name: crash, at: 2500ms, for: 1s, target: services.payment, effect: {crash: {instances: all}}}]
+        """,
+        """
+        0 s    payment  checkout#0  taken
+        3.5 s  payment  checkout#3  taken
+        """,
+        show="taken",
+        until="4s",
+    )
+
+
+def test_S48_after_the_visibility_time_out_a_message_is_delivered_again(engine: str) -> None:
+    """Order 0 takes 5 s: at 3 s it is visible again, behind order 1, while its first attempt goes on."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 2500ms}}}
+        services: {payment: {consumes: orders, visibility_timeout: 3s, service_time: 5s}}
+        """,
+        """
+        0 s    payment  checkout#0  visible
+        0 s    payment  checkout#0  taken
+        2.5 s  payment  checkout#1  visible
+        3 s    payment  checkout#0  visible
+        5 s    payment  checkout#0  succeeded
+        5 s    payment  checkout#1  taken
+        5 s    payment  checkout#2  visible
+        """,
+        show="visible taken succeeded",
+        until="6s",
+    )
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services: {payment: {consumes: orders, prefetch: 1, visibility_timeout: 3s, service_time: 2s}}
+        faults: [{name: pause, at: 1s, for: 9s, target: services.payment, effect: {pause: true}}]
+        """,
+        """
+        0 s  payment  checkout#0  delivered to 0
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#1  delivered to 0
+        2 s  payment  checkout#0  succeeded
+        3 s  payment  checkout#1  withdrawn
+        3 s  payment  checkout#1  delivered to 0
+        6 s  payment  checkout#1  withdrawn
+        6 s  payment  checkout#1  delivered to 0
+        """,
+        until="8s",
+    )
+
+
+def test_S48_a_queue_with_a_visibility_time_out_does_not_see_a_crash(engine: str) -> None:
+    """The crash at 1 s loses the attempt; the order comes back when its time-out is over, at 4 s."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services: {payment: {consumes: orders, visibility_timeout: 4s, service_time: 2s}}
+        faults: [{name: crash, at: 1s, for: 1s, target: services.payment, effect: {crash: {instances: all}}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  instance 0  crashed
+        1 s  payment  checkout#0  lost
+        2 s  payment  instance 0  starting
+        2 s  payment  instance 0  up
+        4 s  payment  checkout#0  taken (attempt 2)
+        6 s  payment  checkout#0  succeeded
+        """,
+    )
+
+
+def test_S49_a_message_delivered_too_often_is_dead_lettered(engine: str) -> None:
+    """Two attempts may begin; both take too long for the visibility time-out. The line counts a dead letter,
+    the service does not: no attempt failed. The success of 6 s comes too late."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, dlq: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services: {payment: {consumes: orders, instances: 2, visibility_timeout: 2s, service_time: 6s,
+                             retry: {maximum_attempts: 2}, dead_letter: dlq}}
+        """,
+        """
+        0 s  payment  checkout#0  taken by 0
+        2 s  payment  checkout#0  taken by 1 (attempt 2)
+        4 s  payment  checkout#0  dead lettered
+        4 s  dlq      checkout#0  rested
+        6 s  payment  checkout#0  duplicate
+        8 s  payment  checkout#0  duplicate
+        """,
+        instances=True,
+    )
+    service, line = run.service("payment"), run.line("orders", "payment")
+    assert (line.dead_lettered, service.dead_lettered, service.failed, service.duplicates) == (1, 0, 0, 2)
+    assert run.states("checkout") == {"dead_lettered": 1}
+
+
+def test_S50_an_overtaken_attempt_may_still_succeed(engine: str) -> None:
+    """Order 0 is visible again at 2 s and in work again when its first attempt succeeds at 5 s: that settles
+    it and ships it; the second success, at 7 s, is a duplicate and ships nothing."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services: {payment: {consumes: orders, concurrency: 2, visibility_timeout: 2s, service_time: 5s,
+                             emits: parcels}}
+        faults: [{name: pause, at: 3s, for: 5s, target: services.payment, effect: {pause: true}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        2 s  payment  checkout#0  taken (attempt 2)
+        5 s  payment  checkout#0  succeeded
+        5 s  parcels  checkout#0  rested
+        7 s  payment  checkout#0  duplicate
+        """,
+    )
+    service = run.service("payment")
+    assert (service.attempts, service.succeeded, service.duplicates, service.first_successes) == (2, 2, 1, 1)
+    assert run.flow("checkout").parts == pytest.approx({"payment.service": 5})
+
+
+def test_S50_without_idempotence_a_duplicate_emits_again_outside_the_flow(engine: str) -> None:
+    """Shipping gets the parcel of the duplicate too, but the flow instance was complete at 6 s."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, concurrency: 2, visibility_timeout: 2s, service_time: 3s, emits: parcels,
+                    idempotent: false}
+          shipping: {consumes: parcels, service_time: 1s}
+        """,
+        """
+        0 s  payment   checkout#0  taken
+        2 s  payment   checkout#0  taken (attempt 2)
+        3 s  payment   checkout#0  succeeded
+        3 s  shipping  checkout#0  taken
+        4 s  shipping  checkout#0  succeeded
+        5 s  payment   checkout#0  duplicate
+        5 s  shipping  checkout#0  taken
+        6 s  shipping  checkout#0  succeeded
+        """,
+    )
+    assert run.flow("checkout").latency == (1, pytest.approx(4))
+
+
+def test_S50_the_failure_of_an_overtaken_attempt_changes_nothing(engine: str) -> None:
+    """The first attempt times out at 4 s, when its order is in work again: it counts as failed and retried,
+    but there is no back-off."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services: {payment: {consumes: orders, concurrency: 2, visibility_timeout: 3s, service_time: 9s,
+                             timeout: 4s, retry: {maximum_attempts: 2, initial_interval: 1s}}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        3 s  payment  checkout#0  taken (attempt 2)
+        4 s  payment  checkout#0  timed out
+        6 s  payment  checkout#0  dead lettered
+        7 s  payment  checkout#0  timed out
+        """,
+    )
+    service = run.service("payment")
+    assert (service.failed, service.retried, service.dead_lettered) == (2, 2, 0)
+
+
+# ------------------------------------------------------------------------------- logs with changing owners
+
+
+OWNERS = """
+topics: {{orders: {{partitions: 6}}}}
+producers: {{checkout: {{topic: orders, arrivals: {{every: 100s}}, copies: 6}}}}
+services:
+  payment: {{consumes: orders, instances: 3, concurrency: unlimited, service_time: 100s, {rebalance}}}
+faults:
+  - {{name: crash, at: 1s, for: 99s, target: services.payment, effect: {{crash: {{instances: 1}}}}}}
+"""
+"""Six partitions, one order in each, and instance 0 crashes."""
+
+
+def owners(engine: str, rebalance: str) -> list[tuple[int, int]]:
+    """Which instance takes the order of each partition: (before the crash, afterwards or -1)."""
+    run = simulate(engine, OWNERS.format(rebalance=rebalance), until="10s")
+    taken = {}
+    for event in run.events:
+        if event.what == "taken":
+            taken.setdefault(event.number, []).append(int(event.value))
+    return [(instances[0], *instances[1:]) for _, instances in sorted(taken.items())]
+
+
+def test_S51_owners_by_range_and_balanced(engine: str) -> None:
+    """Instance 0 owned partitions 0 and 1. Anew by range, instances 1 and 2 get three partitions each, and so
+    partition 0 to 2 belong to instance 1. Cooperative, instance 1 keeps 2 and 3, instance 2 keeps 4 and 5, and
+    each gets one of the others. (The orders of partitions 2 to 5 are in work and not lost.)"""
+    by_range = [(0, 1), (0, 1), (1,), (1,), (2,), (2,)]
+    assert owners(engine, "startup_time: 1s") == by_range
+    assert owners(engine, "rebalance: {protocol: eager, pause: 0s, session_timeout: 1s}") == by_range
+    balanced = [(0, 1), (0, 2), (1,), (1,), (2,), (2,)]
+    assert owners(engine, "rebalance: {protocol: cooperative, pause: 0s, session_timeout: 1s}") == balanced
+
+
+def test_S51_the_partitions_of_several_topics_are_balanced_together(engine: str) -> None:
+    """Two topics of three partitions and two instances: by range, topic by topic, instance 0 owns two of each;
+    balanced together, each instance owns three."""
+    text = """
+        topics: {orders: {partitions: 3}, returns: {partitions: 3}}
+        producers:
+          checkout: {topic: orders, arrivals: {every: 100s}, copies: 3}
+          clerk: {topic: returns, arrivals: {every: 100s}, copies: 3}
+        services:
+          payment: {consumes: [orders, returns], instances: 2, concurrency: unlimited, service_time: 1s,
+                    rebalance: {protocol: PROTOCOL}}
+        """
+    for protocol, shares in (("eager", [0, 0, 1, 0, 0, 1]), ("cooperative", [0, 0, 0, 1, 1, 1])):
+        run = simulate(engine, text.replace("PROTOCOL", protocol), until="1s")
+        assert [int(event.value) for event in run.events if event.what == "taken"] == shares
+
+
+def test_S52_a_crash_is_noticed_after_the_session_time_out(engine: str) -> None:
+    """Instance 0 crashes at 1 s; nobody takes from its partition until the session time-out of 3 s and the
+    pause of 2 s are over. Eager, instance 1 takes nothing in the pause either, but ends its order. Instance 0
+    is back at 9 s, which is the next rebalance; at 11 s its partition is its own again."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {partitions: 2}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services:
+          payment: {consumes: orders, instances: 2, concurrency: 2, service_time: 1500ms,
+                    rebalance: {protocol: eager, pause: 2s, session_timeout: 3s}}
+        faults: [{name: crash, at: 1s, for: 8s, target: services.payment, effect: {crash: {instances: 1}}}]
+        """,
+        """
+        0 s     payment  checkout#0  taken by 0
+        1 s     payment  instance 0  crashed
+        1 s     payment  checkout#0  lost
+        1 s     payment  checkout#1  taken by 1
+        2.5 s   payment  checkout#1  succeeded
+        3 s     payment  checkout#3  taken by 1
+        4 s     payment  rebalance started
+        4.5 s   payment  checkout#3  succeeded
+        6 s     payment  rebalance over
+        6 s     payment  checkout#0  taken by 1 (attempt 2)
+        6 s     payment  checkout#5  taken by 1
+        7.5 s   payment  checkout#0  succeeded
+        7.5 s   payment  checkout#2  taken by 1
+        7.5 s   payment  checkout#5  succeeded
+        7.5 s   payment  checkout#7  taken by 1
+        9 s     payment  checkout#2  succeeded
+        9 s     payment  checkout#4  taken by 1
+        9 s     payment  checkout#7  succeeded
+        9 s     payment  instance 0  starting
+        9 s     payment  instance 0  up
+        9 s     payment  rebalance started
+        10.5 s  payment  checkout#4  succeeded
+        11 s    payment  rebalance over
+        11 s    payment  checkout#6  taken by 0
+        11 s    payment  checkout#9  taken by 1
+        """,
+        until="12s",
+        instances=True,
+    )
+    mechanisms = run.mechanisms("payment")
+    assert (mechanisms.rebalances, mechanisms.partitions) == (2, 2)
+    # partition 0 from the crash on and both in the pauses
+    assert mechanisms.stopped.integral == pytest.approx((4 - 1) + 2 * 2 + 2 * 2)
+    assert mechanisms.stopped.maximum == 2
+
+
+def test_S52_cooperative_only_partitions_that_change_hands_stop(engine: str) -> None:
+    """The same crash: in the first pause instance 1 goes on with partition 1. When instance 0 is back,
+    instance 1 keeps the lower of its partitions, 0, and 1 changes hands."""
+    check(
+        engine,
+        """
+        topics: {orders: {partitions: 2}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services:
+          payment: {consumes: orders, instances: 2, concurrency: 2, service_time: 1500ms,
+                    rebalance: {protocol: cooperative, pause: 2s, session_timeout: 3s}}
+        faults: [{name: crash, at: 1s, for: 8s, target: services.payment, effect: {crash: {instances: 1}}}]
+        """,
+        """
+        0 s   payment  checkout#0  taken by 0
+        1 s   payment  checkout#1  taken by 1
+        3 s   payment  checkout#3  taken by 1
+        4 s   payment  rebalance started
+        5 s   payment  checkout#5  taken by 1
+        6 s   payment  rebalance over
+        6 s   payment  checkout#0  taken by 1 (attempt 2)
+        7 s   payment  checkout#7  taken by 1
+        7.5 s   payment  checkout#2  taken by 1
+        9 s   payment  checkout#4  taken by 1
+        9 s   payment  rebalance started
+        10.5 s  payment  checkout#6  taken by 1
+        11 s  payment  rebalance over
+        11 s  payment  checkout#9  taken by 0
+        """,
+        show="taken rebalance_started rebalance_over",
+        until="12s",
+        instances=True,
+    )
+
+
+def test_S52_back_before_the_session_time_out_and_without_rebalance(engine: str) -> None:
+    """Instance 0 is back after 1 s: coming up is a change, though nothing changes hands. Without `rebalance`
+    its partition belongs to instance 1 at once, and is its own again when it is back."""
+    text = """
+        topics: {orders: {partitions: 2}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, instances: 2, service_time: 100ms, REBALANCE}}
+        faults: [{name: crash, at: 1500ms, for: 1s, target: services.payment, effect: {crash: {instances: 1}}}]
+        """
+    check(
+        engine,
+        text.replace("REBALANCE", "rebalance: {protocol: cooperative, pause: 2s, session_timeout: 3s}"),
+        """
+        0 s    payment  checkout#0  taken by 0
+        1 s    payment  checkout#1  taken by 1
+        2.5 s  payment  rebalance started
+        2.5 s  payment  checkout#2  taken by 0
+        3 s    payment  checkout#3  taken by 1
+        4 s    payment  checkout#4  taken by 0
+        4.5 s  payment  rebalance over
+        """,
+        show="taken rebalance_started rebalance_over",
+        until="5s",
+        instances=True,
+    )
+    check(
+        engine,
+        text.replace("REBALANCE", "startup_time: 1s"),
+        """
+        0 s    payment  checkout#0  taken by 0
+        1 s    payment  checkout#1  taken by 1
+        2 s    payment  checkout#2  taken by 1
+        3 s    payment  checkout#3  taken by 1
+        4 s    payment  checkout#4  taken by 0
+        """,
+        show="taken rebalance_started rebalance_over",
+        until="5s",
+        instances=True,
+    )
+
+
+def test_S53_the_time_a_partition_stood_still_is_a_part_of_its_own(engine: str) -> None:
+    """Order 0 waits 1 s for order 9 of the clerk, then its partition stands still for 4 s, and then it waits
+    another second for a token: 2 s of wait and 4 s of rebalance."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {partitions: 1}}
+        producers:
+          clerk: {topic: orders, arrivals: {every: 100s}}
+          checkout: {topic: orders, arrivals: {every: 100s}}
+        services:
+          payment: {consumes: orders, instances: 2, service_time: 2s,
+                    rebalance: {protocol: eager, pause: 1s, session_timeout: 3s}}
+        faults: [{name: crash, at: 1s, for: 100s, target: services.payment, effect: {crash: {instances: 1}}}]
+        flows: {checkout: {from: checkout, to: payment}}
+        """,
+        """
+        0 s  payment  clerk#0     taken by 0
+        1 s  payment  instance 0  crashed
+        1 s  payment  clerk#0     lost
+        4 s  payment  rebalance   started
+        5 s  payment  rebalance   over
+        5 s  payment  clerk#0     taken by 1 (attempt 2)
+        7 s  payment  clerk#0     succeeded
+        7 s  payment  checkout#0  taken by 1
+        9 s  payment  checkout#0  succeeded
+        """,
+        instances=True,
+    )
+    parts = {"payment.wait": 1 + 2, "payment.rebalance": 4, "payment.service": 2}
+    assert run.flow("checkout").parts == pytest.approx(parts)
+    assert run.service("payment").wait == (3, pytest.approx(0 + 4 + 7))
+
+
+def test_S53_a_hard_crash_of_a_consumer_and_how_long_it_takes_to_catch_up(engine: str) -> None:
+    """100 messages a second for a consumer that manages 150; a session time-out of 45 s and a pause of 3 s
+    leave 48 s of them, 4800, which take 4800 / 50 = 96 s to work off."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {partitions: 1}}
+        producers: {checkout: {topic: orders, arrivals: {every: 10ms}}}
+        services:
+          payment: {consumes: orders, instances: 2, service_time: {uniform: [6666us, 6667us]},
+                    rebalance: {protocol: eager, pause: 3s, session_timeout: 45s}}
+        faults: [{name: crash, at: 10s, for: 100h, target: services.payment, effect: {crash: {instances: 1}}}]
+        """,
+        until="170s",
+        run="sample_every: 1s",
+    )
+    lag = run.line("orders", "payment").lag
+    assert 4500 <= lag.maximum <= 4802
+    caught_up_s = next(second for second, messages in enumerate(lag.samples) if second > 58 and messages <= 2)
+    assert 90 <= caught_up_s - 58 <= 97
+
+
+def test_S29_a_poison_message_blocks_its_partition_for_all_of_its_attempts(engine: str) -> None:
+    """Ten attempts of 0.2 s without a delay between them: what is behind it waits 2 s, less the time it came
+    later."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {partitions: 1}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services:
+          payment: {consumes: orders, service_time: 200ms, startup_time: 1s,
+                    retry: {maximum_attempts: 10, initial_interval: 0s, blocking: true}}
+        faults: [{name: poison, at: 0s, for: 1900ms, target: services.payment, effect: {error_rate: 100%}}]
+        """,
+        """
+        2 s    payment  checkout#0  dead lettered
+        2.2 s  payment  checkout#1  succeeded
+        2.4 s  payment  checkout#2  succeeded
+        """,
+        show="dead_lettered succeeded",
+        until="3s",
+    )
+    assert run.service("payment").failed == 10
+
+
+# ------------------------------------------------------------------------- batches, joins, several topics
+
+
+def test_S54_of_several_topics_the_message_that_became_visible_first(engine: str) -> None:
+    """One slot, three topics: in the order in which the messages came; at 3 s all three come at once, and the
+    order of the producers in the file decides."""
+    run = check(
+        engine,
+        """
+        topics: {returns: {}, orders: {}, refunds: {}}
+        producers:
+          checkout: {topic: orders, arrivals: {interarrival: 1s}}
+          clerk: {topic: returns, arrivals: {interarrival: 1500ms}}
+          office: {topic: refunds, arrivals: {interarrival: 3s}}
+        services: {payment: {consumes: [refunds, orders, returns], service_time: 2s}}
+        """,
+        """
+        1 s   payment  checkout#0  taken
+        3 s   payment  clerk#0     taken
+        5 s   payment  checkout#1  taken
+        7 s   payment  checkout#2  taken
+        9 s   payment  clerk#1     taken
+        11 s  payment  office#0    taken
+        13 s  payment  checkout#3  taken
+        """,
+        show="taken",
+        until="14s",
+    )
+    assert run.line("orders", "payment").finished == 3
+    assert run.line("returns", "payment").finished == 2
+    assert run.line("refunds", "payment").finished == 1
+
+
+def test_S54_each_line_has_its_own_order_and_time_to_live(engine: str) -> None:
+    """From 3 s on the head of each line competes: of returns the last one, which came at 2 s."""
+    check(
+        engine,
+        """
+        topics: {orders: {message_ttl: 4s}, returns: {order: lifo}}
+        producers:
+          checkout: {topic: orders, arrivals: {every: 1s}}
+          clerk: {topic: returns, arrivals: {every: 1s}}
+        services: {payment: {consumes: [orders, returns], service_time: 3s}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        3 s  payment  checkout#0  succeeded
+        3 s  payment  checkout#1  taken
+        6 s  payment  checkout#1  succeeded
+        6 s  payment  checkout#2  taken
+        7 s  payment  checkout#3  expired
+        8 s  payment  checkout#4  expired
+        9 s  payment  checkout#2  succeeded
+        9 s  payment  checkout#5  taken
+        """,
+        until="10s",
+    )
+
+
+def test_S55_a_batch_begins_when_it_is_full_or_its_first_has_waited(engine: str) -> None:
+    """Three orders fill a batch at 2 s, which takes 1 s and 1 s for each; the next ones come every second, and
+    at 6 s three are there again."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, batch: {max_messages: 3, wait: 10s, per_message: 1s}}
+        """,
+        """
+        2 s   payment  checkout#0  taken
+        2 s   payment  checkout#1  taken
+        2 s   payment  checkout#2  taken
+        6 s   payment  checkout#0  succeeded
+        6 s   payment  checkout#1  succeeded
+        6 s   payment  checkout#2  succeeded
+        6 s   payment  checkout#3  taken
+        6 s   payment  checkout#4  taken
+        6 s   payment  checkout#5  taken
+        """,
+        until="7s",
+    )
+    assert run.service("payment").busy.integral == pytest.approx(5)
+    assert run.line("orders", "payment").in_work_at_end == 3
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {interarrival: 3s}}}
+        services: {payment: {consumes: orders, service_time: 1s, batch: {max_messages: 3, wait: 4s}}}
+        """,
+        """
+        7 s   payment  checkout#0  taken
+        7 s   payment  checkout#1  taken
+        8 s   payment  checkout#0  succeeded
+        8 s   payment  checkout#1  succeeded
+        13 s  payment  checkout#2  taken
+        13 s  payment  checkout#3  taken
+        14 s  payment  checkout#2  succeeded
+        14 s  payment  checkout#3  succeeded
+        """,
+        until="15s",
+    )
+
+
+def test_S55_a_batch_of_a_log_takes_from_all_partitions_of_its_instance(engine: str) -> None:
+    """Instance 0 owns partitions 0 and 1, instance 1 owns 2: from 3 s on each takes what came to its own,
+    several in a row from one partition."""
+    check(
+        engine,
+        """
+        topics: {orders: {partitions: 3}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 7}}
+        services:
+          payment: {consumes: orders, instances: 2, service_time: 2s, batch: {max_messages: 4}}
+        """,
+        """
+        0 s  payment  checkout#0  taken by 0
+        0 s  payment  checkout#2  taken by 1
+        2 s  payment  checkout#1  taken by 0
+        2 s  payment  checkout#3  taken by 0
+        2 s  payment  checkout#4  taken by 0
+        2 s  payment  checkout#6  taken by 0
+        2 s  payment  checkout#5  taken by 1
+        """,
+        show="taken",
+        instances=True,
+        until="5s",
+    )
+
+
+def test_S55_each_message_of_a_batch_fails_by_itself_and_needs_a_token(engine: str) -> None:
+    """Four orders fill a batch, but there are two tokens: it begins with two orders; at 2 s, when the slot is
+    free again, with the other two. Those are slow and time out together."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 4}}
+        services:
+          payment: {consumes: orders, service_time: 2s, batch: {max_messages: 4, wait: 1s},
+                    rate_limit: {rate: 1/s, burst: 2}, timeout: 2s}
+        faults: [{name: slow, at: 1s, for: 2s, target: services.payment, effect: {added_latency: 1s}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#1  taken
+        2 s  payment  checkout#0  succeeded
+        2 s  payment  checkout#1  succeeded
+        2 s  payment  checkout#2  taken
+        2 s  payment  checkout#3  taken
+        4 s  payment  checkout#2  timed out
+        4 s  payment  checkout#2  dead lettered
+        4 s  payment  checkout#3  timed out
+        4 s  payment  checkout#3  dead lettered
+        """,
+    )
+    assert run.service("payment").busy.integral == pytest.approx(4)

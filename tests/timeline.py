@@ -2,9 +2,9 @@
 
     2 s     payment   checkout#1   taken (attempt 2)
 
-time, service (or producer or topic), message (producer and number from 0), what happened. Lines stand in
-the order of time; at the same instant those of producers, services and topics in file order, each in the
-order of handling.
+time, service (or producer or topic), message (producer and number from 0), what happened. What happens to a
+service itself has no message: `45 s  payment  instance 1 crashed`. Lines stand in the order of time; at the
+same instant those of producers, services and topics in file order, each in the order of handling.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from slosim.model import loads
+from slosim.model import loads, with_redrives
 
 ENGINES = ("kernel", "reference")
 QUIET = ("published", "visible")
@@ -36,17 +36,32 @@ class Run:
 
     # ------------------------------------------------------------------ the timeline
 
-    def lines(self, show: str = "") -> list[str]:
-        """One line per event whose word is in `show` (default: all but QUIET)."""
-        words = show.split()
-        places = [*self.scenario.producers, *self.scenario.services, *self.scenario.topics]
-        events = [e for e in self.events if (e.what in words if words else e.what not in QUIET)]
-        return [self.line_of(e) for e in sorted(events, key=lambda e: (e.time_s, places.index(e.where)))]
+    def lines(self, show: str = "", instances: bool = False) -> list[str]:
+        """One line per event whose word is in `show` (default: all but QUIET).
 
-    def line_of(self, event: Any) -> str:
+        instances  say which instance took a message
+        """
+        words = show.split()
+        services = with_redrives(self.scenario).services
+        places = [*self.scenario.producers, *services, *self.scenario.topics]
+        events = [e for e in self.events if (e.what in words if words else e.what not in QUIET)]
+        events.sort(key=lambda e: (e.time_s, places.index(e.where)))
+        return [self.line_of(e, instances) for e in events]
+
+    def line_of(self, event: Any, instances: bool = False) -> str:
+        if event.producer == "":
+            return f"{event.time_s:g} s  {event.where}  {self.of_service(event)}"
         what = event.what.replace("_", " ")
-        if event.what == "taken" and event.attempt > 1:
-            what += f" (attempt {event.attempt})"
+        dependencies = list(self.scenario.dependencies)
+        if event.what == "taken":
+            what += f" by {event.value:g}" if instances else ""
+            what += f" (attempt {event.attempt})" if event.attempt > 1 else ""
+        elif event.what == "delivered":
+            what += f" to {event.value:g}"
+        elif event.what in ("called", "hedged"):
+            what += f" {dependencies[int(event.value)]}"
+        elif event.what == "answered" and event.value == 0:
+            what += " with a failure"
         elif event.what == "published" and event.value >= 0:
             what += f" to partition {event.value:g}"
         elif event.what == "retry":
@@ -55,19 +70,27 @@ class Run:
             what += f" by {list(self.scenario.topics)[int(event.value)]}"
         return f"{event.time_s:g} s  {event.where}  {event.producer}#{event.number}  {what}"
 
+    def of_service(self, event: Any) -> str:
+        """What happened to a service itself, or to one of its instances."""
+        what = event.what.replace("_", " ")
+        if event.what == "scaled":
+            return f"{what} to {event.value:g}"
+        return what if event.number < 0 else f"instance {event.number} {what}"
+
     # ------------------------------------------------------------------ numbers
 
     def line(self, topic: str, service: str) -> SimpleNamespace:
         """Counters of a line from the warm-up on, what it holds at the end, and its lag, waiting and age."""
         if self.is_reference:
-            counters = self.result.counters["lines"][topic, service]["measured"]
-            averages = self.result.averages
+            name = topic, service
+            counters = self.result.counters["lines"][name]["measured"]
+            averages = self.result.line_averages
             return SimpleNamespace(
                 **{name: counters[name] for name in LINE_COUNTERS},
-                lag=averages[service, "lag"],
-                waiting=averages[service, "waiting"],
-                age_samples=self.result.age_samples[service],
-                event_lag=total_of(self.result.durations[service].event_lag),
+                lag=averages[name, "lag"],
+                waiting=averages[name, "waiting"],
+                age_samples=self.result.age_samples[name],
+                event_lag=total_of(self.result.event_lag[name]),
             )
         line = self.result.lines[topic, service]
         return SimpleNamespace(
@@ -83,17 +106,58 @@ class Run:
         if self.is_reference:
             counters = self.result.counters["services"][name]["measured"]
             durations = self.result.durations[name]
+            averages = self.result.averages
             return SimpleNamespace(
                 **{word: counters[word] for word in SERVICE_COUNTERS},
-                busy=self.result.averages[name, "busy"],
+                busy=averages[name, "busy"],
+                slot_seconds=averages[name, "slots_up"].integral,
+                instance_seconds=averages[name, "wanted"].integral,
+                instances_samples=averages[name, "up"].samples,
                 **{word: total_of(getattr(durations, word)) for word in ("wait", "service", "sojourn")},
             )
         service = self.result.services[name]
         return SimpleNamespace(
             **{word: getattr(service, word) for word in SERVICE_COUNTERS},
             busy=service.busy,
+            slot_seconds=service.slot_seconds,
+            instance_seconds=service.instance_seconds,
+            instances_samples=list(service.instances_samples),
             **{word: total_of(getattr(service, word)) for word in ("wait", "service", "sojourn")},
         )
+
+    def mechanisms(self, name: str) -> SimpleNamespace:
+        """Counters and averages of the mechanisms of a service (S42 to S67), and what its autoscaler did."""
+        if self.is_reference:
+            counters = self.result.counters["services"][name]["measured"]
+            return SimpleNamespace(
+                **{word: counters[word] for word in MECHANISMS_COUNTERS},
+                **{word: self.result.averages[name, word] for word in MECHANISMS_AVERAGES},
+                scalings=self.result.scalings[name],
+            )
+        found = self.result.services[name].mechanisms
+        return SimpleNamespace(
+            **{word: getattr(found, word) for word in (*MECHANISMS_COUNTERS, *MECHANISMS_AVERAGES)},
+            scalings=[tuple(row) for row in found.scalings],
+        )
+
+    def dependency(self, name: str) -> SimpleNamespace:
+        """Counters of a dependency; busy and waiting; (count, total) of the waits at it."""
+        if self.is_reference:
+            counters = self.result.counters["dependencies"][name]["measured"]
+            return SimpleNamespace(
+                **{word: counters[word] for word in DEPENDENCY_COUNTERS},
+                **{word: self.result.dependency_averages[name, word] for word in ("busy", "waiting")},
+                wait=total_of(self.result.dependency_wait[name]),
+            )
+        found = self.result.dependencies[name]
+        return SimpleNamespace(
+            **{word: getattr(found, word) for word in (*DEPENDENCY_COUNTERS, "busy", "waiting")},
+            wait=total_of(found.wait),
+        )
+
+    def occurrences(self, fault: str) -> list[tuple[float, float]]:
+        """(start, end) of every occurrence of a random fault, s."""
+        return [(float(start), float(end)) for start, end in self.result.occurrences[fault]]
 
     def flow(self, name: str) -> SimpleNamespace:
         """States and latency of a flow's instances from the warm-up on, and the seconds of every part."""
@@ -142,6 +206,7 @@ LINE_COUNTERS = (
     "dead_lettered",
     "expired",
     "dropped",
+    "shed",
     "delayed_at_end",
     "waiting_at_end",
     "backing_off_at_end",
@@ -154,10 +219,15 @@ SERVICE_COUNTERS = (
     "succeeded",
     "failed",
     "timed_out",
+    "lost",
     "retried",
     "dead_lettered",
+    "duplicates",
     "first_successes",
 )
+MECHANISMS_COUNTERS = ("starts", "crashes", "rebalances", "partitions", "opened", "denied_retries")
+MECHANISMS_AVERAGES = ("stopped", "held_ahead", "open", "wanted")
+DEPENDENCY_COUNTERS = ("requests", "answered", "failed", "refused", "cancelled", "hedged", "timed_out")
 FLOW_COUNTERS = ("started", "completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
 
 
@@ -191,10 +261,12 @@ def simulate_scenario(engine: str, scenario: Any, **options: Any) -> Run:
     return Run(scenario, list(traced.events), traced.measurements, False)
 
 
-def check(engine: str, text: str, expected: str, show: str = "", **options: Any) -> Run:
+def check(
+    engine: str, text: str, expected: str, show: str = "", instances: bool = False, **options: Any
+) -> Run:
     """Run a scenario and compare its timeline; blanks are free. Returns the run, for its numbers."""
     run = simulate(engine, text, **options)
-    got = run.lines(show)
+    got = run.lines(show, instances)
     wanted = [" ".join(line.split()) for line in textwrap.dedent(expected).strip().splitlines()]
     assert [" ".join(line.split()) for line in got] == wanted, "what happened:\n" + "\n".join(got)
     return run

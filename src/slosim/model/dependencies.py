@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slosim.model.distribution_kind import DISTRIBUTION
 from slosim.model.distributions import Distribution
-from slosim.model.fields import spec
+from slosim.model.fields import Broken, relation, spec
 from slosim.model.kinds import BOOLEAN, DURATION, SHARE, Count, Reference
+from slosim.model.values import write_duration
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,9 @@ class Call:
         "true: a call that nobody waits for any more ends; false: it goes on and holds its place",
         default="false",
     )
+
+    @relation("timeout", "hedge_after")
+    def hedge_comes_in_time(self, given: set[str]) -> Iterator[Broken]:
+        if self.timeout is not None and self.hedge_after is not None and self.hedge_after >= self.timeout:
+            found = f"got {write_duration(self.hedge_after)} of timeout {write_duration(self.timeout)}"
+            yield Broken("hedge_after", f"the call is over before the second one is made, {found}")

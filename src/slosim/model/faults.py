@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from slosim.model.document import Node, Scalar
-from slosim.model.fields import Broken, Record, relation, spec, specs
+from slosim.model.fields import Broken, Record, relation, spec
 from slosim.model.kinds import (
     BOOLEAN,
     DURATION,
@@ -28,6 +28,7 @@ from slosim.model.values import did_you_mean, nearest, quoted, write_duration
 
 OCCURRENCES_MAX = 10_000
 TARGETS = ("services", "topics", "producers", "dependencies")
+TIMES = "for example at: 30m, for: 5m; or random: {mtbf: 2h, mttr: 5m}"
 EFFECTS = {
     "outage": ("services", "dependencies"),
     "error_rate": ("services", "dependencies"),
@@ -56,12 +57,14 @@ class RollingRestart:
     """The instances of a service restart one after the other."""
 
     word = "rolling restart"
-    pause_between: float = spec(DURATION, "from one instance serving again to the next restart", default="0s")
+    pause_between: float = spec(
+        DURATION, "from one instance serving again to the next one leaving", default="0s"
+    )
 
 
 @dataclass(frozen=True)
 class Redrive:
-    """The messages of a topic, oldest first, are published to another one."""
+    """Messages that rest in a topic are published to another one."""
 
     word = "redrive"
     to: str = spec(Reference("topics"), "where they are published")
@@ -118,8 +121,9 @@ class Effect:
         optional=True,
     )
     rolling_restart: RollingRestart | None = spec(
-        Record(RollingRestart, likely="pause_between"),
-        "the instances restart one after the other",
+        Record(RollingRestart),
+        "the instances restart one after the other: each takes nothing more, ends its work, and starts; the "
+        "fault's end is the last time at which one may begin",
         optional=True,
     )
     unavailable: bool = spec(
@@ -141,6 +145,12 @@ class Effect:
     def active(self) -> tuple[str, ...]:
         """The effects that change something, by their key."""
         return tuple(one.name for one in fields(self) if getattr(self, one.name) != one.default)
+
+    @relation("unavailable", "redrive")
+    def redrive_needs_the_topic(self, given: set[str]) -> Iterator[Broken]:
+        if self.unavailable and self.redrive is not None:
+            what = "nothing can be taken from an unavailable topic, got unavailable and redrive"
+            yield Broken("redrive", what, "two faults at different times")
 
     @relation(*EFFECTS)
     def does_something(self, given: set[str]) -> Iterator[Broken]:
@@ -203,6 +213,11 @@ class Fault:
         Record(Random, likely="mtbf"), "random times, instead of at, for and repeat_every", optional=True
     )
 
+    def target_in(self, section: str) -> str | None:
+        """Name of the target, None if it is in another section."""
+        found, _, name = self.target.partition(".")
+        return name if found == section else None
+
     @property
     def is_random(self) -> bool:
         """Whether its times are drawn, so that no occurrence is known before the run."""
@@ -248,15 +263,32 @@ class Fault:
                 what = f"{name} is an effect on {suits}, not on {section}, got target {self.target}"
                 yield Broken(f"effect.{name}", what, f"effects on {section}: {', '.join(those)}")
 
+    @relation("target", "effect", "random")
+    def random_times_fit(self, given: set[str]) -> Iterator[Broken]:
+        if self.random is None:
+            return
+        for name in ("rolling_restart", "redrive"):
+            if name in self.effect.active():
+                what = f"{name} is planned, it does not come at random times"
+                yield Broken(f"effect.{name}", what, "at and for, instead of random")
+        if self.random.per == "target":
+            return
+        if not self.target.startswith("services."):
+            what = f"only services have instances, got target {self.target}"
+            yield Broken("random.per", what, "per: target")
+        elif self.effect.crash and self.effect.crash.instances != 1:
+            count = self.effect.crash.instances or "all"
+            what = f"with per: instance each instance crashes by itself, got {count} at once"
+            yield Broken("effect.crash", what, "crash: 1; or per: target")
+
     @relation("at", "duration", "repeat_every", "random")
     def has_times(self, given: set[str]) -> Iterator[Broken]:
+        keys = {"at": "at", "duration": "for", "repeat_every": "repeat_every"}
         if self.random is not None:
-            for name, key in (("at", "at"), ("duration", "for"), ("repeat_every", "repeat_every")):
-                if name in given:
-                    what = f"{key} is not used beside random, whose times are drawn"
-                    yield Broken(key, what, "either at and for, or random")
-            return
-        for name, key in (("at", "at"), ("duration", "for")):
-            if name not in given:
-                meaning = next(one.meaning for one in specs(Fault) if one.key == key)
-                yield Broken("", f"{key} is missing", f"{key}: {meaning} (a duration); or random")
+            for name in [name for name in keys if name in given]:
+                what = f"{keys[name]} is not used beside random, whose times are drawn"
+                yield Broken(keys[name], what, "either at and for, or random")
+        elif self.at is None and self.duration is None:
+            yield Broken("", "the fault has no times: neither at and for nor random is given", TIMES)
+        elif self.at is None or self.duration is None:
+            yield Broken("", f"{'at' if self.at is None else 'for'} is missing", TIMES)

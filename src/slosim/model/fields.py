@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from slosim.model import unsupported, values
+from slosim.model import values
 from slosim.model.document import MapNode, Node, Scalar, describe, from_plain
 from slosim.model.kinds import BOOLEAN, INVALID, Count, Kind, Reading, ScalarKind
 from slosim.model.values import did_you_mean, nearest
@@ -139,6 +139,22 @@ OTHER_WORDS = {
     "publishers": "producers",
     "slos": "objectives",
     "chaos": "faults",
+    "min": "minimum",
+    "max": "maximum",
+    "min_replicas": "minimum",
+    "max_replicas": "maximum",
+    "minimum_instances": "minimum",
+    "maximum_instances": "maximum",
+    "cooldown": "scale_down_window",
+    "batch_size": "max_messages batch",
+    "size": "max_messages",
+    "linger": "wait",
+    "prefetch_count": "prefetch",
+    "ack_timeout": "visibility_timeout",
+    "breaker": "circuit_breaker",
+    "depends_on": "calls dependencies",
+    "hedge": "hedge_after",
+    "concurrency": "capacity",
 }
 
 
@@ -171,15 +187,20 @@ class Record(Kind):
         return self.read_fields(node.entries, node, path, reading)
 
     def wrong_shape(self, node: Node, path: str, reading: Reading) -> Any:
-        keys = [one.key for one in specs(self.cls)]
-        meant = ""
-        if isinstance(node, Scalar) and not node.is_null:
-            meant = run_together(node) or (f"{self.likely}: {node.text[:40]}" if self.likely else "")
-            if node.text in keys and self.spec_of(node.text).kind is BOOLEAN:
-                meant = f"{node.text}: true"
-        suggestion = did_you_mean("{" + meant + "}") if meant else ""
+        meant = self.meant_by(node) if isinstance(node, Scalar) and not node.is_null else ""
         what = f"expected {self.noun}, got {describe(node)}"
-        return reading.problem(node, path, what, f"fields: {', '.join(keys)}", suggestion)
+        keys = ", ".join(one.key for one in specs(self.cls))
+        return reading.problem(node, path, what, f"fields: {keys}", did_you_mean(meant) if meant else "")
+
+    def meant_by(self, node: Scalar) -> str:
+        """The mapping that a lone scalar was probably meant for, or empty."""
+        known = specs(self.cls)
+        if node.text == "true" and not any(one.required for one in known):
+            return "{}"
+        if any(one.key == node.text and one.kind is BOOLEAN for one in known):
+            return f"{{{node.text}: true}}"
+        meant = run_together(node) or (f"{self.likely}: {node.text[:40]}" if self.likely else "")
+        return f"{{{meant}}}" if meant else ""
 
     def read_fields(
         self, entries: dict[str, Node], node: Node, path: str, reading: Reading, short: bool = False
@@ -212,12 +233,9 @@ class Record(Kind):
 
     def unknown(self, key: str, place: Node, where: str, path: str, reading: Reading) -> str:
         """Note an unknown key; returns the field that was probably meant, or empty."""
-        if key in unsupported.keys_of(self.cls.__name__):
-            reading.problem(place, where, "not supported yet", unsupported.NOT_YET)
-            return ""
         keys = [one.key for one in specs(self.cls)]
         close = next((word for word in OTHER_WORDS.get(key.lower(), "").split() if word in keys), "")
-        close = close or nearest(key, [*keys, *unsupported.keys_of(self.cls.__name__)])
+        close = close or nearest(key, keys)
         where = f"{path}.{values.show(key, 40)}" if path else values.show(key, 40)
         what = f"{self.word} has no such field"
         reading.problem(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from slosim.model.topology import Service
+from slosim.model.topology import Producer, Service, Topic
 
 Arrows = Mapping[str, Collection[str]]
 
@@ -39,6 +39,35 @@ def service_arrows(services: Mapping[str, Service]) -> dict[str, tuple[str, ...]
     }
 
 
+def flow_arrows(
+    services: Mapping[str, Service], topics: Mapping[str, Topic], taken_by: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Arrows of services along emits and dead letters, of which a declared flow may make use.
+
+    taken_by  services to which the messages of each topic go
+    """
+    arrows = {}
+    for name, service in services.items():
+        emitted = emitted_topics(service)
+        ways = [*emitted, service.dead_letter]
+        ways += [topics[one].dead_letter for one in (*service.consumes, *emitted) if one in topics]
+        arrows[name] = tuple(
+            dict.fromkeys(taker for topic in ways if topic for taker in taken_by.get(topic, ()))
+        )
+    return arrows
+
+
+def published_topics(
+    producers: Mapping[str, Producer], services: Mapping[str, Service], topics: Mapping[str, Topic]
+) -> set[str]:
+    """Topics that somebody publishes to, dead letters included."""
+    found = {producer.topic for producer in producers.values()}
+    for service in services.values():
+        found.update(emitted_topics(service))
+    found.update(part.dead_letter for part in (*services.values(), *topics.values()) if part.dead_letter)
+    return found
+
+
 def reachable(starts: Iterable[str], arrows: Arrows) -> dict[str, None]:
     """The starts and everything along the arrows, as an ordered set."""
     found = dict.fromkeys(starts)
@@ -48,6 +77,15 @@ def reachable(starts: Iterable[str], arrows: Arrows) -> dict[str, None]:
             if name not in found:
                 found[name] = None
                 waiting.append(name)
+    return found
+
+
+def reverse(arrows: Arrows) -> dict[str, list[str]]:
+    """The same arrows, the other way round."""
+    found: dict[str, list[str]] = {}
+    for name, following in arrows.items():
+        for after in following:
+            found.setdefault(after, []).append(name)
     return found
 
 

@@ -47,6 +47,10 @@ class Reading:
         self.problems.append(Problem(node.file, node.line, path, what, accepted, suggestion))
         return INVALID
 
+    def problem_at(self, path: str, what: str, accepted: str = "", suggestion: str = "") -> None:
+        """Note a mistake in the part of a path."""
+        self.problem(self.at(path), path, what, accepted, suggestion)
+
     def at(self, path: str) -> Node:
         """The node of a path, or of the nearest part around it that was written."""
         while path not in self.nodes and path:

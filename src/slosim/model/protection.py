@@ -18,11 +18,22 @@ class CircuitBreaker:
         SHARE.above_zero(), "share of failed attempts in the window at which it opens", default="50%"
     )
     window: int = spec(Count(1), "last attempts that are looked at", default="100")
-    minimum_calls: int = spec(Count(1), "attempts in the window before it may open", default="100")
-    open_for: float = spec(DURATION, "how long it is open, when nothing is taken", default="60s")
+    minimum_calls: int = spec(
+        Count(1),
+        "attempts in the window before it may open",
+        default="100, or the window where that is smaller",
+        derive=lambda breaker: min(100, breaker["window"]),
+    )
+    open_for: float = spec(DURATION.above_zero(), "how long it is open, when nothing is taken", default="60s")
     half_open_calls: int = spec(
         Count(1), "attempts that are let through, and decide whether it closes or opens again", default="10"
     )
+
+    @relation("window", "minimum_calls")
+    def window_holds_enough(self, given: set[str]) -> Iterator[Broken]:
+        if self.minimum_calls > self.window:
+            what = f"it would never open, got {self.minimum_calls} of a window of {self.window}"
+            yield Broken("minimum_calls", what, "at most the window")
 
 
 @dataclass(frozen=True)
@@ -32,12 +43,12 @@ class RetryBudget:
     word = "retry budget"
     kind: str = spec(
         Choice(("cap", "switch")),
-        "cap: a retry costs a token; switch: a failure costs a token, and at half of the burst or below nothing "
-        "is retried",
+        "cap: a retry costs a token; switch: a failure costs a token, and with half of the burst or less "
+        "nothing is retried",
     )
     ratio: float = spec(
         SHARE.above_zero(),
-        "tokens earned by each first attempt (cap) or success (switch): retries per message in the long run",
+        "tokens that each first attempt (cap) or each success (switch) brings",
     )
     burst: float = spec(NUMBER.between(1), "tokens that the budget holds; it starts full", default="10")
 

@@ -34,7 +34,7 @@ def is_redrive(service_name: str) -> bool:
 def redrives_of(scenario: Scenario) -> dict[str, Redrive]:
     """The redrive of each topic that has one, in the order of the topics."""
     found = {
-        fault.target.removeprefix("topics."): fault.effect.redrive
+        fault.target_in("topics"): fault.effect.redrive
         for fault in scenario.faults
         if fault.effect.redrive is not None
     }

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-from slosim.model import arrivals, distribution_kind, topology, unsupported
+from slosim.model import arrivals, dependencies, distribution_kind, faults, protection, scaling, topology
 from slosim.model.arrivals import ARRIVALS, ProfilePoint
 from slosim.model.distribution_kind import DISTRIBUTION, EmpiricalFile, MixturePart
 from slosim.model.document import BYTES_MAX, DEPTH_MAX, VALUES_MAX
-from slosim.model.faults import Effect, Fault
 from slosim.model.fields import Spec, specs
 from slosim.model.kinds import DURATION, FACTOR, NAME, NUMBER, RATE, SHARE
 from slosim.model.promises import Flow, Objective
@@ -83,7 +81,8 @@ orders.yaml:14 services.payment.dead_letter: topic 'payments.dlq' is not declare
 ```
 
 CSV files have a header row, commas, and at most {SERIES_BYTES_MAX // 1024**2} MiB; their names are relative
-to the folder of the scenario file. Blank lines may stand at the end only. Times are ISO 8601
+to the folder of the scenario file; Parquet is not supported yet. Blank lines may stand at the end only. Times
+are ISO 8601
 (`2014-04-10 00:04:00`, `2014-04-10T00:04:00.250Z`; with a zone in every row or in none), or numbers: seconds,
 milliseconds, microseconds or nanoseconds since any moment, told apart by their size (from 10^11, 10^14 and
 10^17 on). The first time becomes 0.
@@ -97,6 +96,24 @@ the capacity of `payments.dlq`. Items of a list are addressed by index or name (
 `--set "producers.checkout.arrivals={{poisson: 24/s}}"`.
 """
 
+PARTS_OF_A_SERVICE = (
+    topology.Emit,
+    topology.Branch,
+    topology.Failures,
+    topology.Retry,
+    topology.RateLimit,
+    topology.Batch,
+    scaling.Rebalance,
+    scaling.Autoscale,
+    scaling.ScaleUpLimit,
+    scaling.ScaleDownLimit,
+    protection.CircuitBreaker,
+    protection.RetryBudget,
+    protection.Shed,
+    protection.Codel,
+    dependencies.Call,
+)
+PARTS_OF_A_FAULT = (faults.Effect, faults.Crash, faults.RollingRestart, faults.Redrive, faults.Random)
 EXAMPLES = {
     "topic": "payments: {delay: 5ms, capacity: 10000, message_ttl: 10m, dead_letter: late}",
     "keys": "keys: {count: 10000, skew: 1.1}",
@@ -106,7 +123,25 @@ EXAMPLES = {
     "failures": "failures: 2%                                  # short for {probability: 2%}",
     "retry": "retry: {maximum_attempts: 5, initial_interval: 1s, maximum_interval: 1m, jitter: full}",
     "rate limit": "rate_limit: {rate: 100/s, burst: 10}",
-    "fault": "{name: payment slow, at: 1h, for: 10m, target: services.payment, effect: {slowdown: 3x}}",
+    "batch": "batch: {max_messages: 500, wait: 20ms, per_message: 1ms}",
+    "rebalance": "rebalance: {protocol: cooperative, pause: 3s, session_timeout: 45s}",
+    "autoscale": "autoscale: {metric: lag, target: 100, minimum: 2, maximum: 20}",
+    "scale-up limit": "scale_up_limit: {factor: 2x, instances: 4}",
+    "scale-down limit": "scale_down_limit: {share: 50%}",
+    "circuit breaker": "circuit_breaker: {failure_rate: 50%, window: 20, open_for: 30s, half_open_calls: 5}",
+    "retry budget": "retry_budget: {kind: cap, ratio: 10%}",
+    "shed": "shed: {wait_over: 5s}",
+    "codel": "shed: {codel: {target: 5ms, interval: 100ms}}",
+    "call": "calls: [{dependency: gateway, timeout: 800ms, hedge_after: 300ms, cancel: true}]",
+    "dependency": "gateway: {capacity: 50, service_time: {exponential: 120ms}, failures: 0.5%}",
+    "fault": """{name: payment slow, at: 1h, for: 10m, target: services.payment, effect: {slowdown: 3x}}
+{name: gateway down, at: 30m, for: 5m, target: dependencies.gateway, effect: {outage: true}}
+{name: again, at: 2h, for: 10m, target: topics.payments.dlq, effect: {redrive: {to: payments, rate: 50/s}}}
+{name: crashes, random: {mtbf: 2h, mttr: 5m, per: instance}, target: services.payment, effect: {crash: 1}}""",
+    "crash": "effect: {crash: 2}                            # short for {crash: {instances: 2}}; or all",
+    "rolling restart": "effect: {rolling_restart: {pause_between: 30s}}",
+    "redrive": "effect: {redrive: {to: payments, rate: 50/s}}",
+    "random": "random: {mtbf: 2h, mttr: 5m, per: instance}",
     "flow": "fulfilment: {from: checkout, to: shipping}",
     "objective": """{name: orders ship in time, flow: fulfilment, within: 30s, target: 99.5%, window: 30d}
 {name: no order is lost,    flow: fulfilment, target: 99.99%}
@@ -125,14 +160,11 @@ def reference() -> str:
         _record(topology.PriorityShare, 3),
     ]
     parts += [_variants("Arrivals", ARRIVALS, arrivals.FORMS, 2), _record(ProfilePoint, 3)]
-    parts += [_record(topology.Service, 2)]
-    parts += [
-        _record(cls, 3)
-        for cls in (topology.Emit, topology.Branch, topology.Failures, topology.Retry, topology.RateLimit)
-    ]
+    parts += [_record(topology.Service, 2), *(_record(cls, 3) for cls in PARTS_OF_A_SERVICE)]
+    parts += [_record(dependencies.Dependency, 2)]
     parts += [_variants("Distributions", DISTRIBUTION, distribution_kind.FORMS, 2)]
-    parts += [_record(Fault, 2), _record(Effect, 3), _record(Flow, 2), _record(Objective, 2)]
-    parts += [_not_yet(), FILES]
+    parts += [_record(faults.Fault, 2), *(_record(cls, 3) for cls in PARTS_OF_A_FAULT)]
+    parts += [_record(Flow, 2), _record(Objective, 2), FILES]
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 
@@ -210,17 +242,6 @@ def _variants(title: str, kind: Variants, forms: dict, level: int) -> str:
         which = "any" if len(takers) == len(forms) else ", ".join(takers)
         lines.append(f"| `{key}` | {_type(one)} | {_default(one)} | {one.meaning} | {which} |")
     return "\n".join([*lines, ""])
-
-
-def _not_yet() -> str:
-    def rows() -> Iterator[str]:
-        for owner, keys in unsupported.KEYS.items():
-            yield f"- {owner.lower()}: {', '.join(f'`{key}`' for key in keys)}"
-        targets = " and ".join(unsupported.FAULT_TARGETS)
-        yield f"- faults of {targets}; {unsupported.SEVERAL_TOPICS}; {unsupported.PARQUET}"
-
-    head = "## Not supported yet\n\nThese belong to the language and are refused by name, never ignored:\n"
-    return "\n".join([head, *rows(), ""])
 
 
 def main(arguments: list[str]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slosim.model.fields import Record, spec
+from slosim.model.fields import Broken, Record, relation, spec
 from slosim.model.kinds import BOOLEAN, DURATION, FACTOR, NUMBER, SHARE, Choice, Count, KindBeside
 
 
@@ -85,3 +86,9 @@ class Autoscale:
         "only numbers of instances that divide the partitions of the log",
         default="false",
     )
+
+    @relation("minimum", "maximum")
+    def bounds_are_in_order(self, given: set[str]) -> Iterator[Broken]:
+        if self.minimum > self.maximum:
+            what = f"the minimum is above the maximum, got {self.minimum} above {self.maximum}"
+            yield Broken("minimum", what)

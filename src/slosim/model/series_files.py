@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from slosim.errors import Problem, ScenarioError
-from slosim.model import unsupported, values
+from slosim.model import values
 from slosim.model.document import decode, read_bytes
 from slosim.model.kinds import INVALID, Reading
 from slosim.model.values import did_you_mean, listed, nearest, quoted, show
 
+PARQUET = "Parquet files are not supported yet"
 BYTES_MAX = 256 * 1024 * 1024
 FAULTS_MAX = 5
 # largest magnitude of a number that is a time in this unit: 1e11 s is the year 5138, 1e11 ms the year 1973
@@ -158,16 +159,13 @@ def _read(file: str, path: str, reading: Reading, purpose: tuple, read: Callable
 def _table(file: str, base: Path | None) -> Table:
     """A CSV file with a header row; trailing blank lines are allowed, others and ragged rows are faults."""
     if file.lower().endswith((".parquet", ".pq")):
-        what = f"{unsupported.PARQUET}: not supported yet"
-        raise ScenarioError(
-            [Problem(show(file, 200), None, "", what, "a CSV file with a header row is expected")]
-        )
+        shown = show(file, 200)
+        raise ScenarioError([Problem(shown, None, "", PARQUET, "a CSV file with a header row is expected")])
     place = (base or Path()) / Path(file).expanduser()
     data = read_bytes(place, show(file, 200).strip("'"), BYTES_MAX, "a CSV file")
     shown = show(file, 200).strip("'")
     if data[:4] == b"PAR1":
-        what = f"{unsupported.PARQUET}: not supported yet"
-        raise ScenarioError([Problem(shown, None, "", what, "a CSV file with a header row is expected")])
+        raise ScenarioError([Problem(shown, None, "", PARQUET, "a CSV file with a header row is expected")])
     text = decode(data, shown)
     content = hashlib.sha256(data).hexdigest()
     rows, numbers = _rows(text, shown)

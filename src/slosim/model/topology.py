@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from slosim.model.arrivals import ARRIVALS, Arrivals, Trace
+from slosim.model.arrivals import ARRIVALS, Arrivals, Clients, Trace
 from slosim.model.dependencies import Call
 from slosim.model.distribution_kind import DISTRIBUTION, share_sum_fault
 from slosim.model.distributions import Distribution
@@ -187,6 +187,17 @@ class Producer:
     copies: int = spec(
         Count(1), "messages published together, each a flow instance with its own key", default="1"
     )
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it publishes only when its clients are answered."""
+        return isinstance(self.arrivals, Clients)
+
+    @relation("arrivals", "copies")
+    def a_client_waits_for_one_message(self, given: set[str]) -> Iterator[Broken]:
+        if self.is_closed and self.copies > 1:
+            what = f"a client publishes one message and waits for it, got copies {self.copies}"
+            yield Broken("copies", what, "copies: 1, and as many clients as there are messages at once")
 
     @relation("arrivals", "keys")
     def one_source_of_keys(self, given: set[str]) -> Iterator[Broken]:
@@ -501,9 +512,18 @@ class Service:
         """Branches of which a success takes exactly one; empty where `emits` is used."""
         return self.emitted.choose
 
+    @property
+    def instances_at_most(self) -> int:
+        """The number of instances, or the most that its autoscaler may make of them."""
+        return self.autoscale.maximum if self.autoscale else self.instances
+
+    @property
+    def has_blocking_retry(self) -> bool:
+        return self.retry is not None and self.retry.blocking
+
     @relation("retry")
     def abandoned_work_has_no_blocking_retry(self, given: set[str]) -> Iterator[Broken]:
-        if self.on_timeout == "abandon" and self.retry is not None and self.retry.blocking:
+        if self.on_timeout == "abandon" and self.has_blocking_retry:
             yield Broken(
                 "retry.blocking",
                 "a blocking retry needs the slot that on_timeout: abandon leaves to the old work, got true",
@@ -518,3 +538,61 @@ class Service:
                 f"there is no timeout, got on_timeout {self.on_timeout}",
                 "timeout: how long an attempt may take",
             )
+
+    @relation("consumes", "join")
+    def join_needs_several_topics(self, given: set[str]) -> Iterator[Broken]:
+        if self.join and len(self.consumes) == 1:
+            what = f"there is nothing to wait for, got one topic, {self.consumes[0]}"
+            yield Broken("join", what, "several topics in consumes")
+
+    @relation("batch", "calls", "join", "retry")
+    def batch_is_worked_on_as_one(self, given: set[str]) -> Iterator[Broken]:
+        if self.batch is None:
+            return
+        accepted = "either batch, or "
+        if self.calls:
+            yield Broken(
+                "calls", "the messages of a batch make no calls of their own, got both", f"{accepted}calls"
+            )
+        if self.join:
+            yield Broken("join", "a batch holds messages that were not joined, got true", f"{accepted}join")
+        if self.has_blocking_retry:
+            what = "one message of a batch cannot hold the slot of all, got true"
+            yield Broken("retry.blocking", what, "blocking: false, or no batch")
+
+    @relation("visibility_timeout", "retry")
+    def held_messages_do_not_reappear(self, given: set[str]) -> Iterator[Broken]:
+        if self.visibility_timeout is not None and self.has_blocking_retry:
+            what = "the slot cannot hold a message that visibility_timeout gives to another, got true"
+            yield Broken("retry.blocking", what, "blocking: false, or no visibility_timeout")
+
+    @relation("visibility_timeout", "idempotent")
+    def duplicates_need_a_second_delivery(self, given: set[str]) -> Iterator[Broken]:
+        if not self.idempotent and self.visibility_timeout is None:
+            what = "nothing is ever delivered a second time while the first attempt goes on, got false"
+            yield Broken("idempotent", what, "visibility_timeout: the time after which that happens")
+
+    @relation("retry", "retry_budget")
+    def budget_needs_retries(self, given: set[str]) -> Iterator[Broken]:
+        if self.retry_budget is not None and self.retry is None:
+            what = "there are no retries that it could limit"
+            yield Broken("retry_budget", what, "retry: when a failed attempt is tried again")
+
+    @relation("concurrency", "prefetch", "rate_limit", "circuit_breaker")
+    def slots_leave_something_to_prefetch(self, given: set[str]) -> Iterator[Broken]:
+        always_taken = self.concurrency is None and self.rate_limit is None and self.circuit_breaker is None
+        if self.prefetch is not None and always_taken:
+            what = "nothing is ever held ahead of unlimited slots"
+            yield Broken("prefetch", what, "concurrency: how many messages an instance works on at once")
+
+    @relation("instances", "concurrency", "autoscale")
+    def autoscaler_can_work(self, given: set[str]) -> Iterator[Broken]:
+        scale = self.autoscale
+        if scale is None or has_invalid(scale):
+            return
+        if scale.minimum <= scale.maximum and not scale.minimum <= self.instances <= scale.maximum:
+            what = f"the autoscaler begins outside its bounds, got instances {self.instances}"
+            yield Broken("instances", what, f"instances: {scale.minimum} to {scale.maximum}")
+        if scale.metric == "utilisation" and self.concurrency is None:
+            what = "unlimited slots have no utilisation"
+            yield Broken("autoscale.metric", what, "lag or age; or a number for concurrency")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from slosim.model import unsupported
 from slosim.model.document import MapNode, Node, Scalar, describe
 from slosim.model.fields import Record, Spec, has_invalid, run_together, specs
 from slosim.model.kinds import INVALID, Kind, Reading
@@ -55,11 +54,6 @@ class Variants(Kind):
             meant = run_together(node) if isinstance(node, Scalar) else ""
             return self.mistaken(node, path, reading, did_you_mean("{" + meant + "}") if meant else "")
         words = [key for key in node.entries if key in self.forms]
-        later = [key for key in node.entries if key in unsupported.keys_of(self.owner)]
-        if later:
-            return reading.problem(
-                node.key_node(later[0]), f"{path}.{later[0]}", "not supported yet", unsupported.NOT_YET
-            )
         if len(words) > 1:
             what = f"expected one of {listed(self.forms, 20)}, got both {words[0]} and {words[1]}"
             return reading.problem(node.key_node(words[1]), path, what)
@@ -76,7 +70,7 @@ class Variants(Kind):
         if not strange:
             return self.mistaken(node, path, reading, "")
         key = strange[0]
-        close = nearest(key, [*self.forms, *unsupported.keys_of(self.owner)])
+        close = nearest(key, self.forms)
         what = f"expected {self.noun}, got {quoted(key)}"
         accepted = f"one of {listed(self.forms, 20)}"
         return reading.problem(node.key_node(key), path, what, accepted, did_you_mean(close) if close else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -30,12 +31,27 @@ def key(text: str) -> int:
 
 def identity_of(producer: str, number: int) -> int:
     """S6: identity of a producer's message; number counts from 0."""
-    return mix(key(f"producers.{producer}") + (number + 1) * G & WORD)
+    return identity_of_number(f"producers.{producer}", number)
 
 
 def identity_of_child(parent: int, emission: str, copy: int) -> int:
     """S6: identity of what a message publishes through an emission; copy counts from 0."""
     return mix((parent ^ key(emission)) + (copy + 1) * G & WORD)
+
+
+def identity_of_later_attempt(child: int, attempt: int) -> int:
+    """S50: identity of a child of a later attempt, of a service with a visibility time-out."""
+    return child if attempt == 1 else mix(child + (attempt - 1) * G & WORD)
+
+
+def identity_of_number(text: str, number: int) -> int:
+    """S43, S66: identity of the number-th (from 0) of what a name stands for."""
+    return mix(key(text) + (number + 1) * G & WORD)
+
+
+def identity_of_request(message: int, call: str, request: int) -> int:
+    """S56: identity of a request of a call; 0 is the first, 1 the hedge."""
+    return mix((message ^ key(call)) + (request + 1) * G & WORD)
 
 
 class Uniform(NamedTuple):
@@ -61,6 +77,10 @@ class Chance:
         """S7: a value is the quantile of its uniform; s for durations."""
         p, q = self.uniform(stream, identity, attempt)
         return float(distribution.quantile(np.array([p]), np.array([q]))[0])
+
+    def exponential(self, mean_s: float, stream: str, identity: int, attempt: int) -> float:
+        """S7, S66: an exponential time, s."""
+        return -mean_s * math.log(self.uniform(stream, identity, attempt).q)
 
     def happens(self, probability: float, stream: str, identity: int, attempt: int = 0) -> bool:
         """S7: an event with a probability."""

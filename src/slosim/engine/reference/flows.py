@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -43,6 +44,11 @@ class Instance:
     ended_s: float | None = None
     last_success: Success | None = None
     losses: dict[str, float] = field(default_factory=dict)  # first time of each kind of loss
+    when_over: Callable[[], None] = lambda: None  # S63: whoever waits for it goes on
+
+    def lose_at(self, kind: str, time_s: float) -> None:
+        """S65: a loss that is known later only."""
+        self.losses[kind] = min(time_s, self.losses.get(kind, time_s))
 
     def state(self) -> str:
         """S35: a loss fixes the state, dead-lettered before dropped."""

@@ -15,6 +15,7 @@ class TimeAverage:
         self.value = 0
         self.since_s = 0.0
         self.integral = 0.0
+        self.whole_integral = 0.0  # from 0 on
         self.maximum = 0
         self.samples: list[int] = []
 
@@ -26,11 +27,17 @@ class TimeAverage:
 
     def hold(self, until: float) -> None:
         """The value has lasted until now."""
+        self.whole_integral += self.value * (until - self.since_s)
         begin = max(self.since_s, self.warmup_s)
         if until > begin:
             self.integral += self.value * (until - begin)
             self.maximum = max(self.maximum, self.value)
         self.since_s = until
+
+    def integral_until(self, now: float) -> float:
+        """The integral from 0 to now."""
+        self.hold(now)
+        return self.whole_integral
 
 
 class Counts:
@@ -63,41 +70,62 @@ class Durations:
             getattr(self, name).append(seconds)
 
 
-LEAVES = ("rejected", "succeeded", "dead_lettered", "expired", "dropped")
+LEAVES = ("rejected", "succeeded", "dead_lettered", "expired", "dropped", "shed")
 """The trace's words for a message that settles in its line."""
+COUNTERS = ("rejected", "finished", "dead_lettered", "expired", "dropped", "shed")
+"""How a line counts them."""
 
 
-def check_lines(trace: list[Any], lines: dict[tuple[str, str], Any], warmup_s: float, end_s: float) -> None:
-    """S41, derived from the trace alone: every line's counters, and Little's law on its lag.
+def check_lines(
+    trace: list[Any], silently: list[Any], lines: dict[str, list[Any]], warmup_s: float, end_s: float
+) -> None:
+    """S41, derived from the trace alone: the counters of every service's lines, and Little's law on their
+    lag.
 
-    lines  by (topic, service), with .counts, .lag (a TimeAverage) and .at_end (counter by state)
+    silently  (service, message, time, word) of what settled with another message that tells it (S58)
+    lines     by service, each with .counts, .lag (a TimeAverage) and .at_end (counter by state)
     """
     told: dict[str, Counter[str]] = defaultdict(Counter)
-    entered: dict[tuple[Any, ...], float] = {}
+    entered: dict[tuple[Any, ...], list[float]] = defaultdict(list)
     time_in_line: dict[str, list[float]] = defaultdict(list)
+
+    def leaves(where: str, message: Any, time_s: float) -> None:
+        published_s = entered[where, message.producer, message.number, message.path].pop(0)
+        time_in_line[where].append(clip(published_s, time_s, warmup_s, end_s))
+
     for event in trace:
-        message = (event.where, event.producer, event.number, event.path)
         told[event.where][event.what] += 1
         if event.what == "published":
-            assert message not in entered, f"published twice: {event}"
-            entered[message] = event.time_s
+            entered[event.where, event.producer, event.number, event.path].append(event.time_s)
         elif event.what in LEAVES:
-            time_in_line[event.where].append(clip(entered.pop(message), event.time_s, warmup_s, end_s))
-    for (where, *_), published_s in entered.items():
-        time_in_line[where].append(clip(published_s, end_s, warmup_s, end_s))
+            leaves(event.where, event, event.time_s)
+    for where, message, time_s, word in silently:
+        told[where][word] += 1
+        leaves(where, message, time_s)
+    for (where, *_), published in entered.items():
+        time_in_line[where] += [clip(published_s, end_s, warmup_s, end_s) for published_s in published]
 
-    for (topic, service), line in lines.items():
-        counts, happened = line.counts.whole_run, told[service]
-        for name, word in zip(("rejected", "finished", *LEAVES[2:]), LEAVES, strict=True):
-            assert counts[name] == happened[word], f"{topic}, {service}: {name}"
-        settled = sum(happened[word] for word in LEAVES)
-        assert counts["published"] == happened["published"] == settled + sum(line.at_end.values()), (
-            f"conservation is broken in the line of {service} in {topic}: {counts} {line.at_end}"
+    for service, those in lines.items():
+        happened = told[service]
+        counts = sum((line.counts.whole_run for line in those), Counter())
+        for name, word in zip(COUNTERS, LEAVES, strict=True):
+            assert counts[name] == happened[word], f"lines of {service}: {name}"
+        for line in those:
+            check_line(service, line)
+        assert counts["published"] == happened["published"], f"lines of {service}: published"
+        integral, total = sum(line.lag.integral for line in those), math.fsum(time_in_line[service])
+        assert math.isclose(integral, total, rel_tol=1e-9, abs_tol=1e-9 * end_s), (
+            f"Little's law is broken in the lines of {service}: {integral} {total}"
         )
-        total = math.fsum(time_in_line[service])
-        assert math.isclose(line.lag.integral, total, rel_tol=1e-9, abs_tol=1e-9 * end_s), (
-            f"Little's law is broken in the line of {service} in {topic}: {line.lag.integral} {total}"
-        )
+
+
+def check_line(service: str, line: Any) -> None:
+    """S41: what was published to a line is somewhere."""
+    counts = line.counts.whole_run
+    settled = sum(counts[name] for name in COUNTERS)
+    assert counts["published"] == settled + sum(line.at_end.values()), (
+        f"conservation is broken in a line of {service}: {counts} {line.at_end}"
+    )
 
 
 def clip(start_s: float, stop_s: float, first_s: float, last_s: float) -> float:

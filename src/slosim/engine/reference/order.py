@@ -40,16 +40,9 @@ def coupling_groups(scenario: Any) -> list[list[Party]]:
     for name, service in scenario.services.items():
         for topic in topics_published(scenario, service):
             after["service", name] |= {("service", to) for to in consumers_of(scenario, topic)}
-    for topic_name, topic in scenario.topics.items():
-        if blocks(topic):
-            coupled = {("service", name) for name in consumers_of(scenario, topic_name)}
-            coupled |= {
-                ("service", name)
-                for name, service in scenario.services.items()
-                if coupled and topic_name in topics_published(scenario, service)
-            }
-            for party in coupled:
-                after[party] |= coupled - {party}
+    for coupled in coupled_parties(scenario, after):
+        for party in coupled:
+            after[party] |= coupled - {party}
 
     reached = {party: everything_after(after, party) for party in parties}
     groups: list[list[Party]] = []
@@ -70,6 +63,86 @@ def coupling_groups(scenario: Any) -> list[list[Party]]:
             )
         )
     return ranked
+
+
+def coupled_parties(scenario: Any, after: dict[Party, set[Party]]) -> list[set[Party]]:
+    """S2, S57, S63: parties that act on each other within an instant."""
+    found = []
+    for topic_name, topic in scenario.topics.items():
+        consumers = {("service", name) for name in consumers_of(scenario, topic_name)}
+        if blocks(topic) and consumers:
+            publishers = {
+                ("service", name)
+                for name, service in scenario.services.items()
+                if topic_name in topics_published(scenario, service)
+            }
+            found.append(consumers | publishers)
+    for dependency in scenario.dependencies:
+        found.append({("service", name) for name in callers_of(scenario, dependency)})
+    for name, producer in scenario.producers.items():
+        if producer.arrivals.kind == "clients":
+            found.append({("producer", name)} | everything_after(after, ("producer", name)))
+    return found
+
+
+def callers_of(scenario: Any, dependency: str) -> list[str]:
+    """Names of the services that call a dependency, in file order."""
+    return [
+        name
+        for name, service in scenario.services.items()
+        if any(call.dependency == dependency for call in service.calls)
+    ]
+
+
+def is_rich(scenario: Any, group: list[Party]) -> bool:
+    """Whether a group has one of the mechanisms of S42 to S67, so that its instances have numbers that
+    matter."""
+    for kind, name in group:
+        if kind == "producer":
+            if scenario.producers[name].arrivals.kind == "clients":
+                return True
+        elif name.endswith("/redrive") or uses_mechanisms(scenario, name):
+            return True
+    return False
+
+
+def uses_mechanisms(scenario: Any, name: str) -> bool:
+    """Whether a service has several instances that can differ, or anything else that is new in S42 to S67."""
+    service = scenario.services[name]
+    stopped = any(
+        fault.effect.crash is not None or fault.effect.rolling_restart is not None or is_per_instance(fault)
+        for fault in scenario.faults
+        if fault.target == f"services.{name}"
+    )
+    topics = {*service.consumes, *topics_published(scenario, service)}
+    unavailable = any(
+        fault.effect.unavailable
+        for fault in scenario.faults
+        if fault.target in {f"topics.{t}" for t in topics}
+    )
+    used = (
+        service.batch,
+        service.prefetch,
+        service.visibility_timeout,
+        service.rebalance,
+        service.autoscale,
+        service.circuit_breaker,
+        service.retry_budget,
+        service.shed,
+    )
+    return (
+        stopped
+        or unavailable
+        or len(service.consumes) > 1
+        or service.startup_time.maximum() > 0
+        or bool(service.calls)
+        or any(mechanism is not None for mechanism in used)
+    )
+
+
+def is_per_instance(fault: Any) -> bool:
+    """S67: whether a fault hits the instances of a service one by one."""
+    return fault.random is not None and fault.random.per == "instance"
 
 
 def everything_after(after: dict[Party, set[Party]], start: Party) -> set[Party]:

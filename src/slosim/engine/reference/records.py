@@ -1,19 +1,24 @@
-"""The objects of the reference simulation: messages, and the topics, lines and services they pass through."""
+"""What moves through the reference simulation: messages, their places in lines, attempts and slots."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slosim.engine.reference.flows import Flow, Instance
-from slosim.engine.reference.measures import Counts, Durations, TimeAverage
-from slosim.engine.reference.order import blocks
+
+if TYPE_CHECKING:
+    from slosim.engine.reference.calls import Call
+    from slosim.engine.reference.instances import ServiceInstance
+    from slosim.engine.reference.lines import Line, Topic
 
 DELAYED, WAITING, BACKING_OFF, IN_WORK, SETTLED = "delayed", "waiting", "backing_off", "in_work", "settled"
 """S41: where a message can be in its line."""
+RETURNING = "returning"
+"""Between two of these, within an event."""
 
 
 @dataclass
@@ -34,7 +39,17 @@ class Message:
 
 @dataclass(eq=False)
 class Entry:
-    """A message in one line."""
+    """A message in one line.
+
+    attempt    attempts begun
+    current    the last attempt, unless the message has become visible again since (S50)
+    slot       held by a blocking retry on a queue (S29)
+    holder     the instance that holds it ahead of its slots (S46)
+    delivery   counts the starts of its visibility clock, which runs while clock_runs (S48)
+    still_s    how long its partition had stood still when it became visible (S53)
+    changes    counts what makes timers of a back-off void
+    followers  the others of a joined message, of which this one leads (S58)
+    """
 
     message: Message
     line: Line
@@ -43,20 +58,90 @@ class Entry:
     parts: dict[str, float]
     state: str = ""
     attempt: int = 0
+    current: Attempt | None = None
+    slot: Slot | None = None
+    holder: ServiceInstance | None = None
+    delivery: int = 0
+    delivered_serial: int = -1
+    clock_runs: bool = False
     first_visible_s: float = math.nan
     visible_s: float = math.nan
     visible_number: int = -1
+    still_s: float = 0.0
     expires_s: float = math.inf
-    taken_s: float = math.nan
     failed_s: float = math.nan
+    token_s: float | None = None  # when the token that a blocking retry has reserved is there
     previous_delay_s: float | None = None
     retries_in_place: bool = False  # the next attempt is a blocking retry
-    publishing: bool = False  # the attempt is over but for what it publishes
+    changes: int = 0
+    is_aside: bool = False
+    followers: list[Entry] = field(default_factory=list)
+
+    def order(self, attempt: int | None = None) -> tuple[Any, ...]:
+        """S3: the message order."""
+        m, line = self.message, self.line
+        begun = self.attempt if attempt is None else attempt
+        return m.start_s, m.producer_place, m.number, m.path, line.service.place, line.place, begun
+
+    def is_settled(self) -> bool:
+        return self.state == SETTLED
+
+    def set_state(self, state: str) -> None:
+        """S58: those that follow are where their leader is. Timers of another state are void."""
+        self.state = state
+        self.changes += 1
+        for follower in self.followers:
+            follower.state = state
+
+
+@dataclass(eq=False)
+class Slot:
+    """One busy slot of an instance. holders: attempts (of a batch several) and what goes on behind them."""
+
+    instance: ServiceInstance
+    serial: int  # slots in the order in which they were taken
+    holders: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    retrying: Entry | None = None  # a blocking retry in its back-off
+    is_free: bool = False
+
+
+@dataclass(eq=False)
+class Attempt:
+    """One try of one message.
+
+    parts       those of the message when it was taken
+    state       of the circuit breaker when it began
+    fails       what chance decided for its end (S27)
+    calls_s     how long its calls have taken
+    publishing  the attempt is over but for what it publishes
+    lost        its instance crashed
+    abandoned   it timed out, and its work goes on
+    """
+
+    entry: Entry
+    number: int
+    slot: Slot
+    serial: int
+    taken_s: float
+    parts: dict[str, float]
+    breaker_state: int
+    fails: bool = False
+    call: Call | None = None
+    calls_since_s: float | None = None
+    calls_s: float = 0.0
+    publishing: bool = False
+    ended: bool = False
+    lost: bool = False
+    abandoned: bool = False
 
     def order(self) -> tuple[Any, ...]:
-        """S3: the message order."""
-        m = self.message
-        return m.start_s, m.producer_place, m.number, m.path, self.line.service.place, self.attempt
+        """S3."""
+        return self.entry.order(self.number)
+
+    def is_overtaken(self) -> bool:
+        """S50: its message has become visible again, or is settled."""
+        return self.entry.current is not self or self.entry.is_settled()
 
 
 class Publication(NamedTuple):
@@ -72,170 +157,38 @@ class Publishing:
     """Somebody publishing messages one after the other; `finished` is called when all are accepted (S19).
 
     where     the service or producer, for the trace
+    party     in whose events it goes on
     rotation  the publisher's next partition by topic (S13)
     actor     the message that acts (a producer's own), and its attempt
+    order     the message order of the actor
     parts     the time parts that what is published now inherits
     matters   whether a loss of what is published concerns a flow
     partition of the next message, set when its turn comes
+    is_outside  whether what is published now belongs to no flow (S50)
     """
 
     where: str
+    party: Any
     rotation: dict[str, int]
     actor: Message
     attempt: int
+    order: tuple[Any, ...]
     remaining: deque[Publication]
     parts: Callable[[], dict[str, float]]
     matters: Callable[[Flow], bool]
     finished: Callable[[], None]
     partition: int = -1
+    is_outside: Callable[[], bool] = lambda: False
 
 
-class Topic:
-    def __init__(self, name: str, place: int, topic: Any, is_dead_letter: bool, warmup_s: float) -> None:
-        self.name = name
-        self.place = place
-        self.rules = topic
-        self.blocks = blocks(topic)
-        self.is_dead_letter = is_dead_letter
-        self.lines: list[Line] = []
-        self.publishers: deque[Publishing] = deque()
-        self.counts = Counts(warmup_s)
-
-    def held_back(self) -> int:
-        """Producers' messages waiting at their clients."""
-        return sum(
-            publishing.attempt == 0 and publishing.where == publishing.actor.producer
-            for publishing in self.publishers
-        )
+def add_part(parts: dict[str, float], owner: str, name: str, seconds: float) -> None:
+    """S37: time goes to a part of a service or producer."""
+    if seconds > 0:
+        parts[f"{owner}.{name}"] = parts.get(f"{owner}.{name}", 0.0) + seconds
 
 
-class Line:
-    """The messages of one topic for one service."""
-
-    def __init__(self, topic: Topic, service: Service, warmup_s: float) -> None:
-        self.topic = topic
-        self.service = service
-        self.is_log = topic.rules.partitions is not None
-        self.waiting_entries: list[
-            Entry
-        ] = []  # as they became visible; a log's blocking retry: head of its partition
-        self.held: set[int] = set()  # partitions with a message in work or in a blocking back-off
-        self.unsettled: dict[Entry, None] = {}  # as they were published
-        self.rotation: dict[str, int] = {}  # of the dead-letter outlet
-        self.counts = Counts(warmup_s)
-        self.lag = TimeAverage(warmup_s)
-        self.waiting = TimeAverage(warmup_s)
-        self.age_samples: list[float] = []
-        self.partition_lag_max_samples: list[int] = []
-        self.at_end: dict[str, int] = {}
-        self.blocked_at_end = 0
-
-    def heads(self) -> list[Entry]:
-        """S15, S16: what a free slot could take next: one message, or the heads of the idle partitions."""
-        if self.is_log:
-            first: dict[int, Entry] = {}
-            for entry in self.waiting_entries:
-                first.setdefault(entry.partition, entry)
-            return [entry for partition, entry in first.items() if partition not in self.held]
-        if not self.waiting_entries:
-            return []
-        match self.topic.rules.order:
-            case "fifo":
-                return [self.waiting_entries[0]]
-            case "lifo":
-                return [self.waiting_entries[-1]]
-            case "priority":
-                return [min(self.waiting_entries, key=lambda e: (e.message.priority, e.visible_number))]
-            case other:
-                raise AssertionError(f"no such order: {other}")
-
-    def oldest_waiting(self) -> Entry | None:
-        """S18: the waiting message that became visible first; at one time, the first that was handled."""
-        return min(self.waiting_entries, key=lambda e: e.visible_number, default=None)
-
-    def someone_ahead(self, partition: int) -> bool:
-        """S17: whether waiting messages leave no free slot for one that is published now."""
-        if self.is_log:
-            owner = self.service.slot_of(partition)
-            first = [e for e in self.heads() if self.service.slot_of(e.partition) == owner]
-            return any(e.partition == partition for e in self.waiting_entries) or (
-                len(first) >= self.service.free_slots(partition)
-            )
-        return bool(self.waiting_entries)
-
-    def partition_lags(self) -> dict[int, int]:
-        lags: dict[int, int] = defaultdict(int)
-        for entry in self.unsettled:
-            lags[entry.partition] += 1
-        return lags
-
-
-class Service:
-    def __init__(self, name: str, place: int, service: Any, scenario: Any, faults: list[Any]) -> None:
-        warmup_s = scenario.run.warmup
-        self.name = name
-        self.place = place
-        self.rules = service
-        self.faults = faults  # (start_s, end_s, effect) of every occurrence
-        self.line: Line
-        self.partitions = scenario.topics[service.consumes[0]].partitions
-        self.busy_slots: dict[int, int] = defaultdict(int)  # by instance on a log, else all under 0
-        self.rotation: dict[str, int] = {}
-        self.next_token_s = 0.0  # S25's `next`
-        self.token_timer_s: float | None = None
-        self.counts = Counts(warmup_s)
-        self.durations = Durations(warmup_s)
-        self.busy = TimeAverage(warmup_s)
-
-    def slot_of(self, partition: int) -> int:
-        """S16: the instance that owns a partition (range assignment); 0 on a queue: its slots are alike."""
-        if self.partitions is None:
-            return 0
-        small, larger = divmod(self.partitions, self.rules.instances)
-        of_larger = larger * (small + 1)
-        if partition < of_larger:
-            return partition // (small + 1)
-        return larger + (partition - of_larger) // small
-
-    def free_slots(self, partition: int) -> float:
-        """S15, S16: how many slots are free, on a log of the instance that owns the partition."""
-        if self.rules.concurrency is None:
-            return math.inf
-        slots = self.rules.concurrency * (self.rules.instances if self.partitions is None else 1)
-        return slots - self.busy_slots[self.slot_of(partition)]
-
-    def has_free_slot(self, partition: int) -> bool:
-        """S15, S16, S23."""
-        return self.free_slots(partition) > 0
-
-    def next_to_take(self) -> Entry | None:
-        """S15, S16: of what could be taken, the one that became visible first (then message order)."""
-        takeable = [entry for entry in self.line.heads() if self.has_free_slot(entry.partition)]
-        return min(takeable, key=lambda e: (e.visible_s, e.order()), default=None)
-
-    def active_effects(self, now: float) -> list[Any]:
-        """S32: the effects of the faults that are active now."""
-        return [effect for start, stop, effect in self.faults if start <= now < stop]
-
-    def is_paused(self, now: float) -> bool:
-        """S33."""
-        return any(effect.pause for effect in self.active_effects(now))
-
-    def token_ready_s(self) -> float:
-        """S25: the first time at which an attempt may start."""
-        limit = self.rules.rate_limit
-        return -math.inf if limit is None else self.next_token_s - (limit.burst - 1) * (1 / limit.rate)
-
-    def use_token(self, at: float) -> None:
-        """S25."""
-        if self.rules.rate_limit is not None:
-            self.next_token_s = max(at, self.next_token_s) + 1 / self.rules.rate_limit.rate
-
-
-@dataclass
-class Group:
-    """S2: services that act on each other within an instant, and the blocking topics they consume (S19)."""
-
-    rank: int
-    services: list[Service]
-    blocking_topics: list[Topic]
+def with_part(parts: dict[str, float], owner: str, name: str, seconds: float) -> dict[str, float]:
+    """A copy of the parts with some more time in one of them."""
+    grown = dict(parts)
+    add_part(grown, owner, name, seconds)
+    return grown

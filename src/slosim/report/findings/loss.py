@@ -80,6 +80,8 @@ def impatient_retries(evidence: Evidence) -> Iterator[Finding]:
         retry = evidence.scenario.services[name].retry if kind == "services" else None
         if retry is None or retry.maximum_attempts is None or not fault.effect.outage:
             continue
+        if fault.duration is None:  # a random fault has no one length
+            continue
         lost, waits = evidence.service(name)["dead_lettered"]["value"], waits_of(retry)
         if not lost or waits is None or waits[1] >= fault.duration:
             continue

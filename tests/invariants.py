@@ -45,7 +45,7 @@ class Watch:
     up          instances that are up
     next        messages in the order in which they are to be taken, by partition (-1: a queue), where that is
                 known: one topic, in the order of becoming visible
-    held        messages held ahead (S46), by instance
+    held        messages held ahead (S46), by instance (-1: of instances that crashed, with a clock that runs)
     slots       slots in use, by instance (-1 for all of them where the trace does not tell)
     abandoned   attempts whose work goes on, with their instance
     works       attempts that hold a partition: (time, instance) by message, by partition
@@ -72,6 +72,7 @@ class Watch:
         self.visible_s: dict[Message, float] = {}
         self.next: dict[int, list[Message]] = defaultdict(list)
         self.held: dict[int, list[Message]] = defaultdict(list)
+        self.given_back: set[Message] = set()
         self.attempts: Counter[Message] = Counter()
         self.taken_by: dict[tuple[Message, int], int] = {}
         self.in_work: Counter[int] = Counter()
@@ -100,6 +101,7 @@ class Watch:
             self.ended(event, message)
         if event.what in LEAVES:
             self.withdraw(message)
+            self.works[self.partition[message]].pop(message, None)  # of a blocking retry that ends too late
         self.words[message] = event.what
 
     def holds(self, condition: bool, event: Any, what: str) -> None:
@@ -117,6 +119,8 @@ class Watch:
                 self.up.discard(instance)
                 if event.what == "crashed":
                     self.abandoned = {key: at for key, at in self.abandoned.items() if at != instance}
+                    if self.service.visibility_timeout is not None:
+                        self.held[-1] += self.held.pop(instance, [])
             case "opened" | "half_opened" | "closed":
                 self.breaker = event.what
                 self.half_open.clear()
@@ -135,25 +139,35 @@ class Watch:
     def visible(self, event: Any, message: Message) -> None:
         """S14, S28, S29, S47, S48: at the tail, or back where the next one is taken from."""
         self.withdraw(message)
-        self.visible_s[message] = event.time_s
-        partition, before = self.partition[message], self.words[message]
+        before, partition = self.words[message], self.partition[message]
         self.works[partition].pop(message, None)  # of a blocking retry on a log
-        if self.service.visibility_timeout is not None:
-            returned = False
-        elif before == "retry":
-            returned = self.blocking
-        else:
-            returned = before in ("lost", "withdrawn", "delivered")
+        if self.service.join and before == "published":
+            return
+        self.visible_s[message] = event.time_s
+        returned = before == "lost" and self.service.visibility_timeout is None
+        returned |= before == "retry" and self.blocking
+        returned |= message in self.given_back
+        self.given_back.discard(message)
         place = 0 if returned and not self.takes_last else len(self.next[partition])
         self.next[partition].insert(place, message)
+
+    def joined(self, event: Any, message: Message) -> None:
+        """S58: the leader of a complete set becomes visible."""
+        self.visible_s[message] = event.time_s
+        self.next[self.partition[message]].append(message)
+
+    def withdrawn(self, event: Any, message: Message) -> None:
+        """S46 to S48: an instance gives back what it holds ahead, or its visibility time-out is over."""
+        instance = next(instance for instance, held in self.held.items() if message in held)
+        if instance >= 0 and instance not in self.up:
+            self.given_back.add(message)
+        self.withdraw(message)
 
     def withdraw(self, message: Message) -> None:
         """It waits no longer, neither in its line nor ahead of a slot."""
         for place in (self.next[self.partition[message]], *self.held.values()):
             if message in place:
                 place.remove(message)
-
-    withdrawn = lambda self, event, message: self.withdraw(message)  # noqa: E731
 
     def first_in_line(self, event: Any, message: Message) -> None:
         line = self.next[self.partition[message]]

@@ -47,7 +47,7 @@ class Watch:
                 known: one topic, in the order of becoming visible
     held        messages held ahead (S46), by instance (-1: of instances that crashed, with a clock that runs)
     slots       slots in use, by instance (-1 for all of them where the trace does not tell)
-    abandoned   attempts whose work goes on, with their instance
+    abandoned   attempts whose work goes on, with their instance and when they were taken
     works       attempts that hold a partition: (time, instance) by message, by partition
     """
 
@@ -74,9 +74,9 @@ class Watch:
         self.held: dict[int, list[Message]] = defaultdict(list)
         self.given_back: set[Message] = set()
         self.attempts: Counter[Message] = Counter()
-        self.taken_by: dict[tuple[Message, int], int] = {}
+        self.taken_by: dict[tuple[Message, int], tuple[int, float]] = {}
         self.in_work: Counter[int] = Counter()
-        self.abandoned: dict[tuple[Message, int], int] = {}
+        self.abandoned: dict[tuple[Message, int], tuple[int, float]] = {}
         self.works: dict[int, dict[Message, tuple[float, int]]] = defaultdict(dict)
         self.breaker, self.half_open_places = "closed", 0
         self.half_open: set[tuple[Message, int]] = set()
@@ -86,7 +86,7 @@ class Watch:
 
     @property
     def slots(self) -> Counter[int]:
-        return self.in_work + Counter(self.abandoned.values())
+        return self.in_work + Counter(instance for instance, _ in self.abandoned.values())
 
     def see(self, event: Any) -> None:
         self.told[event.what] += 1
@@ -118,7 +118,7 @@ class Watch:
             case "crashed" | "leaving" | "gone" | "starting":
                 self.up.discard(instance)
                 if event.what == "crashed":
-                    self.abandoned = {key: at for key, at in self.abandoned.items() if at != instance}
+                    self.abandoned = {key: at for key, at in self.abandoned.items() if at[0] != instance}
                     if self.service.visibility_timeout is not None:
                         self.held[-1] += self.held.pop(instance, [])
             case "opened" | "half_opened" | "closed":
@@ -212,7 +212,7 @@ class Watch:
             self.may_not_be_shed(event, message)
             self.taken_from_line(event, message)
         self.take_token(event)
-        self.taken_by[key] = instance
+        self.taken_by[key] = instance, event.time_s
         self.in_work[instance] += 1
         if service.concurrency is not None:
             several = service.batch.max_messages if service.batch is not None else 1
@@ -266,16 +266,19 @@ class Watch:
     def ended(self, event: Any, message: Message) -> None:
         key = message, event.attempt
         self.holds(key in self.taken_by, event, "ended without being taken")
-        instance = self.taken_by.pop(key)
-        self.in_work[instance] -= 1
+        taken_by = self.taken_by.pop(key)
+        self.in_work[taken_by[0]] -= 1
         self.works[self.partition[message]].pop(message, None)
         if event.what == "timed_out" and self.service.on_timeout == "abandon":
-            self.abandoned[key] = instance
+            self.abandoned[key] = taken_by
         if event.what == "lost" and key in self.half_open:
             self.half_open_places -= 1
 
     def work_ended(self, event: Any, message: Message) -> None:
-        del self.abandoned[message, event.attempt]
+        """That of a batch is told once."""
+        ended = self.abandoned.pop((message, event.attempt))
+        if self.service.batch is not None:
+            self.abandoned = {key: at for key, at in self.abandoned.items() if at != ended}
 
     def retry(self, event: Any, message: Message) -> None:
         """S29: a blocking retry on a log holds its partition."""

@@ -275,9 +275,11 @@ class Watch:
             self.half_open_places -= 1
 
     def work_ended(self, event: Any, message: Message) -> None:
-        """That of a batch is told once."""
-        ended = self.abandoned.pop((message, event.attempt))
-        if self.service.batch is not None:
+        """That of a batch is told once; of batches taken together by one instance the first to end counts."""
+        ended = self.abandoned.get((message, event.attempt))
+        if self.service.batch is None:
+            del self.abandoned[message, event.attempt]
+        else:
             self.abandoned = {key: at for key, at in self.abandoned.items() if at != ended}
 
     def retry(self, event: Any, message: Message) -> None:

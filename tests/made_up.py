@@ -8,9 +8,11 @@ import numpy as np
 
 from slosim.measure.histogram import BUCKET_COUNT, Histogram, buckets_of
 from slosim.measure.measurements import (
+    DependencyMeasurements,
     FlowMeasurements,
     LineMeasurements,
     Measurements,
+    Mechanisms,
     ObjectiveMeasurements,
     ServiceMeasurements,
     TimeAverage,
@@ -63,6 +65,43 @@ def service(**numbers: object) -> ServiceMeasurements:
         sojourn=Histogram.of(np.ones(attempts)),
     )
     return ServiceMeasurements(**(usual | numbers))
+
+
+def mechanisms(**numbers: object) -> Mechanisms:
+    """One instance that is always there and does nothing special, on a queue, unless told otherwise."""
+    usual = dict(  # noqa: C408
+        starts=0,
+        crashes=0,
+        rebalances=0,
+        stopped=over_time(0.0),
+        partitions=0,
+        held_ahead=over_time(0.0),
+        opened=0,
+        open=over_time(0.0),
+        denied_retries=0,
+        wanted=over_time(1.0),
+        scalings=np.zeros((0, 3)),
+    )
+    return Mechanisms(**(usual | numbers))
+
+
+def dependency(**numbers: object) -> DependencyMeasurements:
+    """1000 requests of 1 s at 2 servers, all answered at once, unless told otherwise."""
+    requests = int(numbers.get("requests", 1000))
+    usual = dict(  # noqa: C408
+        requests=requests,
+        answered=requests,
+        failed=0,
+        refused=0,
+        cancelled=0,
+        hedged=0,
+        timed_out=0,
+        busy=over_time(1.0),
+        waiting=over_time(0.0),
+        server_seconds=2000.0,
+        wait=Histogram.of(np.zeros(requests)),
+    )
+    return DependencyMeasurements(**(usual | numbers))
 
 
 def line(**numbers: object) -> LineMeasurements:

@@ -16,12 +16,15 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from slosim.cli.drawing import draw
+from slosim.cli.explain import offered_load
 from slosim.cli.outputs import to_yaml
 from slosim.model import load, loads
 from slosim.version import __version__
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
+VALID = ROOT / "tests" / "scenarios" / "valid"
 SMALL = """
 name: small
 run: {duration: 10m, replications: 2}
@@ -165,6 +168,63 @@ def test_explain_draws_the_topology_and_shows_the_sums():
 def test_a_resolved_scenario_reads_back_as_itself(path: Path):
     scenario = load(path)
     assert loads(to_yaml(scenario.resolved()), base=path.parent) == scenario
+
+
+def test_explain_shows_what_a_service_calls_and_what_its_instances_may_become():
+    text = """
+name: sums
+run: {duration: 1h}
+topics: {a: {partitions: 12}, failed: {}}
+producers:
+  shop: {topic: a, arrivals: {poisson: 10/s}}
+services:
+  x:
+    consumes: a
+    service_time: 10ms
+    calls: [{dependency: d}]
+    dead_letter: failed
+    autoscale: {metric: lag, target: 100, maximum: 20}
+  mail: {consumes: a, service_time: 1s, batch: {max_messages: 20}}
+dependencies: {d: {capacity: 2, service_time: 300ms}}
+faults:
+  - {name: again, at: 30m, for: 1m, target: topics.failed, effect: {redrive: {to: a, rate: 5/s}}}
+"""
+    drawn, sums = draw(loads(text)), offered_load(loads(text))
+    assert "a, 12 partitions ─▶ x, 1 to 20 instances × 1 slot, calls d" in drawn
+    assert "└┄ failed (dead letters)\n│     ├┄ a, 12 partitions (redriven) ─▶ x (above)" in drawn
+    assert "x     10.0 messages/s × 310 ms (calls: 300 ms) ÷ 1 slot = utilisation 3.10" in sums
+    assert "autoscaled to at most 20 instances: ÷ 12 slots = utilisation 0.258" in sums
+    assert "mail  10.0 messages/s × 50.0 ms (its share of a batch of 20) ÷ 1 slot = utilisation 0.500" in sums
+    assert "d     ! 10.0 requests/s × 300 ms ÷ 2 at once = utilisation 1.50" in sums
+
+
+def test_explain_bounds_what_clients_bring():
+    text = """
+name: closed
+run: {duration: 1h}
+topics: {a: {}, b: {}}
+producers:
+  till: {topic: a, arrivals: {clients: {count: 20, think_time: 5s}}}
+  robot: {topic: b, arrivals: {clients: {count: 1, think_time: 0}}}
+services:
+  x: {consumes: a, service_time: 500ms}
+  y: {consumes: b, service_time: 1s}
+"""
+    lines = offered_load(loads(text)).split("\n")
+    assert lines == [
+        "till   20 clients ÷ 5.00 s of thinking = at most 4.00 messages/s",
+        "robot  1 client without thinking: as many messages/s as are answered",
+        "x      at most 4.00 messages/s × 500 ms ÷ 1 slot = utilisation 2.00",
+        "       it can limit how fast its clients are answered",
+        "y      as much as it can do: its clients do not think",
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(VALID.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_valid_scenario_is_explained(path: Path):
+    scenario = load(path)
+    text = draw(scenario) + offered_load(scenario)
+    assert all(name in text for name in [*scenario.topics, *scenario.services, *scenario.dependencies])
 
 
 def test_explain_takes_overrides():

@@ -12,7 +12,7 @@ import pytest
 
 import slosim.errors
 from slosim.errors import ScenarioError
-from slosim.model import Scenario, load, loads, schema
+from slosim.model import REDRIVE_SUFFIX, Scenario, is_redrive, load, loads, schema, with_redrives
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 INVALID = sorted((SCENARIOS / "invalid").glob("*.yaml"))
@@ -251,6 +251,84 @@ def test_a_producer_to_a_topic_nobody_consumes_has_no_flow():
     assert loads(SMALL.replace("checkout: {topic: orders", "checkout: {topic: payments.dlq")).flows == {}
 
 
+def test_a_circuit_breaker_looks_at_its_whole_window_where_that_is_small():
+    text = SMALL.replace("service_time: 80ms", "service_time: 80ms, circuit_breaker: {window: %d}")
+
+    for window, minimum in ((20, 20), (100, 100), (500, 100)):
+        assert loads(text % window).services["payment"].circuit_breaker.minimum_calls == minimum
+
+
+def test_the_target_of_an_autoscaler_has_the_unit_of_its_metric():
+    text = SMALL.replace(
+        "service_time: 80ms", "service_time: 80ms, autoscale: {metric: %s, target: %s, maximum: 3}"
+    )
+
+    for metric, target, value in (("lag", "1000", 1000), ("age", "1m", 60), ("utilisation", "70%", 0.7)):
+        scenario = loads(text % (metric, target))
+        assert scenario.services["payment"].autoscale.target == value
+        assert scenario.resolved()["services"]["payment"]["autoscale"]["target"] in (target, value)
+
+
+def test_a_random_fault_has_no_occurrences_known_in_advance():
+    scenario = loads(SMALL.replace("at: 30m, for: 5m", "random: {mtbf: 1h, mttr: 5m}"))
+    planned = loads(SMALL).faults[0]
+
+    assert scenario.faults[0].is_random
+    assert scenario.faults[0].occurrences(7200) == []
+    assert not planned.is_random
+    assert planned.occurrences(7200) == [(1800, 2100)]
+
+
+def test_a_flow_may_use_a_redrive():
+    text = SMALL.replace("topics: {", "topics: {repairs: {}, ").replace(
+        "faults:", "  repair: {consumes: repairs, service_time: 1s}\nfaults:"
+    )
+    effect = "{redrive: {to: repairs, rate: 1/s}}"
+    redriven = f"  - {{name: r, at: 1h, for: 5m, target: topics.payments.dlq, effect: {effect}}}\n"
+    flow = "flows: {repaired: {from: checkout, to: repair}}\n"
+
+    assert loads(text + redriven + flow).flows["repaired"].to == ("repair",)
+    assert "no message of checkout can reach repair" in problems_of(text + flow)[0]
+
+
+# --- redrives
+# --------------------------------------------------------------------------------------------------------
+
+REDRIVEN = (
+    SMALL
+    + """\
+  - name: again
+    at: 1h
+    for: 5m
+    target: topics.payments.dlq
+    effect: {redrive: {to: payments, rate: 50/s}}
+"""
+)
+
+
+def test_a_redrive_is_a_hidden_service_behind_all_others():
+    scenario = loads(REDRIVEN)
+    whole = with_redrives(scenario)
+    hidden = whole.services["payments.dlq" + REDRIVE_SUFFIX]
+
+    assert list(whole.services) == ["intake", "payment", "payments.dlq/redrive"]
+    assert [name for name in whole.services if is_redrive(name)] == ["payments.dlq/redrive"]
+    assert (hidden.consumes, hidden.instances, hidden.concurrency) == (("payments.dlq",), 1, 1)
+    assert [emit.topic for emit in hidden.emits] == ["payments"]
+    assert (hidden.rate_limit.rate, hidden.rate_limit.burst) == (50, 1)
+    assert hidden.service_time.maximum() == 0
+    assert hidden.failures.probability == 0
+    assert whole.faults == scenario.faults
+    assert whole.flows == scenario.flows
+    assert list(scenario.services) == ["intake", "payment"], "the scenario itself does not change"
+
+
+def test_without_redrives_nothing_is_added():
+    scenario = loads(SMALL)
+
+    assert with_redrives(scenario) is scenario
+
+
 # --- paths
 # -----------------------------------------------------------------------------------------------------------
 
@@ -277,6 +355,12 @@ def test_replace_changes_one_value_and_what_follows_from_it():
         ("services.payment.retry={maximum_attempts: 3}", "services.payment.retry.maximum_attempts", 3),
         ("services.payment.retry.maximum_attempts=3", "services.payment.retry.maximum_attempts", 3),
         ("run.seed=7", "run.seed", 7),
+        (
+            "services.payment.autoscale={metric: lag, target: 5, maximum: 3}",
+            "services.payment.autoscale.maximum",
+            3,
+        ),
+        ("services.payment.shed.wait_over=5s", "services.payment.shed.wait_over", 5),
     ],
 )
 def test_override(override: str, path: str, value: object):
@@ -312,7 +396,8 @@ def test_override(override: str, path: str, value: object):
         ("faults[b].at=1m", "no item is named 'b'\n    names: 'a=b'"),
         ("faults[3].at=1m", "there is no item 3\n    items: 0 to 0"),
         ("faults.at=1m", "a list item is addressed by [index] or [name]"),
-        ("run.*=1m", "* matches names of topics"),
+        ("run.*=1m", "* matches names of topics, producers, services, dependencies and flows only"),
+        ("dependencies.gateway.capacity=5", "dependency 'gateway' is not declared"),
         ("services.payment.service_time.mean=1s", "has no fields, got 80ms"),
         ("services.payment.service_time={exponential:1s}", "did you mean 'exponential: 1s'?"),
     ],

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from slosim.compile.offered_load import (
+    dependency_loads,
     mean_attempts,
     offered_loads,
     producer_rate_per_s,
@@ -17,14 +18,20 @@ from slosim.compile.offered_load import (
 from slosim.model import loads
 
 
-def scenario(services: str, arrivals: str = "{poisson: 10/s}", topics: str = "{a: {}, b: {}, c: {}}"):
-    """A producer that publishes to `a`, and these services."""
+def scenario(
+    services: str,
+    arrivals: str = "{poisson: 10/s}",
+    topics: str = "{a: {}, b: {}, c: {}}",
+    dependencies: str = "{}",
+):
+    """A producer that publishes to `a`, these services, and what they call."""
     return loads(f"""
 name: sums
 run: {{duration: 1h}}
 topics: {topics}
 producers: {{p: {{topic: a, arrivals: {arrivals}}}}}
 services: {services}
+dependencies: {dependencies}
 """)
 
 
@@ -155,3 +162,88 @@ def test_profiles_repeat_and_may_step():
     assert profile_factor(step, None, 10.0, "peak") == 1.0
     rise = [(5.0, 2.0), (15.0, 4.0)]
     assert profile_factor(rise, None, 20.0) == pytest.approx((5 * 2 + 10 * 3 + 5 * 4) / 20)
+
+
+# ---- several topics, batches, calls, autoscalers, clients ------------------------------------------------
+
+
+def test_a_service_of_several_topics_takes_their_sum_and_a_join_the_least_of_them():
+    first = "x: {consumes: a, service_time: 1ms, emits: [b, {topic: c, copies: 3}]}"
+    both = scenario(f"{{{first}, y: {{consumes: [b, c], service_time: 1ms}}}}")
+    join = scenario(f"{{{first}, y: {{consumes: [b, c], join: true, service_time: 1ms}}}}")
+    assert offered_loads(both)["y"].arrival_rate_per_s == pytest.approx(40.0)
+    assert offered_loads(join)["y"].arrival_rate_per_s == pytest.approx(10.0)
+
+
+def test_slots_of_several_logs():
+    """Ranges of 3 and 6 partitions over 4 instances: 1+2, 1+2, 1+1, 0+1; balanced: 3, 2, 2, 2."""
+    text = "{x: {consumes: [a, b], service_time: 1s, instances: 4, concurrency: 2%s}}"
+    logs = "{a: {partitions: 3}, b: {partitions: 6}}"
+    assert useful_slots(scenario(text % "", topics=logs), "x") == 2 + 2 + 2 + 1
+    balanced = scenario(text % ", rebalance: {protocol: cooperative}", topics=logs)
+    assert useful_slots(balanced, "x") == 2 + 2 + 2 + 2
+    assert useful_slots(balanced, "x", 9) == 9
+    assert useful_slots(balanced, "x", 0) == 0
+
+
+def test_full_batches_share_the_service_time():
+    batch = "{x: {consumes: a, service_time: 100ms, batch: {max_messages: 50, per_message: 1ms}%s}}"
+    assert offered_loads(scenario(batch % ""))["x"].service_time_mean_s == pytest.approx(0.1 / 50 + 0.001)
+    late = offered_loads(scenario(batch % ", timeout: 120ms"))["x"]
+    assert late.failure_probability == 1.0, "the time-out is that of the whole batch, 150 ms"
+    assert late.service_time_mean_s == pytest.approx(0.12 / 50)
+
+
+def test_calls_add_their_time_and_their_failures():
+    sums = scenario(
+        "{x: {consumes: a, service_time: 10ms, concurrency: 4, failures: {probability: 20%, at: start},"
+        " calls: [{dependency: d, timeout: 1s}, {dependency: e}]}}",
+        dependencies="{d: {capacity: 5, service_time: {exponential: 1s}, failures: 50%},"
+        " e: {capacity: unlimited, service_time: 30ms}}",
+    )
+    late, cut = math.exp(-1), 1 - math.exp(-1)  # of an exponential of mean 1 beyond 1, and its mean up to 1
+    answered = 0.5 * (1 - late)
+    load = offered_loads(sums)["x"]
+    assert load.failure_probability == pytest.approx(1 - 0.8 * answered)
+    assert load.calls_mean_s == pytest.approx(0.8 * (cut + answered * 0.03), rel=1e-3)
+    assert load.service_time_mean_s == pytest.approx(0.8 * 0.01 + load.calls_mean_s, rel=1e-3)
+
+    asked = dependency_loads(sums)
+    assert asked["d"].request_rate_per_s == pytest.approx(8.0)
+    assert asked["d"].utilisation_ratio == pytest.approx(8.0 / 5), "what nobody waits for goes on"
+    assert asked["e"].request_rate_per_s == pytest.approx(8.0 * answered)
+    assert asked["e"].utilisation_ratio is None
+
+
+def test_a_cancelled_call_holds_its_place_until_its_timeout():
+    sums = scenario(
+        "{x: {consumes: a, service_time: 0, calls: [{dependency: d, timeout: 1s, cancel: true}]}}",
+        dependencies="{d: {capacity: 20, service_time: {exponential: 1s}}}",
+    )
+    assert dependency_loads(sums)["d"].offered_load == pytest.approx(10 * (1 - math.exp(-1)), rel=1e-3)
+
+
+def test_retries_ask_a_dependency_again():
+    sums = scenario(
+        "{x: {consumes: a, service_time: 0, retry: {maximum_attempts: 2}, calls: [{dependency: d}]}}",
+        dependencies="{d: {capacity: 20, service_time: 1s, failures: 50%}}",
+    )
+    assert dependency_loads(sums)["d"].request_rate_per_s == pytest.approx(15.0)
+
+
+def test_an_autoscaler_has_the_slots_of_its_most_instances():
+    service = "{x: {consumes: a, service_time: 1s, autoscale: {metric: lag, target: 5, maximum: 20}}}"
+    load = offered_loads(scenario(service))["x"]
+    assert (load.slots, load.most_slots) == (1, 20)
+    log = offered_loads(scenario(service, topics="{a: {partitions: 12}}"))["x"]
+    assert log.most_slots == 12, "capped by the partitions"
+
+
+def test_clients_publish_at_most_as_if_they_were_answered_at_once():
+    services = "{x: {consumes: a, service_time: 1s, emits: b}, y: {consumes: b, service_time: 1s}}"
+    loads_of = offered_loads(scenario(services, "{clients: {count: 20, think_time: {exponential: 4s}}}"))
+    assert loads_of["y"].arrival_rate_per_s == pytest.approx(5.0)
+    assert loads_of["y"].is_bound
+    restless = offered_loads(scenario(services, "{clients: {count: 20, think_time: 0}}"))
+    assert math.isinf(restless["y"].offered_load)
+    assert not offered_loads(scenario(services))["y"].is_bound

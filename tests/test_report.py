@@ -8,7 +8,20 @@ import jsonschema
 import numpy as np
 import pytest
 
-from made_up import SCENARIO, changed, flow, line, outcomes, over_time, replication, sample_times, service
+from made_up import (
+    SCENARIO,
+    changed,
+    dependency,
+    flow,
+    line,
+    mechanisms,
+    outcomes,
+    over_time,
+    replication,
+    sample_times,
+    service,
+)
+from slosim.cli.outputs import histograms_csv, series_csv
 from slosim.measure.histogram import Histogram
 from slosim.measure.intervals import Estimate
 from slosim.measure.measurements import TopicMeasurements
@@ -670,6 +683,690 @@ def test_every_finding_has_a_number_and_a_subject():
         ), finding  # fmt: skip
 
 
+# Mechanisms: findings
+
+
+GATEWAY = {"gateway": {"capacity": 2, "service_time": "1s"}}
+CALLS = [{"dependency": "gateway", "timeout": "5s"}]
+TWO_TOPICS = SCENARIO.replace("topics: {jobs: {}}", "topics: {jobs: {}, late: {}}")
+
+
+def mechanised(lines: object = None, numbers: dict | None = None, index: int = 0, **its: object):
+    """A replication whose service `work` has mechanisms; numbers: those of the service itself."""
+    work = service(mechanisms=mechanisms(**its), **(numbers or {}))
+    return replication(index, services={"work": work}, lines={("jobs", "work"): lines or line()})
+
+
+def during(start_s: float, end_s: float, inside: float, outside: float) -> np.ndarray:
+    """Samples that are `inside` in [start, end) and `outside` before and after."""
+    times = sample_times()
+    return np.where((times >= start_s) & (times < end_s), inside, outside)
+
+
+def test_mechanisms_are_reported_with_their_units():
+    """Of 4 partitions 2 stand still for 100 s: 50 s each. The breaker is open for 30 s."""
+    its = mechanised(
+        starts=3,
+        crashes=2,
+        rebalances=6,
+        partitions=4,
+        stopped=over_time(during(100, 200, 2.0, 0.0)),
+        held_ahead=over_time(during(0, 500, 8.0, 0.0)),
+        opened=2,
+        open=over_time(during(600, 630, 1.0, 0.0)),
+        denied_retries=7,
+        wanted=over_time(during(0, 500, 1.0, 3.0)),
+        scalings=np.array([[500.0, 1.0, 3.0]]),
+    )
+
+    numbers = report_of(its).services.work.mechanisms
+
+    assert (numbers.instance_starts.value, numbers.crashes.value, numbers.rebalances.value) == (3, 2, 6)
+    assert numbers.stopped_s.value == 50
+    assert (numbers.prefetched.mean.value, numbers.prefetched.max) == (4, 8)
+    assert (numbers.breaker_opened.value, numbers.breaker_open_s.value) == (2, 30)
+    assert numbers.denied_retries.value == 7
+    assert (numbers.instances.mean.value, numbers.instances.max) == (2, 3)
+    assert report_of(its).data["services"]["work"]["mechanisms"]["scalings"] == [
+        {"at_s": 500.0, "from": 1, "to": 3}
+    ]
+    assert numbers.series.instances == [1.0] * 50 + [3.0] * 50
+
+
+def test_a_service_without_mechanisms_has_none_in_the_report():
+    assert "mechanisms" not in report_of(replication()).services.work
+
+
+def test_a_queue_has_no_partitions_that_stand_still():
+    assert report_of(mechanised()).services.work.mechanisms.stopped_s == (None, None, None)
+
+
+def test_utilisation_with_instances_that_change():
+    """1 instance of 2 slots for 500 s, then 3: 4000 slot seconds, of which 2000 are busy."""
+    numbers = {
+        "slot_seconds": 4000.0,
+        "busy": over_time(2.0),
+        "instances_samples": during(500, 1e9, 3.0, 1.0),
+    }
+
+    work = report_of(mechanised(numbers=numbers)).services.work
+
+    assert work.utilisation_ratio.value == 0.5
+    assert work.series.instances == [1.0] * 50 + [3.0] * 50
+
+
+def test_a_service_of_several_topics_has_a_line_in_each():
+    run = replication(
+        topics={name: TopicMeasurements(1000, 0, 0) for name in ("jobs", "late")},
+        lines={("jobs", "work"): line(finished=700), ("late", "work"): line(finished=299, shed=5)},
+    )
+
+    topics = report_of(run, text=TWO_TOPICS, services__work__consumes=["jobs", "late"]).topics
+
+    assert topics.jobs.consumers.work.finished.value == 700
+    assert topics.late.consumers.work.shed.value == 5
+
+
+def test_time_in_a_redrive_is_time_at_rest_in_the_topic():
+    parts = ("work.wait", "late/redrive.wait", "late/redrive.service", "work.rebalance")
+    one = flow()
+    quarter = one.parts_by_bucket.sum(axis=1, keepdims=True) / 4
+    run = replication(
+        flows={"done": changed(one, parts=parts, parts_by_bucket=np.repeat(quarter, 4, axis=1))}
+    )
+
+    where = report_of(run).flows["done"].where_time_goes_s
+
+    assert list(where.mean) == ["work.wait", "late.resting", "work.rebalance"]
+    assert where.mean["late.resting"].value == pytest.approx(1.0)
+    assert where["slowest_1%"]["late.resting"].value == pytest.approx(1.0)
+
+
+def test_dependency_numbers():
+    """900 calls and 100 second requests, half of the 2 servers busy."""
+    gateway = dependency(failed=50, answered=900, refused=30, cancelled=20, hedged=100, timed_out=10)
+
+    numbers = report_of(replication(dependencies={"gateway": gateway}), dependencies=GATEWAY).dependencies
+
+    assert (numbers.gateway.calls.value, numbers.gateway.failed.value) == (1000, 50)
+    assert (numbers.gateway.utilisation_ratio.value, numbers.gateway.busy_servers.value) == (0.5, 1.0)
+    assert numbers.gateway.wait_s.count == 1000
+    assert numbers.gateway.series.busy == [1.0] * 100
+
+
+def test_saturation_of_changing_instances_counts_the_slots_that_were_there():
+    """2 instances of 2 slots for half of the time, then 4: 6 slots on average, and 7.2 are needed."""
+    up = during(500, 1e9, 4.0, 2.0)
+    run = replication(
+        services={
+            "work": service(
+                attempts=6000,
+                busy=over_time(2 * up),
+                slot_seconds=6000.0,
+                instances_samples=up,
+                mechanisms=mechanisms(wanted=over_time(up)),
+            )
+        },
+        topics={"jobs": TopicMeasurements(7200, 0, 0)},
+    )
+    autoscale = {"metric": "lag", "target": 10, "maximum": 4}
+
+    report = report_of(run, services__work__autoscale=autoscale)
+
+    text = texts(report, "saturated")[0]
+    assert not texts(report, "headroom")
+    assert "7.20 messages/s × 1.00 s ÷ 6 slots = utilisation 1.20" in text
+    assert "4 instances would give 0.90; the autoscaler may ask for up to 4, but had 3.00 on average" in text
+
+
+def test_saturation_beyond_an_autoscaler_says_where_it_stops():
+    run = replication(
+        services={
+            "work": service(
+                attempts=4000, busy=over_time(4.0), slot_seconds=4000.0, instances_samples=np.full(100, 2.0),
+                mechanisms=mechanisms(wanted=over_time(2.0)),
+            )
+        },
+        topics={"jobs": TopicMeasurements(5000, 0, 0)},
+    )  # fmt: skip
+    autoscale = {"metric": "lag", "target": 10, "maximum": 2}
+
+    text = texts(report_of(run, services__work__autoscale=autoscale), "saturated")[0]
+
+    assert "÷ 4 slots = utilisation 1.25" in text
+    assert "3 instances would give 0.83; the autoscaler stops at 2." in text
+
+
+def test_headroom_is_up_to_all_that_an_autoscaler_may_add():
+    """1 message/s of 1 s on 2 instances of 2 slots at most."""
+    autoscale = {"metric": "lag", "target": 10, "maximum": 2}
+    up = mechanised(numbers={"instances_samples": np.ones(100)})
+
+    text = texts(report_of(up, services__work__autoscale=autoscale), "headroom")[0]
+
+    assert "at 4.00 times this load" in text
+    assert "÷ 4 usable slots (of its most instances, 2) = utilisation 0.25" in text
+
+
+def test_headroom_of_a_dependency_that_is_nearer_to_its_limit():
+    gateway = dependency(busy=over_time(1.6))
+
+    text = texts(
+        report_of(
+            replication(dependencies={"gateway": gateway}),
+            dependencies=GATEWAY,
+            services__work__calls=CALLS,
+        ),
+        "headroom",
+    )[0]
+
+    assert "gateway would saturate first, at 1.25 times this load" in text
+    assert "1.00 requests/s × 1.60 s ÷ 2 servers = utilisation 0.80" in text
+
+
+def test_dependency_saturated_names_its_callers():
+    gateway = dependency(busy=over_time(2.0), wait=Histogram.of(np.full(1000, 30.0)))
+
+    text = texts(
+        report_of(
+            replication(dependencies={"gateway": gateway}),
+            dependencies=GATEWAY,
+            services__work__calls=CALLS,
+        ),
+        "dependency_saturated",
+    )[0]
+
+    assert "gateway is saturated: 1.00 requests/s × 2.00 s ÷ 2 servers = utilisation 1.00" in text
+    assert "inside the attempts of work (1.00 attempts/s)" in text
+    assert "3 servers would give 0.67" in text
+
+
+def test_work_that_nobody_waits_for():
+    """1000 requests are 900 calls and 100 second ones; 90 of the 900 calls time out and go on."""
+    run = replication(dependencies={"gateway": dependency(hedged=100, timed_out=90, answered=1000)})
+
+    goes_on = report_of(run, dependencies=GATEWAY, services__work__calls=CALLS)
+    cancelling = report_of(
+        replication(dependencies={"gateway": dependency(hedged=100, timed_out=90, cancelled=80)}),
+        dependencies=GATEWAY,
+        services__work__calls=[CALLS[0] | {"cancel": "true"}],
+    )
+
+    text = texts(goes_on, "calls_nobody_waits_for")[0]
+    assert "90 of 900 calls of gateway (10.0%) time out" in text
+    assert "at least 9.0% of its requests are in vain" in text
+    assert "80 requests were cancelled" in texts(cancelling, "calls_nobody_waits_for")[0]
+
+
+def test_refused_and_hedged_requests():
+    gateway = dependency(refused=50, hedged=100, cancelled=60)
+    declared = {"gateway": {"capacity": 2, "service_time": "1s", "queue_limit": 5}}
+
+    report = report_of(replication(dependencies={"gateway": gateway}), dependencies=declared)
+
+    assert texts(report, "dependency_refuses") == [
+        "gateway refuses 50 of 1,000 requests (5.0%): 5 may wait, and each one more fails at once."
+    ]
+    assert "100 second requests for 900 calls of gateway: it adds 11.1%" in texts(report, "hedging")[0]
+    assert "60 requests were cancelled" in texts(report, "hedging")[0]
+
+
+def test_retry_storm_of_a_dependency_that_fails():
+    """In its outage every attempt of the caller fails after its service time: 5 attempts of 1 s each."""
+    fault = FAULT.replace("services.work", "dependencies.gateway")
+    run = replication(
+        services={"work": service(attempts=1000, busy=over_time(1.5))},
+        dependencies={"gateway": dependency()},
+    )
+    its = {"dependencies": GATEWAY, "services__work__calls": CALLS}
+    retry = {"maximum_attempts": 5}
+
+    text = texts(storm_of(run, fault, retry, **its), "retry_storm")[0]
+
+    assert (
+        "100% of the attempts of work fail, and 1.00 messages/s × 5.00 attempts × 1.00 s ÷ 2 usable" in text
+    )
+    assert "= utilisation 2.50" in text
+
+
+def test_retry_budget_and_circuit_breaker_prevent_a_retry_storm():
+    fault = FAULT.replace("outage: true", "error_rate: 50%")
+    run = replication(
+        services={"work": service(attempts=1400, busy=over_time(1.4))},
+        topics={"jobs": TopicMeasurements(1400, 0, 0)},
+    )
+    retry, budget = {"maximum_attempts": 5}, {"kind": "cap", "ratio": "10%"}
+
+    assert texts(storm_of(run, fault, retry), "retry_storm")
+    assert not texts(storm_of(run, fault, retry, services__work__retry_budget=budget), "retry_storm")
+    assert not texts(storm_of(run, fault, retry, services__work__circuit_breaker={}), "retry_storm")
+
+
+def test_a_dependency_that_is_only_slower_makes_no_retry_storm():
+    fault = FAULT.replace("services.work", "dependencies.gateway").replace("outage: true", "slowdown: 3x")
+    run = replication(services={"work": service(busy=over_time(2.0))}, dependencies={"gateway": dependency()})
+    its = {"dependencies": GATEWAY, "services__work__calls": CALLS, "services__work__failures": "2%"}
+
+    assert not texts(storm_of(run, fault, {"maximum_attempts": 5}, **its), "retry_storm")
+
+
+def storm_of(run, fault: str, retry: dict, **overrides: object) -> Report:
+    """Overrides first: a fault of a dependency needs its dependency."""
+    text = SCENARIO + f"faults: [{fault}]\n"
+    changes = {path.replace("__", "."): value for path, value in overrides.items()}
+    return build_report(loads(text, overrides=[*changes.items(), ("services.work.retry", retry)]), [run])
+
+
+def test_retries_that_give_up_before_the_outage_of_a_dependency_ends():
+    fault = FAULT.replace("services.work", "dependencies.gateway")
+    run = replication(
+        services={"work": service(failed=100, dead_lettered=20)}, dependencies={"gateway": dependency()}
+    )
+
+    report = storm_of(run, fault, {"maximum_attempts": 3}, dependencies=GATEWAY, services__work__calls=CALLS)
+
+    assert (
+        "'provider down' outlasts the patience of work: the 2 waits" in texts(report, "impatient_retries")[0]
+    )
+
+
+def test_rebalances_with_the_time_that_partitions_stand_still():
+    parts = ("work.wait", "work.rebalance")
+    one = mechanised(
+        rebalances=6, crashes=1, partitions=4, stopped=over_time(during(100, 200, 2.0, 0.0)),
+    )  # fmt: skip
+    run = changed(one, flows={"done": changed(flow(), parts=parts)})
+    rebalance = {"protocol": "eager", "pause": "3s", "session_timeout": "45s"}
+
+    text = texts(
+        report_of(run, topics__jobs__partitions=4, services__work__rebalance=rebalance), "rebalances"
+    )[0]
+
+    assert "the partitions of work stand still for 50.0 s each on average, 5.0% of the time" in text
+    assert (
+        "6 rebalances per run (eager: all stop for 3.00 s) and 1 crash, each missed only after 45.0 s" in text
+    )
+    assert "That is 75.0% of the mean latency of done (1.50 s)." in text
+
+
+def test_partitions_that_change_hands_at_once_are_an_assumption():
+    run = mechanised(starts=2, crashes=1, partitions=4)
+
+    text = texts(report_of(run, topics__jobs__partitions=4), "instant_owners")[0]
+
+    assert "(2 starts and 1 crash per run), but the scenario has no `rebalance`" in text
+    assert not texts(report_of(mechanised(starts=2)), "instant_owners")
+
+
+def test_prefetch_keeps_messages_from_free_slots():
+    """In [0, 300) 12 messages are held while one of the two slots is free; later both are busy."""
+    run = mechanised(
+        numbers={"busy": over_time(during(0, 300, 1.0, 2.0))}, held_ahead=over_time(during(0, 600, 12.0, 0.0))
+    )
+
+    text = texts(report_of(run, services__work__prefetch=20), "prefetch_hoarding")[0]
+
+    assert "in 30.0% of the samples 12 messages on average (at most 12) were held ahead and 1 slots" in text
+    assert not texts(
+        report_of(run, services__work__prefetch=20, services__work__rate_limit={"rate": "2/s"}),
+        "prefetch_hoarding",
+    )
+
+
+def test_visibility_timeout_shorter_than_the_work():
+    """1300 attempts, 1000 first ones and 100 retries: 200 came because the time-out of 2 s ran out."""
+    run = mechanised(
+        numbers={
+            "attempts": 1300, "first_attempts": 1000, "retried": 100, "failed": 100, "duplicates": 150,
+            "service": Histogram.of(np.repeat([1.0, 8.0], [900, 100])),
+        }
+    )  # fmt: skip
+
+    report = report_of(run, services__work__visibility_timeout="2s")
+
+    text = texts(report, "early_redelivery")[0]
+    assert "its visibility timeout is 2.00 s, and its attempts take up to 8.00 s (p99 8.00 s)" in text
+    assert (
+        "200 of 1,300 attempts per run (15.4%) are such redeliveries, and 150 succeed a second time" in text
+    )
+    assert "retries and redeliveries add 30% to its load" in texts(report, "retry_amplification")[0]
+
+
+def test_attempts_that_are_lost_with_their_instance():
+    run = mechanised(numbers={"attempts": 1020, "lost": 20}, crashes=5)
+
+    assert texts(report_of(run), "lost_attempts") == [
+        "20 of 1,020 attempts of work per run (2.0%) are lost in 5 crashes of its instances: their messages"
+        " are delivered again at once, and the work is done anew."
+    ]
+
+
+def test_delivery_limit_is_what_the_line_gave_up_and_the_service_did_not():
+    run = changed(
+        mechanised(lines=line(dead_lettered=30), numbers={"dead_lettered": 10, "failed": 10, "lost": 70}),
+        flows={"done": flow(np.full(970, 2.0), dead_lettered=30, in_flight=0)},
+    )
+
+    report = report_of(run, services__work__retry={"maximum_attempts": 3})
+
+    assert (
+        "20 messages of work per run are dead-lettered though no attempt failed"
+        in texts(report, "delivery_limit")[0]
+    )
+    assert (
+        "10 at work after 3 attempts and 20 by the delivery limit of work"
+        in texts(report, "dead_lettered")[0]
+    )
+
+
+def test_blocking_retries_hold_the_head_of_the_line():
+    """Of the mean latency of 2 s, 1.5 s are back-off: 990 messages hold 4 partitions for 1485 of 4000 s."""
+    run = replication(
+        services={"work": service(failed=200, retried=200, wait=Histogram.of(np.full(1000, 3.0)))},
+        flows={"done": changed(flow(), parts=("work.wait", "work.retry"))},
+    )
+
+    text = texts(
+        report_of(
+            run, topics__jobs__partitions=4, services__work__retry={"maximum_attempts": 3, "blocking": "true"}
+        ),
+        "head_of_line",
+    )[0]
+
+    assert "200 retries per run wait 24.8 min in all, which is 37.1% of the time of its 4 partitions" in text
+    assert "attempts wait 3.00 s on average" in text
+
+
+def test_batches_have_a_capacity_in_messages():
+    """2 slots x 100 messages in 1 s + 100 x 10 ms: 100/s, and 50/s come."""
+    run = replication(
+        services={"work": service(attempts=50_000, busy=over_time(1.5))},
+        topics={"jobs": TopicMeasurements(50_000, 0, 0)},
+    )
+    batch = {"max_messages": 100, "per_message": "10ms"}
+
+    report = report_of(run, services__work__batch=batch)
+
+    text = texts(report, "batch_capacity")[0]
+    assert (
+        "100 messages/s in full batches: 2 usable slots × 100 messages ÷ (1.00 s + 100 × 10.0 ms = 2.00"
+        in text
+    )
+    assert "50.0 messages/s, 0.50 times that, and each holds a slot for 30.0 ms on average" in text
+    assert (
+        "at 2.00 times this load: on average 50.0 messages/s × 20.0 ms ÷ 2 usable slots (in full batches of"
+        " 100)" in texts(report, "headroom")[0]
+    )
+
+
+def test_a_join_whose_partners_never_come():
+    run = replication(
+        topics={"jobs": TopicMeasurements(1000, 0, 0), "late": TopicMeasurements(770, 0, 0)},
+        lines={
+            ("jobs", "work"): line(waiting_at_end=233, finished=766),
+            ("late", "work"): line(waiting_at_end=3, finished=766, published=770),
+        },
+    )
+
+    text = texts(
+        report_of(
+            run, text=TWO_TOPICS, services__work__consumes=["jobs", "late"], services__work__join="true"
+        ),
+        "join_alone",
+    )[0]
+
+    assert "233 messages of jobs waiting and 3 of late: 230 lack a partner" in text
+    assert "Published were 1,000 to jobs and 770 to late; what never gets a partner waits for ever" in text
+
+
+def test_circuit_breaker_makes_a_partial_failure_total():
+    fault = FAULT.replace("outage: true", "error_rate: 60%")
+    run = mechanised(
+        lines=line(waiting=over_time(during(300, 400, 250.0, 0.0))),
+        opened=3,
+        open=over_time(during(320, 400, 1.0, 0.0)),
+    )
+
+    text = texts(report_of(run, faults=fault, services__work__circuit_breaker={}), "circuit_breaker")[0]
+
+    assert "opens 3 times per run and is open for 80.0 s in all (8.0% of the time)" in text
+    assert "meanwhile up to 250 messages wait" in text
+    assert "'provider down' fails 60.0% of the attempts, the open breaker stops all" in text
+
+
+def test_retry_budget_denies_retries():
+    run = mechanised(
+        numbers={"attempts": 1100, "first_attempts": 1000, "failed": 400, "retried": 100}, denied_retries=250
+    )
+
+    text = texts(
+        report_of(
+            run,
+            services__work__retry={"maximum_attempts": 5},
+            services__work__retry_budget={"kind": "cap", "ratio": "10%"},
+        ),
+        "retry_budget",
+    )[0]
+
+    assert "(cap, 10%) denies 250 retries per run and lets 100 through" in text
+    assert "allows attempts up to 5. Attempts per message stay at 1.10." in text
+
+
+def test_shed_messages():
+    run = mechanised(
+        lines=line(shed=120, finished=879), numbers={"wait": Histogram.of(np.full(880, 4.0))}
+    )  # fmt: skip
+
+    text = texts(report_of(run, services__work__shed={"wait_over": "5s"}), "shed")[0]
+
+    assert (
+        "work sheds 120 of 1,000 messages per run (12.0%, 0.120 per second), having waited longer than"
+        in text
+    )
+    assert "What it takes has waited 4.00 s on average" in text
+
+
+def test_autoscaler_reacts_late_to_a_step_of_the_load():
+    """The load doubles at 300 s; at 375 s a second instance is asked for, at 400 s it is up."""
+    profile = [{"at": "300s", "factor": "1x"}, {"at": "300s", "factor": "2x"}]
+    run = mechanised(
+        numbers={"instances_samples": during(400, 1e9, 2.0, 1.0)},
+        wanted=over_time(during(380, 1e9, 2.0, 1.0)),
+        scalings=np.array([[100.0, 1.0, 2.0], [150.0, 2.0, 1.0], [375.0, 1.0, 2.0]]),
+    )
+
+    text = texts(
+        report_of(
+            run,
+            producers__source__arrivals={"poisson": "1/s", "profile": profile},
+            services__work__autoscale={"metric": "lag", "target": 10, "maximum": 8, "metric_delay": "30s"},
+            services__work__startup_time="20s",
+        ),
+        "autoscaler_lag",
+    )[0]
+
+    assert "reacts 75.0 s after the load of source rises from 1 to 2 times its rate at 5m" in text
+    assert "asks for 2 instead of 1 instances at 6m15s, and 2 are up at 6m40s" in text
+    assert "every 15s on numbers that are 30s old, and a new instance takes 20.0 s to start" in text
+
+
+def test_autoscaler_reacts_to_a_fault_of_a_producer():
+    fault = "{name: sale, at: 300s, for: 200s, target: producers.source, effect: {rate_factor: 3x}}"
+    late = mechanised(scalings=np.array([[600.0, 1.0, 2.0]]))
+    prompt = mechanised(scalings=np.array([[330.0, 1.0, 2.0]]))
+    autoscale = {"metric": "lag", "target": 10, "maximum": 8}
+
+    report = report_of(prompt, faults=fault, services__work__autoscale=autoscale)
+
+    assert "reacts 30.0 s after 'sale' raises the load at 5m" in texts(report, "autoscaler_lag")[0]
+    assert not texts(report_of(late, faults=fault, services__work__autoscale=autoscale), "autoscaler_lag")
+
+
+def test_autoscaler_flaps():
+    changes = [[100.0 * n, 1.0 + n % 2, 2.0 - n % 2] for n in range(1, 8)]
+    autoscale = {"metric": "lag", "target": 10, "maximum": 8, "scale_down_window": "0s"}
+
+    text = texts(
+        report_of(mechanised(scalings=np.array(changes)), services__work__autoscale=autoscale),
+        "autoscaler_flapping",
+    )[0]
+
+    assert (
+        "turns from growing to shrinking or back 6 times in 7 changes, every 100 s between 3m20s and" in text
+    )
+    assert "from 1 to 2 instances" in text
+
+
+def test_autoscaler_at_its_limit():
+    """For 300 of 1000 s 4 instances exist: the maximum, or as many as there are partitions."""
+    run = mechanised(
+        lines=line(lag=over_time(during(500, 800, 90.0, 2.0))), wanted=over_time(during(500, 800, 4.0, 2.0))
+    )
+
+    own = report_of(run, services__work__autoscale={"metric": "lag", "target": 10, "maximum": 4})
+    capped = report_of(
+        run,
+        topics__jobs__partitions=4,
+        services__work__autoscale={"metric": "lag", "target": 10, "maximum": 9},
+    )
+
+    assert (
+        "asks for 4 instances, its maximum, 30% of the time; meanwhile the lag reaches 90"
+        in texts(own, "autoscaler_at_limit")[0]
+    )
+    assert (
+        "as many as its log has partitions (4); more instances would own none"
+        in texts(capped, "autoscaler_at_limit")[0]
+    )
+
+
+def test_closed_loop_is_asked_less_when_it_is_slow():
+    """20 clients that think for 10 s and publish 1/s wait 10 s for each answer."""
+    clients = {"clients": {"count": 20, "think_time": "10s"}}
+
+    text = texts(report_of(replication(), producers__source__arrivals=clients), "closed_loop")[0]
+
+    assert (
+        "its 20 clients publish 1.00/s, since each thinks 10.0 s and then waits 10.0 s for its answer" in text
+    )
+    assert "with answers at once they would publish 2.00/s" in text
+
+
+# Mechanisms: faults
+
+
+def test_fault_of_a_dependency_is_felt_in_the_lines_of_its_callers():
+    fault = FAULT.replace("services.work", "dependencies.gateway")
+    run = with_lag((0, 1), (310, 20), (460, 1), dependencies={"gateway": dependency()})
+
+    report = storm_of(run, fault, {"maximum_attempts": 2}, dependencies=GATEWAY, services__work__calls=CALLS)
+
+    assert report.faults[0].peak_lag.value == 20
+    assert report.faults[0].recovered_after_s.value == 60
+
+
+@pytest.mark.parametrize(
+    ("target", "effect"),
+    [
+        ("topics.jobs", "{unavailable: true}"),
+        ("producers.source", "{rate_factor: 4x}"),
+        ("services.work", "{crash: 1}"),
+        ("services.work", "{rolling_restart: {pause_between: 30s}}"),
+    ],
+)
+def test_fault_of_any_kind_is_felt_in_the_lines_that_feed_its_target(target, effect):
+    fault = f"{{name: trouble, at: 300s, for: 100s, target: {target}, effect: {effect}}}"
+
+    entry = report_of(with_lag((0, 1), (310, 20), (460, 1)), faults=fault).faults[0]
+
+    assert (entry.peak_lag.value, entry.recovered_after_s.value) == (20, 60)
+
+
+def test_random_fault_has_one_entry_cut_to_the_run():
+    """Two occurrences of 50 s, of which one is cut at 1000 s, or none: 1 per run, active for 35 s."""
+    fault = "{name: flaky, random: {mtbf: 500s, mttr: 50s}, target: services.work, effect: {pause: true}}"
+    twice = replication(
+        0, occurrences={"flaky": np.array([[100.0, 150.0], [980.0, 1030.0], [1200.0, 1210.0]])}
+    )
+    never = replication(1, occurrences={"flaky": np.zeros((0, 2))})
+
+    report = report_of(twice, never, faults=fault)
+
+    entry = report.faults["flaky"]
+    assert (entry.start_s, entry.end_s) == (None, None)
+    assert (entry.occurrences.value, entry.active_s.value) == (1, 35)
+    assert entry.peak_lag == entry.bad == (None, None, None)
+    assert not texts(report, "not_recovered")
+    assert "random" in report.to_text()
+
+
+def test_alert_after_a_random_fault_of_the_first_replication():
+    fault = "{name: flaky, random: {mtbf: 500s, mttr: 50s}, target: services.work, effect: {pause: true}}"
+    sampled = healthy_until(330.0)
+    run = replication(
+        objectives={"in time": outcomes(sampled.good, sampled.bad)},
+        occurrences={"flaky": np.array([[300.0, 400.0]])},
+    )
+
+    text = texts(report_of(run, objectives=IN_TIME, faults=fault), "alert_fired")[0]
+
+    assert "in the first at 5m50s, 50.0 s after 'flaky' began" in text
+
+
+def test_lag_that_repeated_work_holds_up_does_not_come_back_by_itself():
+    """Half busy before the fault, all slots busy after it, and the lag does not fall."""
+    run = with_lag(
+        (0, 1), (300, 200), (500, 220), services={"work": service(busy=over_time(during(0, 300, 1.0, 2.0)))}
+    )
+
+    stuck = texts(
+        report_of(run, faults=FAULT, services__work__retry={"maximum_attempts": 3}), "not_recovered"
+    )[0]
+    without = texts(report_of(run, faults=FAULT), "not_recovered")[0]
+
+    assert (
+        "The trigger ended at 6m40s, but work stays 100% busy in the second half of the time since" in stuck
+    )
+    assert "where it was 50% busy before" in stuck
+    assert "does not recover by itself" not in without
+
+
+def test_unavailable_topic_holds_publishers_back():
+    fault = "{name: broker down, at: 300s, for: 100s, target: topics.jobs, effect: {unavailable: true}}"
+    run = replication(
+        topics={"jobs": TopicMeasurements(1000, 0, 12)},
+        flows={"done": changed(flow(), parts=("source.held_back", "work.service"))},
+    )
+
+    text = texts(report_of(run, faults=fault), "unavailable")[0]
+
+    assert (
+        "'broker down' makes jobs unavailable for 100 s, and publishers wait: 500 ms of the mean latency"
+        in text
+    )
+    assert "(25.0%) is spent at source; 12 publishes still wait at the end of the run" in text
+    assert not texts(report_of(run, faults=fault), "back_pressure")
+
+
+def test_redrive_sends_messages_back():
+    fault = (
+        "{name: replay, at: 300s, for: 100s, target: topics.late, effect: {redrive: {to: jobs, rate: 2/s}}}"
+    )
+    run = changed(
+        with_lag((0, 1), (310, 60), (460, 1)),
+        topics={"jobs": TopicMeasurements(1200, 0, 0), "late": TopicMeasurements(230, 30, 0)},
+    )
+
+    report = report_of(run, faults=fault, text=TWO_TOPICS)
+
+    assert (
+        "'replay' sends 200 messages of late back to jobs at 2.00/s, which takes 100 s; 30 rest there"
+        in texts(report, "redrive")[0]
+    )
+    assert "The lag of jobs reaches 60 meanwhile" in texts(report, "redrive")[0]
+    assert report.faults["replay"].recovered_after_s.value == 60
+
+
 # JSON and text
 
 
@@ -690,6 +1387,7 @@ def test_json_follows_its_schema():
     schema = json.loads((DOCS / "report.schema.json").read_text())
 
     jsonschema.validate(json.loads(rich_report().to_json()), schema)
+    jsonschema.validate(json.loads(mechanised_report().to_json()), schema)
     jsonschema.validate(
         json.loads(build_report(scenario(), [replication()], stopped="interrupted").to_json()), schema
     )
@@ -725,7 +1423,7 @@ def test_json_of_something_else_is_refused():
 
 def paths_of(value: object, names_at: set[str], path: str = "") -> set[str]:
     """All paths to numbers of a report, `*` for keys that are names and `[]` for entries."""
-    if isinstance(value, dict) and path not in ("scenario.resolved", "dependencies"):
+    if isinstance(value, dict) and path != "scenario.resolved":
         if value.keys() == {"value", "low", "high"} or "histogram" in value:
             return {path}
         keys = [(key, "*" if path in names_at else key) for key in value]
@@ -738,12 +1436,13 @@ def paths_of(value: object, names_at: set[str], path: str = "") -> set[str]:
 
 
 def test_every_number_is_documented_and_every_documented_number_exists():
-    names_at = {"flows", "services", "topics", "topics.*.consumers"} | {
+    names_at = {"flows", "services", "topics", "topics.*.consumers", "dependencies"} | {
         f"flows.*.where_time_goes_s.{which}" for which in ("mean", "slowest_1%")
     }
     stopped = build_report(scenario(), [replication()], stopped="interrupted")
 
-    found = paths_of(rich_report().data, names_at) | paths_of(stopped.data, names_at)
+    reports = (rich_report(), mechanised_report(), stopped)
+    found = set().union(*(paths_of(one.data, names_at) for one in reports))
 
     assert found - {"dependencies", "objectives", "faults"} == {entry.path for entry in ENTRIES}
 
@@ -799,3 +1498,190 @@ def test_attributes_say_what_there_is():
         _ = report.servces
     with pytest.raises(KeyError):
         _ = report.objectives["nonsense"]
+
+
+# Mechanisms: text and files
+
+
+def test_text_shows_instances_over_time_and_what_mechanisms_did():
+    run = mechanised(
+        numbers={"instances_samples": during(500, 1e9, 4.0, 1.0), "duplicates": 3},
+        starts=3, partitions=4, rebalances=6, stopped=over_time(during(100, 200, 2.0, 0.0)), opened=2,
+        open=over_time(during(600, 630, 1.0, 0.0)),
+    )  # fmt: skip
+
+    text = report_of(run, services__work__autoscale={"metric": "lag", "target": 10, "maximum": 8}).to_text()
+
+    assert "work      1–8×2" in text
+    assert "INSTANCES" in text
+    assert "▂▂▂▂" in text
+    assert "████" in text
+    assert "MECHANISMS" in text
+    lines = text.splitlines()
+    heading = next(index for index, one in enumerate(lines) if one.startswith("MECHANISMS"))
+    assert lines[heading + 1].split("  ")[0] == "service"
+    assert "rebalances  stood still  breaker opened    open" in lines[heading + 1]
+    assert "retries denied" not in lines[heading + 1]
+
+
+def test_text_shows_dependencies():
+    report = report_of(replication(dependencies={"gateway": dependency(timed_out=90)}), dependencies=GATEWAY)
+
+    lines = report.to_text().splitlines()
+    heading = next(index for index, one in enumerate(lines) if one.startswith("DEPENDENCIES"))
+
+    assert " ".join(lines[heading + 1].split()) == (
+        "dependency servers busy requests timed out waiting mean max wait mean p99"
+    )
+    assert lines[heading + 2].split()[:5] == ["gateway", "2", "50%", "1.00k", "90"]
+
+
+def test_text_without_mechanisms_has_no_sections_for_them():
+    text = rich_report().to_text()
+
+    assert not any(section in text for section in ("INSTANCES", "MECHANISMS", "DEPENDENCIES"))
+
+
+def test_tables_have_the_series_of_mechanisms_and_dependencies():
+    report = mechanised_report()
+
+    header = series_csv(report.data).splitlines()[0].split(",")
+    names = {row.split(",")[0] for row in histograms_csv(report.data).splitlines()[1:]}
+
+    assert {
+        "services.work.mechanisms.instances",
+        "services.work.mechanisms.breaker_open",
+        "dependencies.gateway.busy",
+        "dependencies.gateway.waiting",
+    } <= set(header)
+    assert {"dependencies.gateway.wait_s", "dependencies.gateway.waiting"} <= names
+
+
+@pytest.mark.parametrize("width", [72, 100, 140])
+def test_text_with_mechanisms_keeps_to_its_width(width):
+    lines = mechanised_report().to_text(width).splitlines()
+
+    assert all(len(line) <= width for line in lines)
+    assert all(line == line.rstrip() for line in lines)
+
+
+def mechanised_report() -> Report:
+    """A report with mechanisms, a dependency and a random fault."""
+    fault = "{name: flaky, random: {mtbf: 500s, mttr: 50s}, target: services.work, effect: {pause: true}}"
+    runs = [
+        changed(
+            mechanised(
+                index=index, scalings=np.array([[100.0, 1.0, 2.0]]), opened=2, held_ahead=over_time(3.0),
+                numbers={"instances_samples": during(500, 1e9, 2.0 + index, 1.0)},
+            ),
+            dependencies={"gateway": dependency(timed_out=90)},
+            occurrences={"flaky": np.array([[100.0, 150.0]])},
+        )
+        for index in range(2)
+    ]  # fmt: skip
+    return report_of(*runs, faults=fault, dependencies=GATEWAY)
+
+
+EVERYTHING = """
+name: everything
+run: {duration: 1000s, sample_every: 10s, warmup: 100s}
+topics: {a: {partitions: 4}, b: {partitions: 3}, q: {capacity: 9, when_full: block}, r: {}, dlq: {}}
+producers:
+  steps:
+    topic: a
+    arrivals: {poisson: 1/s, profile: [{at: 0s, factor: 1x}, {at: 0s, factor: 2x}], repeat: 300s}
+  loop: {topic: q, arrivals: {clients: {count: 3, think_time: 5s}}}
+services:
+  owner:
+    consumes: [a, b]
+    service_time: 1s
+    emits: [q, r, b]
+    retry: {maximum_attempts: 3, blocking: true}
+    rebalance: {protocol: cooperative}
+    autoscale: {metric: lag, target: 10, maximum: 9}
+    batch: {max_messages: 5}
+    dead_letter: dlq
+  joiner: {consumes: [q, r], join: true, service_time: 1s, instances: 3, prefetch: 5}
+  shedder:
+    consumes: q
+    concurrency: unlimited
+    service_time: 0s
+    visibility_timeout: 5s
+    retry: {maximum_attempts: unlimited}
+    retry_budget: {kind: cap, ratio: 10%}
+    circuit_breaker: {}
+    shed: {codel: {}}
+    calls: [{dependency: gateway, timeout: 1s, hedge_after: 100ms}, {dependency: free}]
+dependencies:
+  gateway: {capacity: 2, service_time: 1s, queue_limit: 3}
+  free: {capacity: unlimited, service_time: 1s}
+faults:
+  - {name: f1, at: 200s, for: 50s, target: services.owner, effect: {crash: all}}
+  - {name: f2, at: 200s, for: 50s, target: services.owner, effect: {rolling_restart: {}}, repeat_every: 200s}
+  - {name: f3, at: 200s, for: 50s, target: dependencies.gateway, effect: {outage: true}}
+  - {name: f4, at: 200s, for: 50s, target: topics.dlq, effect: {redrive: {to: a, rate: 2/s}}}
+  - {name: f5, at: 200s, for: 50s, target: topics.r, effect: {unavailable: true}}
+  - name: f6
+    random: {mtbf: 100s, mttr: 10s, per: instance}
+    target: services.joiner
+    effect: {error_rate: 50%}
+  - name: f7
+    random: {mtbf: 100s, mttr: 10s}
+    target: dependencies.gateway
+    effect: {outage: true, slowdown: 2x}
+flows: {done: {from: steps, to: joiner}, looped: {from: loop, to: shedder}}
+objectives: [{name: in time, flow: done, within: 5s, target: 99%}]
+"""
+
+
+def everything(attempts: int, ended_s: float, **its: object):
+    """A replication of EVERYTHING in which each service, line and dependency did the same."""
+    samples = int(ended_s // 10)
+    level = over_time(its.pop("level", 0.0), ended_s, samples)
+    work = service(
+        attempts=attempts,
+        busy=level,
+        slot_seconds=1e5,
+        instances_samples=np.full(samples, its.pop("up", 1.0)),
+        mechanisms=mechanisms(
+            partitions=7, stopped=level, held_ahead=level, open=level, wanted=level, **its
+        ),
+    )  # fmt: skip
+    one = line(
+        published=attempts, finished=attempts, lag=level, waiting=level, age_samples=np.zeros(samples),
+        event_lag=Histogram.of(np.zeros(attempts)),
+    )  # fmt: skip
+    consumed = {"owner": ("a", "b"), "joiner": ("q", "r"), "shedder": ("q",)}
+    return replication(
+        ended_s=ended_s,
+        warmup_s=100.0,
+        sample_times_s=sample_times(ended_s),
+        services=dict.fromkeys(consumed, work),
+        topics=dict.fromkeys("abqr", TopicMeasurements(attempts, 0, 0)) | {"dlq": TopicMeasurements(9, 3, 1)},
+        lines={(topic, name): one for name, topics in consumed.items() for topic in topics},
+        flows={"done": flow(np.full(attempts, 2.0), started=attempts, in_flight=0), "looped": flow()},
+        objectives={"in time": outcomes(float(attempts > 0), 0.0, samples)},
+        dependencies={
+            name: dependency(requests=attempts, busy=level, waiting=level, server_seconds=1e5)
+            for name in ("gateway", "free")
+        },
+        occurrences={"f6": np.array([[50.0, 60.0]]), "f7": np.zeros((0, 2))},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        pytest.param([everything(0, 1000.0)], id="nothing happens"),
+        pytest.param([everything(0, 1000.0, up=0.0)], id="no instance is ever up"),
+        pytest.param([everything(0, 50.0)], id="stopped before the warm-up is over"),
+        pytest.param([everything(1000, 1000.0, level=2.0, opened=1, rebalances=2, starts=1)], id="busy"),
+        pytest.param([everything(500, 1000.0, level=9.0, up=9.0), everything(0, 300.0)], id="stopped early"),
+    ],
+)
+def test_every_mechanism_at_once_gives_a_report(runs):
+    report = build_report(loads(EVERYTHING), runs)
+
+    jsonschema.validate(json.loads(report.to_json()), json.loads((DOCS / "report.schema.json").read_text()))
+    assert all(any(letter.isdigit() for letter in one["text"]) for one in report.data["findings"])
+    assert all(len(row) <= 100 for row in report.to_text().splitlines())

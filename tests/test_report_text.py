@@ -175,3 +175,14 @@ def test_density_and_bar():
     assert plots.density([0.1, 0.1, 0.6], [4, 4, 1], 2) == "█▁"
     assert plots.bar(0.5, 4) == "██"
     assert plots.bar(0.03, 4) == "▏"
+
+
+def test_columns_keep_peaks_and_dips():
+    assert plots.column_extremes([0, 1, 2, 3], [4, 4, 0, 4], 4.0, 2) == [4, 0]
+    assert plots.column_extremes([0, 1, 2, 3], [1, 9, 1, 1], 4.0, 2) == [9, 1]
+
+
+def test_sparkline_begins_at_nothing():
+    assert plots.sparkline([0, 1, 4, 8]) == " ▁▄█"
+    assert plots.sparkline([0, 0.01, 100]) == " ▁█"
+    assert plots.sparkline([0, 0]) == "  "

@@ -11,7 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slosim.model import Bernoulli, Bursts, Counts, Every, Poisson, Producer, Scenario, Service, Trace
+from slosim.model import (
+    Bernoulli,
+    Bursts,
+    Clients,
+    Counts,
+    Every,
+    Poisson,
+    Producer,
+    Scenario,
+    Service,
+    Trace,
+)
+from slosim.model.redrive import redrives_of
 
 ENDS_HERE = "nobody takes from it"
 
@@ -32,8 +44,10 @@ def draw(scenario: Scenario) -> str:
 
 
 def slots(service: Service) -> str:
-    """`4 instances × 8 slots`"""
+    """`4 instances × 8 slots`, `2 to 20 instances × 8 slots`"""
     instances = f"{service.instances} instance{'' if service.instances == 1 else 's'}"
+    if service.autoscale is not None:
+        instances = f"{service.autoscale.minimum} to {service.autoscale.maximum} instances"
     if service.concurrency is None:
         return f"{instances}, unlimited slots"
     return f"{instances} × {service.concurrency} slot{'' if service.concurrency == 1 else 's'}"
@@ -52,10 +66,14 @@ def _branches(
         is_last = position == len(ends) - 1
         line = f"{indent}{'└' if is_last else '├'}{style} {_topic(scenario, topic, note)}"
         below = indent + ("   " if is_last else "│  ")
-        known = f"{topic} {consumer}" in drawn
-        drawn.update((topic, f"{topic} {consumer}"))
+        this = f" {consumer}" if consumer else topic  # no name begins with a space
+        known = this in drawn
+        drawn.update((topic, this))
         if not consumer:
-            yield line if style == "┄" else f"{line}, {ENDS_HERE}"
+            redrive = redrives_of(scenario).get(topic)
+            yield line if style == "┄" or redrive else f"{line}, {ENDS_HERE}"
+            if redrive and not known:
+                yield from _branches([(redrive.to, "redriven", "┄")], scenario, drawn, below)
         elif known:
             yield f"{line} ─▶ {consumer} (above)"
         else:
@@ -100,7 +118,15 @@ def _topic(scenario: Scenario, name: str, note: str) -> str:
 
 
 def _service(service: Service) -> str:
+    from slosim.report.units import enumeration
+
     parts = [slots(service)]
+    if service.join:
+        parts.append(f"joins {enumeration(list(service.consumes))}")
+    if service.batch is not None:
+        parts.append(f"batches of up to {service.batch.max_messages}")
+    if service.calls:
+        parts.append(f"calls {', '.join(call.dependency for call in service.calls)}")
     if service.rate_limit is not None:
         parts.append(f"at most {service.rate_limit.rate:g}/s")
     if service.retry is not None:
@@ -115,6 +141,9 @@ def _arrivals(producer: Producer) -> str:
         return f"with probability {arrivals.probability:g} every {arrivals.every:g} s"
     if isinstance(arrivals, Bursts):
         return f"bursts of {arrivals.rate:g}/s"
+    if isinstance(arrivals, Clients):
+        count = f"{arrivals.count} client{'' if arrivals.count == 1 else 's'}"
+        return f"{count}, thinking {arrivals.think_time.mean():g} s on average"
     if isinstance(arrivals, Trace | Counts):
         return f"{arrivals.kind} of {arrivals.file}"
     profiled = ", with a profile" if arrivals.profile else ""

@@ -1,58 +1,40 @@
-"""Timelines of a run: a producer's clock (rule S8) and a service's faults (rule S32) as rows, in turn."""
+"""When faults are active; a producer's clock (rule S8) and the rates on it (rule S9), as rows in turn."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from slosim.compile.program import CLOCK, EFFECT, RATE
-from slosim.model import Fault, Scenario
+from slosim.compile.program import CLOCK, NONE, RATE
+from slosim.model import Fault
+from slosim.model.topology import Producer
 
 
-def faults_on(scenario: Scenario, target: str) -> list[tuple[float, float, Fault]]:
-    """(start, end, fault) of every occurrence of every fault on a target."""
-    return [
-        (start, end, fault)
-        for fault in scenario.faults
-        if fault.target == target
-        for start, end in fault.occurrences(scenario.run.duration)
-    ]
+class Occurrence(NamedTuple):
+    """A fault from start to end, s; instance: the only one of the service that it hits, by number, or -1."""
+
+    start: float
+    end: float
+    fault: Fault
+    instance: int = NONE
 
 
-def _active(occurrences: list[tuple[float, float, Fault]]) -> list[tuple[float, list[Fault]]]:
-    """(time, faults in force from then on) at 0 and wherever that changes, in the order of the file."""
+def active(occurrences: list[Occurrence]) -> list[tuple[float, list[Fault]]]:
+    """(time, faults in force from then on) at 0 and wherever that changes, in the order given."""
     starts: dict[float, list[int]] = {}
     ends: dict[float, list[int]] = {}
-    for i, (start, end, _) in enumerate(occurrences):
-        starts.setdefault(start, []).append(i)
-        ends.setdefault(end, []).append(i)
-    active: set[int] = set()
+    for i, one in enumerate(occurrences):
+        starts.setdefault(one.start, []).append(i)
+        ends.setdefault(one.end, []).append(i)
+    now: set[int] = set()
     result = []
     for time in sorted({0.0, *starts, *ends}):
-        active -= set(ends.get(time, ()))
-        active |= set(starts.get(time, ()))
-        result.append((time, [occurrences[i][2] for i in sorted(active)]))
+        now -= set(ends.get(time, ()))
+        now |= set(starts.get(time, ()))
+        result.append((time, [occurrences[i].fault for i in sorted(now)]))
     return result
-
-
-def effects(scenario: Scenario, service: str) -> np.ndarray:
-    """EFFECT rows of a service, in time order; none when no fault touches it."""
-    occurrences = faults_on(scenario, f"services.{service}")
-    if not occurrences:
-        return np.zeros(0, EFFECT)
-    active = _active(occurrences)
-    rows = np.zeros(len(active), EFFECT)
-    rows["at"] = [time for time, _ in active]
-    rows["until"] = np.append(rows["at"][1:], np.inf)
-    for row, (_, faults) in zip(rows, active, strict=True):
-        found = [fault.effect for fault in faults]
-        row["outage"] = any(effect.outage for effect in found)
-        row["paused"] = any(effect.pause for effect in found)
-        row["slowdown"] = math.prod(effect.slowdown for effect in found)
-        row["added_latency"] = sum(effect.added_latency for effect in found)
-        row["error_rate"] = 1.0 - math.prod(1.0 - effect.error_rate for effect in found)
-    return rows
 
 
 def profile_points(arrivals, duration: float) -> list[tuple[float, float]]:
@@ -71,15 +53,13 @@ def profile_points(arrivals, duration: float) -> list[tuple[float, float]]:
     return result
 
 
-def clock(scenario: Scenario, producer: str) -> np.ndarray:
-    """CLOCK rows of a producer; none when its clock is the time itself."""
-    duration = scenario.run.duration
-    points = profile_points(scenario.producers[producer].arrivals, duration)
-    occurrences = faults_on(scenario, f"producers.{producer}")
+def clock(producer: Producer, duration: float, occurrences: list[Occurrence]) -> np.ndarray:
+    """CLOCK rows of a producer with these faults; none when its clock is the time itself."""
+    points = profile_points(producer.arrivals, duration)
     if not occurrences and all(factor == 1.0 for _, factor in points):
         return np.zeros(0, CLOCK)
-    active = _active(occurrences)
-    starts = np.union1d([at for at, _ in points], [time for time, _ in active])
+    changes = active(occurrences)
+    starts = np.union1d([at for at, _ in points], [time for time, _ in changes])
     point_times, point_factors = (np.array(column) for column in zip(*points, strict=True))
     low = np.searchsorted(point_times, starts, side="right") - 1
     high = np.minimum(low + 1, len(points) - 1)
@@ -89,8 +69,8 @@ def clock(scenario: Scenario, producer: str) -> np.ndarray:
     width = point_times[high] - point_times[low]
     rows["slope"] = np.divide(rise, width, out=np.zeros(len(starts)), where=width > 0.0)
     rows["factor"] = point_factors[low] + rows["slope"] * (starts - point_times[low])
-    scales = np.array([math.prod(fault.effect.rate_factor for fault in faults) for _, faults in active])
-    scale = scales[np.searchsorted([time for time, _ in active], starts, side="right") - 1]
+    scales = np.array([math.prod(fault.effect.rate_factor for fault in faults) for _, faults in changes])
+    scale = scales[np.searchsorted([time for time, _ in changes], starts, side="right") - 1]
     rows["factor"] *= scale
     rows["slope"] *= scale
     widths = np.diff(rows["at"])

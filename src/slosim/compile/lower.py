@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import numpy as np
 
 from slosim.compile import clocks, keys
 from slosim.compile import program as P
+from slosim.compile.mechanisms import mechanism_arrays
 from slosim.compile.quantiles import DistributionTable
-from slosim.compile.topology import blocks, connected_systems, services_that_reach, topology
+from slosim.compile.streams import key_of
+from slosim.compile.timelines import Timelines
+from slosim.compile.topology import (
+    blocks,
+    callers_of,
+    connected_systems,
+    services_that_reach,
+    topology,
+    uses_mechanisms,
+)
 from slosim.model import Scenario
 from slosim.model import arrivals as model
+from slosim.model.redrive import with_redrives
 
 RETRY_KINDS = {
     "none": P.RETRY_NONE,
@@ -33,6 +42,10 @@ STREAMS = (
     ("producers", "gap_stream"),
     ("producers", "key_stream"),
     ("producers", "priority_stream"),
+    ("producers", "think_stream"),
+    ("mechanisms", "startup_stream"),
+    ("dependencies", "service_stream"),
+    ("dependencies", "failure_stream"),
 )
 MESSAGES_PER_SLICE = 300
 """Messages that start in one time slice: few enough to stay in the processor's nearest cache."""
@@ -40,14 +53,9 @@ MARGIN = 16
 """Records one event may need besides the copies it publishes."""
 
 
-def key_of(text: str) -> int:
-    """64 bits of a name (rule S5)."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
 def lower(scenario: Scenario) -> P.Program:
     """The program of a resolved scenario."""
-    return _Lowering(scenario).program()
+    return _Lowering(with_redrives(scenario)).program()
 
 
 class _Lowering:
@@ -59,7 +67,9 @@ class _Lowering:
         self.producers = list(scenario.producers)
         self.services = list(scenario.services)
         self.topics = list(scenario.topics)
-        self.lines = [(service.consumes[0], name) for name, service in scenario.services.items()]
+        self.lines = [
+            (topic, name) for name, service in scenario.services.items() for topic in service.consumes
+        ]
         self.flows = [
             name
             for producer in self.producers
@@ -80,10 +90,9 @@ class _Lowering:
         self.group_of = {node: index for index, group in enumerate(self.topology.groups) for node in group}
 
     def program(self) -> P.Program:
-        arrays: dict[str, np.ndarray] = {}
-        arrays["services"], arrays["instances"], arrays["lines"], arrays["queues"], arrays["effects"] = (
-            self._services()
-        )
+        arrays = self._services()
+        arrays |= mechanism_arrays(self.scenario, self.distributions)
+        self._mechanism_parts(arrays["mechanisms"])
         arrays |= self._producers()
         arrays["outlets"] = np.concatenate(self.outlets)
         arrays["rotations"] = np.zeros(max(1, len(self.rotations)), np.int64)
@@ -91,6 +100,8 @@ class _Lowering:
         arrays |= self._groups()
         arrays |= self._flows()
         arrays |= self.distributions.arrays()
+        timelines = Timelines(self.scenario)
+        arrays |= timelines.lay(arrays, timelines.occurrences())
         arrays["run"] = self._run(arrays)
         self._find_relays(arrays)
         names = P.Names(
@@ -101,8 +112,9 @@ class _Lowering:
             tuple(self.flows),
             tuple(objective.name for objective in self.objectives),
             tuple(tuple(self.parts[self._system_of_flow(flow)]) for flow in self.flows),
+            tuple(self.scenario.dependencies),
         )
-        return P.Program(names, arrays, STREAMS, self._bursts(), self._messages_per_s())
+        return P.Program(names, arrays, STREAMS, self._bursts(), timelines, self._messages_per_s())
 
     # Nouns.
 
@@ -119,7 +131,10 @@ class _Lowering:
             [1] + [sum(emit.copies for emit in service.emits) for service in self.scenario.services.values()]
         )
         fan_out = max(1, *arrays["topics"]["consumer_count"].tolist())
-        row["margin"] = MARGIN + (copies + 4) * fan_out
+        row["fan_out"], row["publishes"] = fan_out, copies + 4
+        batch = int(arrays["mechanisms"]["batch_max"].max())
+        row["margin"] = MARGIN + (copies + 4) * fan_out + (batch if batch > 1 else 0)
+        row["mechanisms"] = arrays["groups"]["mechanisms"].any()
         row["slice_messages"] = MESSAGES_PER_SLICE
         row["group"] = row["groups"] = len(self.topology.groups)
         row["producers"] = len(self.producers)
@@ -140,55 +155,64 @@ class _Lowering:
             + [sum(flow.from_ == name for flow in self.scenario.flows.values()) for name in self.producers]
         )
 
-    def _services(self) -> tuple[np.ndarray, ...]:
+    def _services(self) -> dict[str, np.ndarray]:
         services = np.zeros(len(self.services), P.SERVICE_RECORD)
-        lines = np.zeros(len(self.services), P.LINE)
+        lines: list[np.ndarray] = []
         instances: list[np.ndarray] = []
         queues: list[np.ndarray] = []
-        effects: list[np.ndarray] = []
         outlet_slot = 0
         for s, name in enumerate(self.services):
-            first_queue = sum(len(rows) for rows in queues)
-            first_instance = sum(len(rows) for rows in instances)
-            queue_rows, instance_rows = self._queues(name, first_queue, first_instance)
-            queues.append(queue_rows)
-            instances.append(instance_rows)
-            outlet_slot = self._emits(name, services[s : s + 1], lines[s : s + 1], outlet_slot)
-            self._line(name, s, lines[s : s + 1], first_queue, len(queue_rows))
-            self._service(name, s, services[s : s + 1], first_instance)
-            rows = clocks.effects(self.scenario, name)
-            services[s]["first_effect"] = services[s]["effect"] = sum(len(row) for row in effects)
-            services[s]["effect_count"] = len(rows)
-            services[s]["effect_until"] = rows["until"][0] if len(rows) else np.inf
-            services[s]["paused"] = rows["paused"][0] if len(rows) else 0
-            effects.append(rows)
-        return (
-            services,
-            _joined(instances, P.INSTANCE),
-            lines,
-            _joined(queues, P.QUEUE),
-            _joined(effects, P.EFFECT),
-        )
+            row, service = services[s : s + 1], self.scenario.services[name]
+            row["line"], row["line_count"] = len(lines), len(service.consumes)
+            row["first_instance"] = _size(instances)
+            instances.append(self._instances(name, s))
+            own = [self._line(name, s, topic, queues, int(row["first_instance"][0])) for topic in service.consumes]
+            if len(service.consumes) == 1:
+                self._share_out(instances[-1], own[0])
+            lines += own
+            outlet_slot = self._emits(name, row, own, outlet_slot)
+            self._service(name, row)
+        return {
+            "services": services,
+            "lines": _joined(lines, P.LINE),
+            "instances": _joined(instances, P.INSTANCE),
+            "queues": _joined(queues, P.QUEUE),
+        }
 
-    def _queues(self, name: str, first_queue: int, first_instance: int) -> tuple[np.ndarray, np.ndarray]:
-        """Partitions by range assignment (rule S16), or classes of priority."""
+    def _instances(self, name: str, s: int) -> np.ndarray:
+        """As many as there may ever be; those it begins with are up."""
         service = self.scenario.services[name]
-        topic = self.scenario.topics[service.consumes[0]]
-        instances = np.zeros(service.instances, P.INSTANCE)
+        most = service.instances if service.autoscale is None else service.autoscale.maximum
+        rows = np.zeros(most, P.INSTANCE)
+        rows["service"], rows["number"] = s, np.arange(most)
+        rows["state"][service.instances :] = P.GONE
+        rows["effect_until"] = np.inf
+        for field in ("stop", "restart", "head", "tail", "first_work", "last_work"):
+            rows[field] = P.NONE
+        return rows
+
+    def _share_out(self, instances: np.ndarray, line: np.ndarray) -> None:
+        """The partitions of each instance by range assignment (rule S16)."""
+        count = int(np.sum(instances["state"] == P.UP))
+        share, more = divmod(int(line["queue_count"][0]), count)
+        first = int(line["first_queue"][0])
+        for i in range(count):
+            instances["first_queue"][i], instances["queue_count"][i] = first, share + (i < more)
+            first += share + (i < more)
+
+    def _queues(self, name: str, topic_name: str, first_instance: int) -> np.ndarray:
+        """Partitions by range assignment (rule S16), or classes of priority."""
+        service, topic = self.scenario.services[name], self.scenario.topics[topic_name]
         if topic.partitions is None:
             queues = np.zeros(len(self._priorities()) if topic.order == "priority" else 1, P.QUEUE)
             queues["owner"] = P.NONE
         else:
             queues = np.zeros(topic.partitions, P.QUEUE)
             share, more = divmod(topic.partitions, service.instances)
-            first = 0
-            for i in range(service.instances):
-                count = share + (i < more)
-                instances[i]["first_queue"], instances[i]["queue_count"] = first_queue + first, count
-                queues["owner"][first : first + count] = first_instance + i
-                first += count
-        queues["head"] = queues["tail"] = P.NONE
-        return queues, instances
+            counts = [share + (i < more) for i in range(service.instances)]
+            queues["owner"] = first_instance + np.repeat(np.arange(service.instances), counts)
+        queues["head"] = queues["tail"] = queues["next_owner"] = P.NONE
+        return queues
 
     def _priorities(self) -> list[int]:
         """Distinct priorities, the one served first in front."""
@@ -197,14 +221,23 @@ class _Lowering:
             | {0}
         )
 
-    def _line(self, name: str, s: int, line: np.ndarray, first_queue: int, queue_count: int) -> None:
-        topic_name = self.scenario.services[name].consumes[0]
+    def _line(
+        self, name: str, s: int, topic_name: str, queues: list[np.ndarray], first_instance: int
+    ) -> np.ndarray:
+        """The line of a service for a topic it consumes; its queues are added to `queues`."""
         topic = self.scenario.topics[topic_name]
+        line = np.zeros(1, P.LINE)
         line["topic"] = self.topics.index(topic_name)
         line["service"] = s
         line["group"] = self.group_of[f"services.{name}"]
         line["order"] = ORDERS[topic.order]
-        line["first_queue"], line["queue_count"] = first_queue, queue_count
+        line["first_queue"] = _size(queues)
+        queues.append(self._queues(name, topic_name, first_instance))
+        line["queue_count"] = len(queues[-1])
+        if self.scenario.services[name].join:
+            line["first_bucket"] = _size(queues)
+            queues.append(np.zeros(P.BUCKETS_PER_JOIN, P.QUEUE))
+            queues[-1]["head"] = queues[-1]["tail"] = queues[-1]["owner"] = P.NONE
         line["is_log"] = topic.partitions is not None
         line["capacity"] = P.UNLIMITED if topic.capacity is None else topic.capacity
         line["when_full"] = WHEN_FULL[topic.when_full]
@@ -213,7 +246,8 @@ class _Lowering:
         line["delays"] = line["delay"][0] >= 0 or self._is_delayed_by_an_emit(topic_name)
         line["ttl"] = P.NONE if topic.message_ttl is None else self.distributions.add(topic.message_ttl)
         line["ttl_stream"] = key_of(f"topics.{topic_name}/message_ttl")
-        line["oldest"] = line["newest"] = P.NONE
+        line["oldest"] = line["newest"] = line["dead_letter"] = P.NONE
+        return line
 
     def _is_delayed_by_an_emit(self, topic: str) -> bool:
         return any(
@@ -222,12 +256,12 @@ class _Lowering:
             for emit in service.emits
         )
 
-    def _service(self, name: str, s: int, row: np.ndarray, first_instance: int) -> None:
+    def _service(self, name: str, row: np.ndarray) -> None:
         service = self.scenario.services[name]
-        topic = self.scenario.topics[service.consumes[0]]
-        row["group"], row["line"] = self.group_of[f"services.{name}"], s
-        row["is_log"] = topic.partitions is not None
-        row["first_instance"], row["instance_count"] = first_instance, service.instances
+        topics = [self.scenario.topics[topic] for topic in service.consumes]
+        row["group"] = self.group_of[f"services.{name}"]
+        row["is_log"] = topics[0].partitions is not None
+        row["instance_count"] = service.instances if service.autoscale is None else service.autoscale.maximum
         row["concurrency"] = P.UNLIMITED if service.concurrency is None else service.concurrency
         row["slots"] = P.UNLIMITED if service.concurrency is None else service.concurrency * service.instances
         row["service_time"] = self.distributions.add(service.service_time)
@@ -242,11 +276,29 @@ class _Lowering:
             row["token_burst"] = service.rate_limit.burst
         self._retry(name, row)
         node = f"services.{name}"
-        is_delayed = topic.delay.maximum() > 0 or self._is_delayed_by_an_emit(service.consumes[0])
+        is_delayed = any(topic.delay.maximum() > 0 for topic in topics) or any(
+            self._is_delayed_by_an_emit(topic) for topic in service.consumes
+        )
         row["part_delay"] = self._part(node, "delay", is_delayed)
         row["part_wait"] = self._part(node, "wait", True)
         row["part_service"] = self._part(node, "service", True)
-        row["part_retry"] = self._part(node, "retry", service.retry is not None)
+        redelivers = service.visibility_timeout is not None or any(
+            fault.target == node and fault.effect.crash is not None for fault in self.scenario.faults
+        )
+        row["part_retry"] = self._part(node, "retry", service.retry is not None or redelivers)
+
+    def _mechanism_parts(self, rows: np.ndarray) -> None:
+        """Columns of the parts that only some services have."""
+        for row, (name, service) in zip(rows, self.scenario.services.items(), strict=False):
+            node = f"services.{name}"
+            changes_owners = service.autoscale is not None or any(
+                fault.target == node
+                and (fault.effect.crash is not None or fault.effect.rolling_restart is not None)
+                for fault in self.scenario.faults
+            )
+            is_log = self.scenario.topics[service.consumes[0]].partitions is not None
+            row["part_dependency"] = self._part(node, "dependency", bool(service.calls))
+            row["part_rebalance"] = self._part(node, "rebalance", is_log and changes_owners)
 
     def _part(self, node: str, part: str, occurs: bool) -> int:
         """Column of a part of the latency; systems that nothing connects use the same columns."""
@@ -287,8 +339,8 @@ class _Lowering:
         self.outlets.append(outlet)
         return outlet
 
-    def _emits(self, name: str, row: np.ndarray, line: np.ndarray, slot: int) -> int:
-        """The outlets of a service and of its line; the next free emission slot."""
+    def _emits(self, name: str, row: np.ndarray, lines: list[np.ndarray], slot: int) -> int:
+        """The outlets of a service and of its lines; the next free emission slot."""
         service = self.scenario.services[name]
         publisher = f"services.{name}"
         group = self.group_of[publisher]
@@ -312,23 +364,23 @@ class _Lowering:
         row["emit_count"] = len(self.outlets) - row["first_emit"][0]
         emitted = [emit.topic for emit in service.emits] + [choice.topic for choice in service.choose]
         row["blocks"] = any(blocks(self.scenario, topic) for topic in emitted)
-        row["dead_letter"] = line["dead_letter"] = P.NONE
+        row["dead_letter"] = P.NONE
         if service.dead_letter is not None:
             row["dead_letter"] = len(self.outlets)
             self._outlet(service.dead_letter, publisher, group, f"{publisher}/dead_letter", slot)
             slot += 1
-        topic = service.consumes[0]
-        dead_letter = self.scenario.topics[topic].dead_letter
-        if dead_letter is not None:
-            line["dead_letter"] = len(self.outlets)
-            emission = f"topics.{topic}/dead_letter/{name}"
-            self._outlet(dead_letter, f"topics.{topic}/{name}", group, emission, slot)
-            slot += 1
+        for line, topic in zip(lines, service.consumes, strict=True):
+            dead_letter = self.scenario.topics[topic].dead_letter
+            if dead_letter is not None:
+                line["dead_letter"] = len(self.outlets)
+                emission = f"topics.{topic}/dead_letter/{name}"
+                self._outlet(dead_letter, f"topics.{topic}/{name}", group, emission, slot)
+                slot += 1
         return slot
 
     def _find_relays(self, arrays: dict[str, np.ndarray]) -> None:
         """Services whose every success publishes exactly one message to one line."""
-        services, outlets, topics, lines = (arrays[key] for key in ("services", "outlets", "topics", "lines"))
+        services, outlets, topics = (arrays[key] for key in ("services", "outlets", "topics"))
         services["relay_line"] = P.NONE
         for service in services:
             if service["emit_count"] != 1 or service["chooses"]:
@@ -337,8 +389,7 @@ class _Lowering:
             topic = topics[outlet["topic"]]
             is_plain = outlet["probability"] == 1.0 and outlet["copies"] == 1 and outlet["delay"] == P.NONE
             if is_plain and topic["consumer_count"] == 1 and not topic["blocks"]:
-                line = arrays["consumers"][topic["first_consumer"]]
-                own = lines[service["line"]]["service"]
+                line, own = arrays["consumers"][topic["first_consumer"]], service["line"]
                 service["relay_line"] = line
                 service["relay_keeps_flows"] = bool(
                     (arrays["matters"][own] == arrays["matters"][line]).all()
@@ -352,7 +403,7 @@ class _Lowering:
             service.dead_letter for service in self.scenario.services.values()
         }
         for row, (name, topic) in zip(rows, self.scenario.topics.items(), strict=True):
-            lines = [self.services.index(service) for service in self.topology.consumers[name]]
+            lines = self._lines_of(name)
             row["partitions"] = topic.partitions or 0
             row["first_consumer"], row["consumer_count"] = len(consumers), len(lines)
             row["blocks"] = blocks(self.scenario, name) and bool(lines)
@@ -361,11 +412,17 @@ class _Lowering:
             consumers += lines
         return {"topics": rows, "consumers": np.array(consumers or [0], np.int64)}
 
+    def _lines_of(self, topic: str) -> list[int]:
+        """Lines of a topic, in file order of their services."""
+        return [i for i, (consumed, _) in enumerate(self.lines) if consumed == topic]
+
     def _groups(self) -> dict[str, np.ndarray]:
         groups = np.zeros(len(self.topology.groups), P.GROUP)
         members: list[int] = []
         blocking: list[int] = []
         edges: list[tuple[int, int]] = []
+        dependencies: list[int] = []
+        closed: list[int] = []
         publishers = self._publishers()
         for g, nodes in enumerate(self.topology.groups):
             row = groups[g]
@@ -386,12 +443,25 @@ class _Lowering:
             row["first_topic"], row["topic_count"] = len(blocking), len(inside)
             blocking += inside
             row["first_edge"] = len(edges)
-            edges += [(source, s) for s in own for source in sorted(publishers[s] - {g})]
+            edges += [
+                (source, i)
+                for i, (_, service) in enumerate(self.lines)
+                if self.services.index(service) in own
+                for source in sorted(publishers[i] - {g})
+            ]
             row["edge_count"] = len(edges) - row["first_edge"]
+            names = {self.services[s] for s in own}
+            called = [d for d, name in enumerate(self.scenario.dependencies) if names & set(callers_of(self.scenario, name))]
+            row["first_dependency"], row["dependency_count"] = len(dependencies), len(called)
+            dependencies += called
+            waiting = [p for p, name in enumerate(self.producers) if f"producers.{name}" in nodes] if own else []
+            row["first_closed"], row["closed_count"] = len(closed), len(waiting)
+            closed += waiting
+            row["mechanisms"] = bool(waiting) or any(uses_mechanisms(self.scenario, name) for name in names)
             row["now"], row["resume"] = -1.0, P.NONE
         edge_rows = np.zeros(max(1, len(edges)), P.EDGE)
         edge_rows["head"] = edge_rows["tail"] = P.NONE
-        edge_of = np.full((len(groups), max(1, len(self.services))), P.NONE, np.int32)
+        edge_of = np.full((len(groups), max(1, len(self.lines))), P.NONE, np.int32)
         for e, (source, line) in enumerate(edges):
             edge_rows["line"][e] = line
             edge_of[source, line] = e
@@ -401,24 +471,26 @@ class _Lowering:
             "blocking_topics": np.array(blocking or [0], np.int64),
             "edges": edge_rows,
             "edge_of": edge_of,
+            "group_dependencies": np.array(dependencies or [0], np.int64),
+            "closed_producers": np.array(closed or [0], np.int64),
         }
 
     def _publishers(self) -> list[set[int]]:
-        """Groups that publish to each service's line."""
-        result: list[set[int]] = [set() for _ in self.services]
+        """Groups that publish to each line."""
+        result: list[set[int]] = [set() for _ in self.lines]
         for name, producer in self.scenario.producers.items():
-            for consumer in self.topology.consumers[producer.topic]:
-                result[self.services.index(consumer)].add(self.group_of[f"producers.{name}"])
+            for line in self._lines_of(producer.topic):
+                result[line].add(self.group_of[f"producers.{name}"])
         for name, topics in self.topology.outputs.items():
             for topic in topics:
-                for consumer in self.topology.consumers[topic]:
-                    result[self.services.index(consumer)].add(self.group_of[f"services.{name}"])
+                for line in self._lines_of(topic):
+                    result[line].add(self.group_of[f"services.{name}"])
         return result
 
     def _flows(self) -> dict[str, np.ndarray]:
         flows = np.zeros(max(1, len(self.flows)), P.FLOW)
         objectives = np.zeros(max(1, len(self.objectives)), P.OBJECTIVE)
-        matters = np.zeros((max(1, len(self.services)), len(flows)), np.uint8)
+        matters = np.zeros((max(1, len(self.lines)), len(flows)), np.uint8)
         ends = np.zeros_like(matters)
         topic_matters = np.zeros((len(self.topics), len(flows)), np.uint8)
         for i, objective in enumerate(self.objectives):
@@ -427,14 +499,11 @@ class _Lowering:
             to = self.scenario.flows[name].to
             own = [i for i, objective in enumerate(self.objectives) if objective.flow == name]
             flows["first_objective"][f], flows["objective_count"][f] = own[0] if own else 0, len(own)
-            for service in services_that_reach(self.scenario, to):
-                matters[self.services.index(service), f] = 1
-            for service in to:
-                ends[self.services.index(service), f] = 1
+            reaching = services_that_reach(self.scenario, to)
+            for i, (_, service) in enumerate(self.lines):
+                matters[i, f], ends[i, f] = service in reaching, service in to
             for t, topic in enumerate(self.topics):
-                topic_matters[t, f] = any(
-                    matters[self.services.index(s), f] for s in self.topology.consumers[topic]
-                )
+                topic_matters[t, f] = any(matters[i, f] for i in self._lines_of(topic))
         return {
             "flows": flows,
             "objectives": objectives,
@@ -448,7 +517,6 @@ class _Lowering:
     def _producers(self) -> dict[str, np.ndarray]:
         rows = np.zeros(len(self.producers), P.PRODUCER)
         rates: list[np.ndarray] = []
-        clock_rows: list[np.ndarray] = []
         times: list[np.ndarray] = []
         time_keys: list[np.ndarray] = []
         shares: list[np.ndarray] = []
@@ -468,13 +536,15 @@ class _Lowering:
                 (f for f, flow in enumerate(self.flows) if self.scenario.flows[flow].from_ == name), 0
             )
             row["flow_count"] = sum(flow.from_ == name for flow in self.scenario.flows.values())
-            row["part_held_back"] = self._part(publisher, "held_back", blocks(self.scenario, producer.topic))
+            waits = blocks(self.scenario, producer.topic) or any(
+                fault.target == f"topics.{producer.topic}" and fault.effect.unavailable
+                for fault in self.scenario.faults
+            )
+            row["part_held_back"] = self._part(publisher, "held_back", waits)
             row["first_rate"], row["first_time"] = _size(rates), _size(times)
-            row["first_clock"], row["first_key"] = _size(clock_rows), _size(hashes)
-            row["first_priority"] = _size(priorities)
-            clock_rows.append(clocks.clock(self.scenario, name))
-            row["clock_count"] = len(clock_rows[-1])
-            row["clock"] = row["first_clock"]
+            row["first_key"], row["first_priority"] = _size(hashes), _size(priorities)
+            row["client"] = P.NONE
+            row["think_stream"] = key_of(f"{publisher}/think_time")
             rates.append(self._arrivals(producer.arrivals, row))
             row["rate"], row["rate_count"] = row["first_rate"], len(rates[-1])
             if isinstance(producer.arrivals, model.Trace):
@@ -490,7 +560,6 @@ class _Lowering:
         return {
             "producers": rows,
             "rates": _joined(rates, P.RATE),
-            "clocks": _joined(clock_rows, P.CLOCK),
             "trace_times": _joined(times, np.dtype(np.float64)),
             "trace_keys": _joined(time_keys, np.dtype(np.int64)),
             "key_shares": _joined(shares, np.dtype(np.float64)),
@@ -519,6 +588,9 @@ class _Lowering:
                 row["probability"] = arrivals.probability
             case model.Trace():
                 row["process"] = P.TRACE
+            case model.Clients():
+                row["process"], row["clients"] = P.BY_CLIENTS, arrivals.count
+                row["think_time"] = self.distributions.add(arrivals.think_time)
         return none
 
     def _trace_keys(self, arrivals: model.Trace, row: np.void, hashes: list[np.ndarray]) -> np.ndarray:
@@ -580,6 +652,8 @@ def mean_rate(arrivals, duration: float) -> float:
         case model.Counts():
             starts = np.asarray(arrivals.starts)
             return float(np.sum(np.asarray(arrivals.counts)[starts < duration])) / duration
+        case model.Clients():
+            return arrivals.count / max(arrivals.think_time.mean(), duration / MESSAGES_PER_SLICE)
         case _:
             on, off = arrivals.on.mean(), arrivals.off.mean()
             return (arrivals.rate * on + arrivals.idle_rate * off) / (on + off)

@@ -5,16 +5,19 @@ Nodes are the producers, then the services, in file order. Pure functions over t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slosim.model import Scenario
+from slosim.model import Fault, Scenario
+from slosim.model.arrivals import Clients
 from slosim.model.graph import consumers as services_by_topic
 from slosim.model.graph import reachable
+from slosim.model.redrive import is_redrive
 
 
 @dataclass(frozen=True)
 class Topology:
-    """Indices follow the file: producers, services and topics in their order; line i belongs to service i.
+    """Indices follow the file: producers, services and topics in their order.
 
     consumers  topic -> services that consume it
     outputs    service -> topics it publishes to: emits, its dead letters, the dead letters of its topic
@@ -59,12 +62,65 @@ def arrows(scenario: Scenario) -> dict[str, set[str]]:
     for name, topics in outputs.items():
         for topic in topics:
             result[f"services.{name}"] |= {f"services.{service}" for service in consumers[topic]}
+    for coupled in couplings(scenario, consumers, outputs):
+        for node in coupled:
+            result[node] |= coupled - {node}
+    return result
+
+
+def couplings(
+    scenario: Scenario, consumers: dict[str, tuple[str, ...]], outputs: dict[str, tuple[str, ...]]
+) -> Iterator[set[str]]:
+    """Nodes that act on each other within an instant (rules S2, S57, S63)."""
     for topic in scenario.topics:
         if blocks(scenario, topic):
-            coupled = set(consumers[topic]) | {name for name in outputs if topic in outputs[name]}
-            for name in coupled:
-                result[f"services.{name}"] |= {f"services.{other}" for other in coupled - {name}}
-    return result
+            around = (*consumers[topic], *(name for name in outputs if topic in outputs[name]))
+            yield {f"services.{name}" for name in around}
+    for dependency in scenario.dependencies:
+        yield {f"services.{name}" for name in callers_of(scenario, dependency)}
+    for name, producer in scenario.producers.items():
+        if isinstance(producer.arrivals, Clients):
+            further = {s: {t for topic in outputs[s] for t in consumers[topic]} for s in outputs}
+            inside = reachable(consumers[producer.topic], further)
+            yield {f"producers.{name}", *(f"services.{service}" for service in inside)}
+
+
+def callers_of(scenario: Scenario, dependency: str) -> tuple[str, ...]:
+    """Services that call a dependency, in file order."""
+    return tuple(
+        name
+        for name, service in scenario.services.items()
+        if any(call.dependency == dependency for call in service.calls)
+    )
+
+
+def uses_mechanisms(scenario: Scenario, name: str) -> bool:
+    """Whether a service needs more than the plain rules: it is then handled by engine/mechanisms."""
+    service = scenario.services[name]
+    touched = (*service.consumes, *(emit.topic for emit in service.emits), *(c.topic for c in service.choose))
+    has_own = (
+        len(service.consumes) > 1
+        or service.batch is not None
+        or service.prefetch is not None
+        or service.visibility_timeout is not None
+        or service.autoscale is not None
+        or service.circuit_breaker is not None
+        or service.retry_budget is not None
+        or service.shed is not None
+        or bool(service.calls)
+        or is_redrive(name)
+        or any(blocks(scenario, topic) for topic in touched)
+    )
+    return has_own or any(
+        (fault.target == f"services.{name}" and _concerns_instances(fault))
+        or (fault.effect.unavailable and fault.target.removeprefix("topics.") in touched)
+        for fault in scenario.faults
+    )
+
+
+def _concerns_instances(fault: Fault) -> bool:
+    per_instance = fault.random is not None and fault.random.per == "instance"
+    return per_instance or fault.effect.crash is not None or fault.effect.rolling_restart is not None
 
 
 def ranked_groups(graph: dict[str, set[str]]) -> tuple[tuple[str, ...], ...]:

@@ -44,6 +44,13 @@ def record(S, s, which, value):
     S.histograms[s * P.HISTOGRAMS_PER_SERVICE + which, bucket_of(value)] += 1
 
 
+@leaf
+def record_event_lag(S, line, line_index, lag):
+    S.event_lags[line_index, bucket_of(lag)] += 1
+    line.event_lag_total += lag
+    line.event_lag_max = max(line.event_lag_max, lag)
+
+
 # Beginning.
 
 
@@ -59,9 +66,7 @@ def take(S, g, s, line, m, now):
         service.wait_max = max(service.wait_max, waited)
     if message.attempt == 0:
         lag = now - message.published
-        record(S, s, P.EVENT_LAG, lag)
-        line.event_lag_total += lag
-        line.event_lag_max = max(line.event_lag_max, lag)
+        record_event_lag(S, line, message.line, lag)
         service.first_attempts += 1
     spend_token(service, now)
     message.held = 0

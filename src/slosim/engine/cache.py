@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-COMPLETE = "complete"
-"""Name of the file that says that a folder holds all of the compiled code."""
+KERNEL, MECHANISMS = "kernel", "mechanisms"
+"""The parts of the compiled code; a file of this name says that all of the part is in the folder."""
 
 
 def cache_root() -> Path:
@@ -53,7 +53,7 @@ def cache_folder() -> Path:
     package = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
     for folder in ("compile", "engine", "measure"):
-        for source in sorted((package / folder).glob("*.py")):
+        for source in sorted((package / folder).rglob("*.py")):
             digest.update(f"{source} {source.stat().st_mtime_ns}".encode())
             digest.update(source.read_bytes())
     for switch in ("NUMBA_BOUNDSCHECK", "NUMBA_OPT", "NUMBA_DISABLE_JIT"):
@@ -61,15 +61,15 @@ def cache_folder() -> Path:
     return cache_root() / digest.hexdigest()[:16]
 
 
-def is_compiled() -> bool:
-    """Is compiled code of this version on disk? Does not import the compiler."""
+def is_compiled(part: str = KERNEL) -> bool:
+    """Is a part of the compiled code of this version on disk? Does not import the compiler."""
     is_switched_off = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
-    return is_switched_off or any(cache_folder().glob(f"*/{COMPLETE}"))
+    return is_switched_off or any(cache_folder().glob(f"*/{part}"))
 
 
 @contextmanager
-def compiling(target: str) -> Iterator[tuple[Path, bool]]:
-    """Hold the cache folder of what is compiled for while compiling; yields it, and whether all is there.
+def compiling(target: str, part: str) -> Iterator[tuple[Path, bool]]:
+    """Hold the cache folder of what is compiled for while compiling; yields it, and whether the part is there.
 
     Functions call each other by symbol, so code of different compilations must not meet: another process
     waits, and what an interrupted compilation left is thrown away.
@@ -78,9 +78,9 @@ def compiling(target: str) -> Iterator[tuple[Path, bool]]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        is_cached = (folder / COMPLETE).exists()
-        if not is_cached:
+        is_cached = (folder / part).exists()
+        if part == KERNEL and not is_cached:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
         yield folder, is_cached
-        (folder / COMPLETE).touch()
+        (folder / part).touch()

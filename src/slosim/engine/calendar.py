@@ -16,14 +16,18 @@ def precedes(S, a, b):
     if first.path != second.path:
         return first.path < second.path
     if first.line != second.line:
-        return S.lines[first.line].service < S.lines[second.line].service
-    return first.attempt < second.attempt
+        return first.line < second.line
+    if first.attempt != second.attempt:
+        return first.attempt < second.attempt
+    if first.kind != second.kind:
+        return first.kind < second.kind
+    return first.cursor < second.cursor  # requests of one attempt
 
 
 @rule
 def entry_precedes(S, a, b):
     """Of two entries of the same instant: by class of kind, then message order."""
-    first, second = S.messages[a].kind >> 4, S.messages[b].kind >> 4
+    first, second = S.messages[a].kind >> 5, S.messages[b].kind >> 5
     if first != second:
         return first < second
     return precedes(S, a, b)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from slosim.compile import program as P
@@ -9,16 +11,20 @@ from slosim.engine.state import State
 from slosim.errors import EngineError
 from slosim.measure.histogram import Histogram
 from slosim.measure.measurements import (
+    DependencyMeasurements,
     FlowMeasurements,
     LineMeasurements,
     Measurements,
+    Mechanisms,
     ObjectiveMeasurements,
     ServiceMeasurements,
     TimeAverage,
     TopicMeasurements,
 )
+from slosim.model.redrive import is_redrive
 
 LITTLE_TOLERANCE = 1e-9
+REQUEST_WORDS = ("requests", "answered", "failed", "refused", "cancelled", "hedged", "timed_out")
 STATES = ("completed", "completed_elsewhere", "dead_lettered", "dropped")
 
 
@@ -63,12 +69,18 @@ def collect(state: State, names: P.Names, sums: FlowSums, replication: int, end:
     )
     times = np.arange(count) * float(run.sample_every)
     window = max(0.0, end - float(run.warmup))
-    services = {name: _service(state, s, window, count) for s, name in enumerate(names.services)}
     lines = {name: _line(state, i, end, count) for i, name in enumerate(names.lines)}
+    services = {name: _service(state, s, window, count) for s, name in enumerate(names.services)}
     topics = {name: _topic(state, t) for t, name in enumerate(names.topics)}
+    dependencies = {name: _dependency(state, d, window, count) for d, name in enumerate(names.dependencies)}
     in_flight = _judge_open(state, end)
     flows = {name: _flow(state, names, sums, f, in_flight[f]) for f, name in enumerate(names.flows)}
     objectives = {name: _objective(state, i, count) for i, name in enumerate(names.objectives)}
+    for topic, name in [key for key in lines if is_redrive(key[1])]:  # what it holds rests in the topic
+        line = lines.pop((topic, name))
+        del services[name]
+        resting = line.waiting_at_end + line.delayed_at_end
+        topics[topic] = dataclasses.replace(topics[topic], resting=resting)
     return Measurements(
         replication,
         end,
@@ -80,12 +92,21 @@ def collect(state: State, names: P.Names, sums: FlowSums, replication: int, end:
         flows,
         objectives,
         int(run.published),
+        dependencies,
+        _occurrences(state),
     )
 
 
 def _service(state: State, s: int, window: float, count: int) -> ServiceMeasurements:
-    row = state.services[s]
-    limited = row.slots < P.UNLIMITED
+    row, mechanism = state.services[s], state.mechanisms[s]
+    has_mechanisms = bool(state.groups[row.group].mechanisms)
+    limited = row.concurrency < P.UNLIMITED
+    if has_mechanisms:
+        _check_attempts(state, s)
+        up = float(mechanism.slots_integral)
+    else:
+        up = float(row.instance_count) * window
+    samples = state.service_samples[s]
     wait, service, sojourn = (_histogram(state, s, which) for which in ("wait", "service", "sojourn"))
     return ServiceMeasurements(
         attempts=int(row.attempts),
@@ -93,23 +114,80 @@ def _service(state: State, s: int, window: float, count: int) -> ServiceMeasurem
         succeeded=int(row.succeeded),
         failed=int(row.failed),
         timed_out=int(row.timed_out),
-        lost=0,
+        lost=int(mechanism.lost),
         retried=int(row.retried),
         dead_lettered=int(row.dead_lettered),
-        duplicates=0,
-        first_successes=int(row.succeeded),
+        duplicates=int(mechanism.duplicates),
+        first_successes=int(row.succeeded - mechanism.duplicates),
         busy=TimeAverage(
             float(row.busy_integral),
             float(row.busy_max),
-            state.samples[row.line, P.SAMPLE_BUSY, :count].copy(),
+            samples[P.SAMPLE_BUSY, :count].copy(),
         ),
-        slot_seconds=float(row.slots) * window if limited else np.inf,
-        instance_seconds=float(row.instance_count) * window,
-        instances_samples=np.full(count, float(row.instance_count)),
+        slot_seconds=float(row.concurrency) * up if limited else np.inf,
+        instance_seconds=float(mechanism.existing_integral) if has_mechanisms else up,
+        instances_samples=samples[P.SAMPLE_UP, :count].copy(),
         wait=wait,
         service=service,
         sojourn=sojourn,
+        mechanisms=_mechanisms(state, s, count) if has_mechanisms else None,
     )
+
+
+def _mechanisms(state: State, s: int, count: int) -> Mechanisms:
+    row, samples = state.mechanisms[s], state.service_samples[s][:, :count]
+    own = [line for line in state.lines if line.service == s]
+    first = int(row.first_scaling)
+    return Mechanisms(
+        starts=int(row.starts),
+        crashes=int(row.crashes),
+        rebalances=int(row.rebalance_count),
+        stopped=TimeAverage(
+            float(row.stopped_integral), float(row.stopped_max), samples[P.SAMPLE_STOPPED].copy()
+        ),
+        partitions=sum(int(line.queue_count) for line in own if line.is_log),
+        held_ahead=TimeAverage(
+            float(row.held_ahead_integral), float(row.held_ahead_max), samples[P.SAMPLE_HELD_AHEAD].copy()
+        ),
+        opened=int(row.opened),
+        open=TimeAverage(float(row.open_integral), float(row.open_max), samples[P.SAMPLE_OPEN].copy()),
+        denied_retries=int(row.denied_retries),
+        wanted=TimeAverage(
+            float(row.existing_integral), float(row.wanted_max), samples[P.SAMPLE_WANTED].copy()
+        ),
+        scalings=state.scalings[first : first + int(row.scaling_count)].copy(),
+    )
+
+
+def _check_attempts(state: State, s: int) -> None:
+    """Every attempt has ended somehow or is in work (whole run)."""
+    row = state.mechanisms[s]
+    _check(
+        row.begun,
+        row.succeeded_all + row.failed_all + row.lost_all + row.in_work,
+        f"attempts of service {s}",
+    )
+
+
+def _dependency(state: State, d: int, window: float, count: int) -> DependencyMeasurements:
+    row, samples = state.dependencies[d], state.dependency_samples[d][:, :count]
+    _check(row.requests_all, row.ended_all + row.waiting + row.busy, f"requests of dependency {d}")
+    limited = row.capacity < P.UNLIMITED
+    return DependencyMeasurements(
+        **{word: int(row[word]) for word in REQUEST_WORDS},
+        busy=TimeAverage(float(row.busy_integral), float(row.busy_max), samples[0].copy()),
+        waiting=TimeAverage(float(row.waiting_integral), float(row.waiting_max), samples[1].copy()),
+        server_seconds=float(row.capacity) * window if limited else np.inf,
+        wait=Histogram(state.dependency_waits[d].copy(), float(row.wait_total), float(row.wait_max)),
+    )
+
+
+def _occurrences(state: State) -> dict[str, np.ndarray]:
+    """When random faults occurred, by name and in time order."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for one in sorted(state.occurrences, key=lambda one: (one.start, one.instance)):
+        found.setdefault(one.fault.name, []).append((one.start, one.end))
+    return {name: np.array(times, np.float64) for name, times in found.items()}
 
 
 def _histogram(state: State, s: int, which: str) -> Histogram:
@@ -124,7 +202,7 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
     name = f"line {index}"
     _check(
         line.published,
-        line.rejected + line.finished + line.dead_lettered + line.expired + line.dropped
+        line.rejected + line.finished + line.dead_lettered + line.expired + line.dropped + line.shed
         + line.delayed + line.waiting + line.backing_off + line.in_work,
         f"messages of {name}",
     )  # fmt: skip
@@ -136,13 +214,11 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
     is_log = bool(state.services[line.service].is_log)
     counted = {
         field: int(line[field] - line[f"{field}_before"])
-        for field in ("published", "rejected", "finished", "dead_lettered", "expired", "dropped")
+        for field in ("published", "rejected", "finished", "dead_lettered", "expired", "dropped", "shed")
     }
     samples = state.samples[index][:, :count].copy()
-    event_lags = state.histograms[line.service * P.HISTOGRAMS_PER_SERVICE + P.EVENT_LAG].copy()
     return LineMeasurements(
         **counted,
-        shed=0,
         delayed_at_end=int(line.delayed),
         waiting_at_end=int(line.waiting),
         backing_off_at_end=int(line.backing_off),
@@ -151,21 +227,26 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
         lag=TimeAverage(float(line.lag_integral), float(line.lag_max), samples[P.SAMPLE_LAG]),
         waiting=TimeAverage(float(line.waiting_integral), float(line.waiting_max), samples[P.SAMPLE_WAITING]),
         age_samples=samples[P.SAMPLE_AGE],
-        event_lag=Histogram(event_lags, float(line.event_lag_total), float(line.event_lag_max)),
+        event_lag=Histogram(state.event_lags[index].copy(), float(line.event_lag_total), float(line.event_lag_max)),
         partition_lag_max_samples=samples[P.SAMPLE_PARTITION_LAG] if is_log else None,
         partition_published=queues["published"].copy() if is_log else None,
     )
 
 
 def _blocked(state: State, index: int) -> int:
-    """Attempts of a line's service that wait to publish."""
+    """Attempts of a line's service that wait for room to publish."""
     parents = set()
     for topic in state.topics:
         m = int(topic.publisher_head)
         while m >= 0:
             parents.add(int(state.messages[m].parent))
             m = int(state.messages[m].next)
-    return sum(parent >= 0 and int(state.messages[parent].line) == index for parent in parents)
+    return sum(
+        parent >= 0
+        and int(state.messages[parent].line) == index
+        and int(state.details[parent].message) >= 0  # else its message has left the line
+        for parent in parents
+    )
 
 
 def _check(have: int, want: int, what: str) -> None:

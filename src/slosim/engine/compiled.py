@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from types import ModuleType
 
-from slosim.engine.cache import compiling
+from slosim.engine.cache import KERNEL, MECHANISMS, compiling
 
 
 @contextmanager
@@ -28,20 +30,34 @@ def _target() -> str:
     return f"{interpreter} {numba.__version__} {processor} {get_host_cpu_features().flatten()}"
 
 
+@contextmanager
+def _compiled(part: str) -> Iterator[None]:
+    """Compile what is imported inside, or load it from the cache."""
+    before = numba.config.CACHE_DIR
+    with compiling(_target(), part) as (folder, is_cached):
+        numba.config.CACHE_DIR = str(folder)
+        try:
+            yield
+            compile_all(is_cached)
+        finally:
+            numba.config.CACHE_DIR = before
+
+
+@cache
+def mechanisms() -> ModuleType:
+    """The engine's mechanisms, which only some scenarios need (engine/mechanisms/loop.py)."""
+    with _compiled(MECHANISMS):
+        from slosim.engine.mechanisms import loop
+    return loop
+
+
 with _hidden("scipy.linalg"):
     import numba
     from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
 
     from slosim.engine.jit import compile_all
 
-    _before = numba.config.CACHE_DIR
-    with compiling(_target()) as (_folder, _is_cached):
-        numba.config.CACHE_DIR = str(_folder)
-        try:
-            from slosim.engine.kernel import advance, finish, prepare
+    with _compiled(KERNEL):
+        from slosim.engine.kernel import advance, finish, prepare
 
-            compile_all(_is_cached)
-        finally:
-            numba.config.CACHE_DIR = _before
-
-__all__ = ["advance", "finish", "prepare"]
+__all__ = ["advance", "finish", "mechanisms", "prepare"]

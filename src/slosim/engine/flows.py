@@ -9,7 +9,17 @@ import math
 
 import numpy as np
 
-from slosim.compile.program import COARSE, FOLD_AT, LOST_DEAD_LETTERED, NO_LOSS, NONE, TICKS_PER_S
+from slosim.compile.program import (
+    COARSE,
+    FOLD_AT,
+    LOST_DEAD_LETTERED,
+    NO_LOSS,
+    NONE,
+    THINKING_ENDS,
+    TICKS_PER_S,
+)
+from slosim.engine.calendar import schedule_rare
+from slosim.engine.chance import G, draw_rare, mix, uniform
 from slosim.engine.jit import branch, leaf, rule
 from slosim.measure.histogram import BUCKET_COUNT, BUCKETS_PER_OCTAVE_BITS, FIRST_BITS
 
@@ -47,6 +57,7 @@ def open_block(S, producer, start):
         instance.finish = -1.0
         instance.dead_at = math.inf
         instance.dropped_at = math.inf
+        instance.client = producer.client
         if k < producer.flow_count:
             instance.flow = producer.first_flow + k
             flow = S.flows[instance.flow]
@@ -69,6 +80,25 @@ def enter(S, block, line_index):
             instance.open += 1
             result = block
     return result
+
+
+@rule
+def hold(S, block):
+    """A producer's publish that waits for its topic keeps its instances open until it is accepted."""
+    if block >= 0:
+        width = S.run[0].flows_per_producer
+        for k in range(block * width, (block + 1) * width):
+            if S.flow_instances[k].flow >= 0:
+                S.flow_instances[k].open += 1
+
+
+@rule
+def end_hold(S, block):
+    width = S.run[0].flows_per_producer
+    for k in range(block * width, (block + 1) * width):
+        if S.flow_instances[k].flow >= 0:
+            S.flow_instances[k].open -= 1
+    close_rare(S, block)
 
 
 @rule
@@ -106,8 +136,8 @@ def leave_for_good(S, m, now, succeeded, loss, dead_topic):
 
 
 @rule
-def rest_as_dead_letter(S, m, now):
-    """A child of message m comes to rest in a dead-letter topic."""
+def mark_dead(S, m, time):
+    """The instances that message m matters to have a dead letter since a time."""
     message = S.messages[m]
     if message.instance < 0:
         return
@@ -115,7 +145,7 @@ def rest_as_dead_letter(S, m, now):
     for k in range(message.instance * width, (message.instance + 1) * width):
         instance = S.flow_instances[k]
         if instance.flow >= 0 and S.matters[message.line, instance.flow] != 0:
-            instance.dead_at = min(instance.dead_at, now)
+            instance.dead_at = min(instance.dead_at, time)
 
 
 @leaf
@@ -129,7 +159,7 @@ def note_finish(S, k, m, now):
             return
         if (
             instance.finish_path == message.path
-            and S.lines[instance.finish_line].service > S.lines[message.line].service
+            and instance.finish_line > message.line
         ):
             return
     instance.finish = now
@@ -155,8 +185,37 @@ def close(S, block):
         else:
             is_over = False
     if is_over:
+        if S.flow_instances[block * width].client >= 0:
+            think_again(S, block)
         S.flow_instances[block * width].open = run.instance_head
         run.instance_head = block
+
+
+@rule
+def think_again(S, block):
+    """The message of a client is over: it thinks, and publishes its next one (rule S63)."""
+    width = S.run[0].flows_per_producer
+    now = S.flow_instances[block * width].start
+    for k in range(block * width, (block + 1) * width):
+        now = max(now, S.flow_instances[k].left)
+    think(S, S.flow_instances[block * width].client, now)
+
+
+@rule
+def think(S, client, now):
+    """A client thinks before its next message; its timer has the place of that message in the order."""
+    timer = S.messages[client]
+    producer = S.producers[timer.origin >> 48]
+    number = timer.origin & ((1 << 48) - 1)
+    identity = mix(producer.name_key + np.uint64(number + 1) * G)
+    timer.start = now + draw_rare(S, producer.think_time, uniform(producer.think_stream, identity, 0))
+    schedule_rare(S, S.groups[producer.group], client, timer.start, THINKING_ENDS)
+
+
+@rule
+def close_rare(S, block):
+    """`close` as a plain call, where it is not on the hot path."""
+    close(S, block)
 
 
 @leaf

@@ -29,7 +29,7 @@ from slosim.engine.handle import STATE, record_type
 KINDS = (
     {"S": STATE}
     | dict.fromkeys(
-        ("now", "time", "start", "reading", "u", "tail", "value", "until", "slice_s", "end"), types.float64
+        ("now", "time", "start", "reading", "u", "tail", "value", "until", "slice_s", "end", "waited"), types.float64
     )
     | dict.fromkeys(("succeeded", "has_slot"), types.boolean)
     | {"identity": types.uint64}
@@ -45,6 +45,9 @@ KINDS = (
             "group": "groups",
             "edge": "edges",
             "message": "messages",
+            "mechanism": "mechanisms",
+            "dependency": "dependencies",
+            "stop": "stops",
         }.items()
     }
 )
@@ -99,7 +102,7 @@ def entry(function: Callable) -> Callable:
 
 
 def compile_all(is_cached: bool) -> None:
-    """Compile every rule and entry, or load it from the cache: callees before their callers."""
+    """Compile every rule and entry not compiled yet, or load it from the cache: callees before callers."""
     seen: set[int] = set()
     with ExitStack() as stack:
         if is_cached:
@@ -108,6 +111,7 @@ def compile_all(is_cached: bool) -> None:
         for function in _PENDING:
             if isinstance(function, Dispatcher):
                 _compile(function, seen)
+    _PENDING.clear()
 
 
 @contextmanager

@@ -20,21 +20,25 @@ from slosim.engine.attempts import (
     succeed,
     take,
 )
-from slosim.engine.blocking import admit, end_publishing, offer
+from slosim.engine.averages import (
+    pass_dependency,
+    pass_service,
+    pass_time,
+    restart_dependency,
+    restart_line,
+    restart_mechanism,
+    restart_service,
+)
 from slosim.engine.calendar import precedes, remove_first
-from slosim.engine.flows import leave_for_good
+from slosim.engine.flows import leave_for_good, mark_dead
 from slosim.engine.gates import is_open, wake_later
 from slosim.engine.jit import branch, entry, leaf, rule
-from slosim.engine.lines import add_part, arrive, leave_queue, lose, pass_time, reappear, wait
+from slosim.engine.lines import add_part, arrive, leave_queue, lose, reappear, wait
 from slosim.engine.messages import first_of_partitions, first_waiting, free
 from slosim.engine.producers import plan_next, produce
-from slosim.measure.histogram import BUCKET_COUNT
 
 ENDLESS_AT = 20_000_000
 """Events of one group at one instant that only an endless loop reaches."""
-RELIEVE = -2
-"""In `resume`: a group that blocks was stopped while taking and accepting."""
-
 
 @entry
 def prepare(S):
@@ -51,8 +55,10 @@ def advance(S, until, slice_s):
         while run.group < run.groups:
             if S.groups[run.group].producer >= 0:
                 code = produce(S, run.group)
-            else:
+            elif S.groups[run.group].mechanisms == 0:
                 code = serve(S, run.group)
+            else:
+                return P.NEEDS_MECHANISMS
             if code != P.DONE:
                 return code
             run.group += 1
@@ -134,25 +140,17 @@ def serve(S, g):
                 kind = message.kind
 
             if kind == P.ARRIVES:
-                if message.place == P.HELD_BACK:
-                    offer(S, g, m, now)
-                elif arrive(S, g, line, m, now):
-                    if group.topic_count == 0 and is_free(S, service, line, message, now):
+                if arrive(S, g, line, m, now):
+                    if is_free(S, service, line, message, now):
                         direct = m
                     else:
                         wait(S, g, line, m, now)
             elif kind == P.ATTEMPT_ENDS:
-                if service.blocks == 0 or message.outcome != P.SUCCEEDED:
-                    add_part(S, m, service.part_service, now - message.taken)
+                add_part(S, m, service.part_service, now - message.taken)
+                record_service(S, s, m, now)
                 if message.outcome != P.SUCCEEDED:
-                    record_service(S, s, m, now)
                     fail(S, g, s, m, now, message.outcome)
-                elif service.blocks != 0:
-                    message.cursor = 0
-                    message.work_ends = message.taken
-                    end_publishing(S, g, s, m, now)
                 else:
-                    record_service(S, s, m, now)
                     succeed(S, g, s, line, m, now)
                     if service.relay_line >= 0:
                         relay(S, g, s, m, now)
@@ -172,27 +170,24 @@ def serve(S, g):
             else:  # SERVICE_WAKES
                 first_queue, queue_count = line.first_queue, line.queue_count
 
-        if group.topic_count > 0:
-            relieve(S, g, now)
-        else:
-            # Rule S23: the service takes what it can.
-            service = S.services[s]
-            line = S.lines[service.line]
-            while direct >= 0 or (service.busy < service.slots and line.waiting > 0):
-                m = direct
-                if direct < 0:
-                    m = next_message(S, service, line, first_queue, queue_count)
-                    if m < 0:
-                        break
-                    if not is_open(S, service, now):
-                        wake_later(S, g, s, now)
-                        break
-                    if is_short(S, group):
-                        group.resume = s
-                        break
-                    leave_queue(S, g, line, m, now)
-                direct = -1
-                take(S, g, s, line, m, now)
+        # Rule S23: the service takes what it can.
+        service = S.services[s]
+        line = S.lines[service.line]
+        while direct >= 0 or (service.busy < service.slots and line.waiting > 0):
+            m = direct
+            if direct < 0:
+                m = next_message(S, service, line, first_queue, queue_count)
+                if m < 0:
+                    break
+                if not is_open(S, service, now):
+                    wake_later(S, g, s, now)
+                    break
+                if is_short(S, group):
+                    group.resume = s
+                    break
+                leave_queue(S, g, line, m, now)
+            direct = -1
+            take(S, g, s, line, m, now)
 
 
 @leaf
@@ -232,8 +227,6 @@ def resumed(S, group):
     """Go on with the taking that a full array interrupted: (service, first queue, queues)."""
     s = group.resume
     group.resume = P.NONE
-    if s == RELIEVE:
-        s = 0
     line = S.lines[S.services[s].line]
     return s, line.first_queue, line.queue_count
 
@@ -272,44 +265,6 @@ def expire(S, g, m, now):
 
 
 @rule
-def relieve(S, g, now):
-    """Rule S19: services take and full topics accept until nothing changes."""
-    group = S.groups[g]
-    changed = True
-    while changed:
-        changed = False
-        for i in range(group.first_service, group.first_service + group.service_count):
-            changed |= take_all(S, g, S.members[i], now)
-        for i in range(group.first_topic, group.first_topic + group.topic_count):
-            changed |= admit(S, g, S.topics[S.blocking_topics[i]], now)
-        if is_short(S, group):
-            group.resume = RELIEVE
-            return
-
-
-@rule
-def take_all(S, g, s, now):
-    """One service of a group that blocks takes what it can; True when it took any."""
-    service, group = S.services[s], S.groups[g]
-    line = S.lines[service.line]
-    pass_time(service, line, now)
-    took = False
-    while service.busy < service.slots and line.waiting > 0:
-        m = next_message(S, service, line, line.first_queue, line.queue_count)
-        if m < 0:
-            break
-        if not is_open(S, service, now):
-            wake_later(S, g, s, now)
-            break
-        if is_short(S, group):
-            break
-        leave_queue(S, g, line, m, now)
-        take(S, g, s, line, m, now)
-        took = True
-    return took
-
-
-@rule
 def pass_boundary(S, g, now):
     """Samples before `now`, and the warm-up if it is over (rules S4, S40)."""
     run, group = S.run[0], S.groups[g]
@@ -332,19 +287,30 @@ def take_sample(S, g, time):
     group = S.groups[g]
     k = group.sample
     for i in range(group.first_service, group.first_service + group.service_count):
-        service = S.services[S.members[i]]
-        line_index = service.line
-        line = S.lines[line_index]
-        S.samples[line_index, P.SAMPLE_LAG, k] = line.lag
-        S.samples[line_index, P.SAMPLE_WAITING, k] = line.waiting
-        if line.oldest >= 0:
-            S.samples[line_index, P.SAMPLE_AGE, k] = time - S.messages[line.oldest].published
-        S.samples[line_index, P.SAMPLE_BUSY, k] = service.busy
-        if service.is_log != 0:
-            largest = 0
-            for q in range(line.first_queue, line.first_queue + line.queue_count):
-                largest = max(largest, S.queues[q].lag)
-            S.samples[line_index, P.SAMPLE_PARTITION_LAG, k] = largest
+        s = S.members[i]
+        service, mechanism = S.services[s], S.mechanisms[s]
+        S.service_samples[s, P.SAMPLE_BUSY, k] = service.busy
+        S.service_samples[s, P.SAMPLE_UP, k] = mechanism.up
+        if group.mechanisms != 0:
+            S.service_samples[s, P.SAMPLE_WANTED, k] = mechanism.existing
+            S.service_samples[s, P.SAMPLE_STOPPED, k] = mechanism.stopped
+            S.service_samples[s, P.SAMPLE_HELD_AHEAD, k] = mechanism.held_ahead
+            S.service_samples[s, P.SAMPLE_OPEN, k] = mechanism.breaker == P.OPEN
+        for line_index in range(service.line, service.line + service.line_count):
+            line = S.lines[line_index]
+            S.samples[line_index, P.SAMPLE_LAG, k] = line.lag
+            S.samples[line_index, P.SAMPLE_WAITING, k] = line.waiting
+            if line.oldest >= 0:
+                S.samples[line_index, P.SAMPLE_AGE, k] = time - S.messages[line.oldest].published
+            if service.is_log != 0:
+                largest = 0
+                for q in range(line.first_queue, line.first_queue + line.queue_count):
+                    largest = max(largest, S.queues[q].lag)
+                S.samples[line_index, P.SAMPLE_PARTITION_LAG, k] = largest
+    for i in range(group.first_dependency, group.first_dependency + group.dependency_count):
+        d = S.group_dependencies[i]
+        S.dependency_samples[d, 0, k] = S.dependencies[d].busy
+        S.dependency_samples[d, 1, k] = S.dependencies[d].waiting
 
 
 @rule
@@ -356,51 +322,13 @@ def end_warmup(S, g):
     for i in range(group.first_service, group.first_service + group.service_count):
         s = S.members[i]
         service = S.services[s]
-        line = S.lines[service.line]
         restart_service(S, s, service, now)
-        restart_line(S, line, now)
-
-
-@leaf
-def restart_service(S, s, service, now):
-    service.attempts = 0
-    service.first_attempts = 0
-    service.succeeded = 0
-    service.failed = 0
-    service.timed_out = 0
-    service.retried = 0
-    service.dead_lettered = 0
-    service.wait_total = 0.0
-    service.wait_max = 0.0
-    service.service_total = 0.0
-    service.service_max = 0.0
-    service.sojourn_total = 0.0
-    service.sojourn_max = 0.0
-    service.busy_integral = 0.0
-    service.busy_max = 0
-    for row in range(s * P.HISTOGRAMS_PER_SERVICE, (s + 1) * P.HISTOGRAMS_PER_SERVICE):
-        for bucket in range(BUCKET_COUNT):
-            S.histograms[row, bucket] = 0
-
-
-@leaf
-def restart_line(S, line, now):
-    line.published_before = line.published
-    line.rejected_before = line.rejected
-    line.finished_before = line.finished
-    line.dead_lettered_before = line.dead_lettered
-    line.expired_before = line.expired
-    line.dropped_before = line.dropped
-    line.lag_integral = 0.0
-    line.lag_max = 0
-    line.since = now
-    line.waiting_integral = 0.0
-    line.waiting_max = 0
-    line.time_in_line = 0.0
-    line.event_lag_total = 0.0
-    line.event_lag_max = 0.0
-    for q in range(line.first_queue, line.first_queue + line.queue_count):
-        S.queues[q].published = 0
+        for line_index in range(service.line, service.line + service.line_count):
+            restart_line(S, line_index, now)
+        if group.mechanisms != 0:
+            restart_mechanism(S, s, now)
+    for i in range(group.first_dependency, group.first_dependency + group.dependency_count):
+        restart_dependency(S, S.group_dependencies[i], now)
 
 
 @entry
@@ -418,10 +346,16 @@ def finish(S, end):
         if group.warm == 0:  # stopped before the warm-up was over: nothing counts
             end_warmup(S, g)
         for i in range(group.first_service, group.first_service + group.service_count):
-            service = S.services[S.members[i]]
-            line = S.lines[service.line]
-            pass_time(service, line, reached)
-            count_unsettled(S, line, min(S.run[0].warmup, reached), reached)
+            s = S.members[i]
+            service = S.services[s]
+            if group.mechanisms == 0:
+                pass_time(service, S.lines[service.line], reached)
+            else:
+                pass_service(S, s, reached)
+            for line_index in range(service.line, service.line + service.line_count):
+                count_unsettled(S, S.lines[line_index], min(S.run[0].warmup, reached), reached)
+        for i in range(group.first_dependency, group.first_dependency + group.dependency_count):
+            pass_dependency(S, S.group_dependencies[i], reached)
 
 
 @leaf
@@ -433,4 +367,6 @@ def count_unsettled(S, line, since, end):
         line.unsettled += 1
         line.unsettled_waiting += message.place == P.WAITING
         line.time_in_line += end - max(message.published, since)
+        if S.mechanisms[line.service].is_redrive != 0:  # rule S65: it rests in a topic of dead letters
+            mark_dead(S, m, message.published)
         m = message.newer

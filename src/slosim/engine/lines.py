@@ -5,8 +5,8 @@ from __future__ import annotations
 from slosim.compile import program as P
 from slosim.engine.calendar import cancel, schedule_rare
 from slosim.engine.chance import draw_rare, uniform
-from slosim.engine.flows import enter, leave, rest_as_dead_letter
-from slosim.engine.gates import is_open, wake_later
+from slosim.engine.flows import enter, leave, mark_dead
+from slosim.engine.gates import is_open
 from slosim.engine.jit import branch, leaf, rule
 from slosim.engine.messages import (
     address,
@@ -24,20 +24,6 @@ from slosim.engine.messages import (
     trace,
     unlink,
 )
-
-
-@leaf
-def pass_time(service, line, now):
-    """Before a service changes: bring its counts over time, and the largest that lasted, up to now (S38)."""
-    passed = now - line.since
-    if passed > 0.0:
-        line.lag_integral += line.lag * passed
-        line.lag_max = max(line.lag_max, line.lag)
-        line.waiting_integral += line.waiting * passed
-        line.waiting_max = max(line.waiting_max, line.waiting)
-        service.busy_integral += service.busy * passed
-        service.busy_max = max(service.busy_max, service.busy)
-        line.since = now
 
 
 @leaf
@@ -61,6 +47,15 @@ def count_publish(S, outlet, now):
         outlet.published_before += 1
 
 
+@rule
+def available_at(S, topic, time):
+    """When a publish that is ready at a time happens: at the end of a window without the topic (rule S64)."""
+    for i in range(topic.first_window, topic.first_window + topic.window_count):
+        if S.windows[i].at <= time and time < S.windows[i].until:
+            return S.windows[i].until
+    return time
+
+
 # Publishing.
 
 
@@ -81,15 +76,21 @@ def child_of(S, outlet, m, copy, now):
 @rule
 def publish(S, g, o, m, copy, now):
     """Publish a child of message m through outlet o to a topic that does not block."""
+    publish_child(S, g, o, m, child_of(S, S.outlets[o], m, copy, now), now)
+
+
+@rule
+def publish_child(S, g, o, m, c, now):
+    """Publish message c, a child of m."""
     outlet = S.outlets[o]
     topic = S.topics[outlet.topic]
-    c = child_of(S, outlet, m, copy, now)
-    count_publish(S, outlet, now)
+    if now < S.run[0].duration:  # a dead letter may be on its way for longer than the run
+        count_publish(S, outlet, now)
     if topic.consumer_count == 0:
         if S.run[0].tracing != 0:
             trace(S, P.RESTED, P.AT_TOPIC, outlet.topic, c, now, -1.0)
         if topic.is_dead_letter != 0:
-            rest_as_dead_letter(S, m, now)
+            mark_dead(S, m, now)
         free(S, c)
         return
     partition = partition_of(S, topic, outlet, S.messages[c].key)
@@ -115,23 +116,34 @@ def fan_out(S, g, topic, c, partition):
 # Arriving.
 
 
-@branch
-def arrive(S, g, line, m, now):
-    """A message reaches its line (rules S14, S17, S18); True when it is visible, and joins its queue next."""
-    message = S.messages[m]
+@leaf
+def count_arrival(S, line, m, now):
     line.published += 1
     S.run[0].published += 1
     if S.run[0].tracing != 0:
         trace_published(S, line, m, now)
-    if line.capacity < P.UNLIMITED and not has_room(S, line, m, now):
-        if not make_room(S, g, line, m, now):
-            return False
+
+
+@leaf
+def join_lag(S, line, m):
+    """The message stays: it counts in the lag of its line until it settles."""
     line.lag += 1
     if line.is_log != 0:
-        queue = S.queues[message.queue]
+        queue = S.queues[S.messages[m].queue]
         queue.published += 1
         queue.lag += 1
     enter_line(S, line, m)
+
+
+@branch
+def arrive(S, g, line, m, now):
+    """A message reaches its line (rules S14, S17, S18); True when it is visible, and joins its queue next."""
+    message = S.messages[m]
+    count_arrival(S, line, m, now)
+    if line.capacity < P.UNLIMITED and not has_room(S, line, m, now):
+        if not make_room(S, g, line, m, now):
+            return False
+    join_lag(S, line, m)
     if line.delays != 0 and is_delayed(S, g, line, m, now):
         return False
     message.first_visible = now
@@ -161,8 +173,6 @@ def has_room(S, line, m, now):
     if service.busy >= service.slots:
         return False
     if not is_open(S, service, now):
-        if S.topics[line.topic].blocks != 0:
-            wake_later(S, line.group, line.service, now)
         return False
     if service.is_log == 0:
         return line.waiting == 0
@@ -308,12 +318,14 @@ def cancel_expiry(S, g, m):
 
 @rule
 def lose(S, g, m, now, word):
-    """A message of the lag, in no queue any more, leaves for good as expired, dropped or dead-lettered."""
+    """A message of the lag, in no queue any more, leaves for good: expired, dropped, shed or dead-lettered."""
     line = S.lines[S.messages[m].line]
     if word == P.EXPIRED:
         line.expired += 1
     elif word == P.DROPPED:
         line.dropped += 1
+    elif word == P.SHED:
+        line.shed += 1
     else:
         line.dead_lettered += 1
     settle(S, g, line, m, now)
@@ -327,10 +339,10 @@ def depart(S, g, line, m, now, word):
         trace(S, word, P.AT_SERVICE, line.service, m, now, -1.0)
     o = S.services[line.service].dead_letter if word == P.DEAD_LETTERED else line.dead_letter
     topic = P.NONE
-    if o >= 0:
+    if o >= 0 and word != P.SHED:
         add_part(S, m, S.services[line.service].part_wait, wait_so_far(S, m, now, word))
-        publish(S, g, o, m, 0, now)
         topic = S.outlets[o].topic
+        publish(S, g, o, m, 0, available_at(S, S.topics[topic], now))
     loss = P.LOST_DEAD_LETTERED if word == P.DEAD_LETTERED else P.LOST_DROPPED
     leave(S, m, now, False, loss, topic)
     free(S, m)

@@ -7,11 +7,10 @@ import math
 import numpy as np
 
 from slosim.compile import program as P
-from slosim.engine.blocking import hold
 from slosim.engine.chance import G, draw_rare, first_above, mix, uniform
-from slosim.engine.flows import close, enter, open_block
+from slosim.engine.flows import close, close_rare, enter, hold, open_block
 from slosim.engine.jit import branch, leaf, rule
-from slosim.engine.lines import count_publish
+from slosim.engine.lines import add_part, available_at, count_publish
 from slosim.engine.messages import address, copy_of, free, partition_of, send, take_free, trace
 
 
@@ -25,6 +24,9 @@ def root_identity(producer, number):
 def plan_next(S, producer):
     """Set the time of the producer's next publish (rule S9)."""
     process = producer.process
+    if process == P.BY_CLIENTS:
+        producer.next_time = math.inf
+        return
     producer.identity = root_identity(producer, producer.number)
     if process == P.BY_RATE:
         u = uniform(producer.gap_stream, producer.identity, 0)
@@ -139,7 +141,7 @@ def publish_due(S, p):
         S.parts[m, part] = 0.0
     block = open_block(S, producer, now)
     message.instance = block
-    if topic.consumer_count != 1 or topic.blocks != 0:
+    if topic.consumer_count != 1 or topic.blocks != 0 or topic.window_count != 0:
         publish_rarely(S, producer, topic, outlet, m, block)
         return
     count_publish(S, outlet, now)
@@ -154,9 +156,18 @@ def publish_due(S, p):
 
 @rule
 def publish_rarely(S, producer, topic, outlet, m, block):
-    """A producer's publish to a topic that blocks, has several consumers, or none."""
+    """A producer's publish to a topic that blocks, may be unavailable, has several consumers, or none."""
     message = S.messages[m]
-    now = message.published
+    now = available_at(S, topic, message.published)
+    if now > message.published:
+        add_part(S, m, producer.part_held_back, now - message.published)
+        message.published = now
+        message.visible = now
+        if now >= S.run[0].duration:  # it waits at its client to the end
+            topic.held_back += 1
+            hold(S, block)
+            free(S, m)
+            return
     if topic.blocks != 0:
         hold(S, block)
         address(S, m, S.consumers[topic.first_consumer], 0)
@@ -178,7 +189,7 @@ def publish_rarely(S, producer, topic, outlet, m, block):
                 S.messages[c].instance = enter(S, block, S.consumers[i])
             send(S, producer.group, c)
     if block >= 0:
-        close(S, block)
+        close_rare(S, block)
 
 
 @branch

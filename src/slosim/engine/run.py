@@ -13,7 +13,7 @@ from slosim.compile import program as P
 from slosim.compile.lower import MESSAGES_PER_SLICE, lower
 from slosim.engine import state as states
 from slosim.engine.collect import FlowSums, collect
-from slosim.engine.compiled import advance, finish, prepare
+from slosim.engine.compiled import advance, finish, mechanisms, prepare
 from slosim.errors import EngineError, Problem, ScenarioError
 from slosim.measure.measurements import Measurements
 from slosim.model import Scenario
@@ -67,8 +67,11 @@ class Run:
         self.until = 0.0
         self.messages = 0
         self.is_full = False
+        self.mechanisms = mechanisms() if self.state.run[0].mechanisms else None
         with np.errstate(over="ignore"):
             prepare(self.state)
+            if self.mechanisms:
+                self.mechanisms.prepare(self.state)
 
     def measure(self) -> Outcome:
         """Run to the end, or until `stop` is set or memory runs out.
@@ -92,7 +95,7 @@ class Run:
         run = self.state.run
         run["budget"] = EVENTS_PER_STEP
         with np.errstate(over="ignore"):
-            while (code := advance(self.state, until, self.slice_s)) != P.DONE:
+            while (code := self._advance(until)) != P.DONE:
                 self._make_room(code)
                 run = self.state.run
                 self.messages = int(run[0].published)
@@ -101,6 +104,17 @@ class Run:
                     break
         self.until = until
         self.messages = int(run[0].published)
+
+    def _advance(self, until: float) -> int:
+        """The kernel, with groups that have mechanisms handled between its groups."""
+        while (code := advance(self.state, until, self.slice_s)) == P.NEEDS_MECHANISMS:
+            assert self.mechanisms is not None
+            run = self.state.run[0]
+            code = self.mechanisms.advance_group(self.state, run.group)
+            if code != P.DONE:
+                break
+            run.group += 1
+        return code
 
     def _reached(self) -> float:
         """Where the service that is furthest behind is, within a slice."""
@@ -140,6 +154,9 @@ class Run:
 
     def _keep_trace(self) -> None:
         run = self.state.run[0]
+        if run.trace_count == 0:  # one event needs more than there is
+            run.trace_capacity *= 2
+            self.state = self.state.replaced(trace=states.as_records(np.zeros(run.trace_capacity, P.TRACE_ROW)))
         self.trace_rows.append(self.state.trace[: run.trace_count].copy())
         run.trace_count = 0
 
@@ -173,7 +190,10 @@ class Run:
 
 
 class Event(NamedTuple):
-    """One row of a trace: what happened where to which message (number from 0, path of rule S3)."""
+    """One row of a trace: what happened where to which message (number from 0, path of rule S3).
+
+    Of an instance or a whole service: no producer, and the number of the instance or -1.
+    """
 
     time_s: float
     what: str
@@ -192,6 +212,22 @@ class Trace(NamedTuple):
     measurements: Measurements
 
 
+def _event(row: np.void, places: tuple[tuple[str, ...], ...]) -> Event:
+    """An event from its row; those of services and instances have no producer."""
+    origin, attempt = int(row["origin"]), int(row["attempt"])
+    of_message = origin >= 0
+    return Event(
+        float(row["time"]),
+        P.TRACE_WORDS[row["what"]],
+        places[row["where_kind"]][row["where"]],
+        places[P.AT_PRODUCER][origin >> 48] if of_message else "",
+        origin & (1 << 48) - 1 if of_message else attempt,
+        int(row["path"]),
+        attempt if of_message else 0,
+        float(row["value"]),
+    )
+
+
 def trace(scenario: Scenario, seed: int | None = None, replication: int = 0, slice_s: float = 0.0) -> Trace:
     """Run one replication and keep every event. For small runs: tests, and looking at what happened."""
     program = lower(scenario)
@@ -201,18 +237,6 @@ def trace(scenario: Scenario, seed: int | None = None, replication: int = 0, sli
     measurements = run.measure().measurements
     rows = np.concatenate(run.trace_rows)
     places = (program.names.services, program.names.topics, program.names.producers)
-    events = [
-        Event(
-            float(row["time"]),
-            P.TRACE_WORDS[row["what"]],
-            places[row["where_kind"]][row["where"]],
-            program.names.producers[int(row["origin"]) >> 48],
-            int(row["origin"]) & (1 << 48) - 1,
-            int(row["path"]),
-            int(row["attempt"]),
-            float(row["value"]),
-        )
-        for row in rows
-    ]
+    events = [_event(row, places) for row in rows]
     order = [name for group in places for name in group]
     return Trace(sorted(events, key=lambda event: order.index(event.where)), measurements)

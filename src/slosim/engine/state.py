@@ -7,18 +7,20 @@ from collections import namedtuple
 import numpy as np
 
 from slosim.compile import program as P
-from slosim.compile.clocks import rate_rows
-from slosim.compile.lower import key_of
+from slosim.compile.clocks import Occurrence
 from slosim.compile.program import Program
+from slosim.compile.streams import run_key, stream_of
+from slosim.engine.drawn import draw_bursts, draw_faults
 from slosim.measure.histogram import BUCKET_COUNT
-from slosim.model.distributions import Distribution
 
 FIRST_MESSAGES = 4096
 FIRST_HEAP = 256
 TRACE_ROWS = 1 << 16
-MASK = (1 << 64) - 1
-G = 0x9E3779B97F4A7C15
-
+TIMERS_PER_SERVICE = P.STAGE_WAKES - P.STAGE_REBALANCE
+"""Of a service with mechanisms, beside the one by which it takes again."""
+TIMERS_PER_INSTANCE = 2
+DEPENDENCIES_LAST = 1 << 56
+"""Before it, in the order of timers, come those of services."""
 
 LAYOUTS: dict[str, tuple[object, int]] = {
     "run": (P.RUN, 1),
@@ -27,6 +29,7 @@ LAYOUTS: dict[str, tuple[object, int]] = {
     "edges": (P.EDGE, 1),
     "edge_of": ("i4", 2),  # i4[groups, lines]: edge from a group to a line, -1 inside the group
     "services": (P.SERVICE_RECORD, 1),
+    "mechanisms": (P.MECHANISM, 1),  # of each service
     "instances": (P.INSTANCE, 1),
     "lines": (P.LINE, 1),
     "queues": (P.QUEUE, 1),
@@ -36,7 +39,17 @@ LAYOUTS: dict[str, tuple[object, int]] = {
     "producers": (P.PRODUCER, 1),
     "outlets": (P.OUTLET, 1),
     "rotations": ("i8", 1),  # i8: messages each publisher has spread over each topic
+    "group_dependencies": ("i8", 1),  # i8: dependencies of each group
+    "closed_producers": ("i8", 1),  # i8: producers with clients of each group
+    "calls": (P.CALL, 1),
+    "dependencies": (P.DEPENDENCY, 1),
     "effects": (P.EFFECT, 1),
+    "windows": (P.WINDOW, 1),
+    "stops": (P.STOP, 1),
+    "outcomes": ("u1", 1),  # u1: windows of circuit breakers, 1 for a failure
+    "readings": ("f8", 1),  # f8: metrics of autoscalers, messages, s or slots per instance
+    "advice": ("f8", 2),  # f8[, 2]: time s and instances that autoscalers wanted
+    "scalings": ("f8", 2),  # f8[, 3]: time s, instances wanted before and after
     "rates": (P.RATE, 1),
     "clocks": (P.CLOCK, 1),
     "trace_times": ("f8", 1),  # f8 s
@@ -52,12 +65,15 @@ LAYOUTS: dict[str, tuple[object, int]] = {
     "ends": ("u1", 2),  # u1[lines, flows]: the line's service ends the flow
     "topic_matters": ("u1", 2),  # u1[topics, flows]
     "messages": (P.MESSAGE, 1),
+    "details": (P.DETAIL, 1),  # of each message, where mechanisms are used
     "parts": ("f8", 2),  # f8[messages, parts] s
     "flow_instances": (P.FLOW_INSTANCE, 1),
     "finish_parts": ("f8", 2),  # f8[flow instances, parts] s
     "heap_times": ("f8", 1),  # f8 s
     "heap_messages": ("i4", 1),  # i4
-    "histograms": ("i8", 2),  # i8[services x 4, buckets]
+    "histograms": ("i8", 2),  # i8[services x 3, buckets]
+    "event_lags": ("i8", 2),  # i8[lines, buckets]
+    "dependency_waits": ("i8", 2),  # i8[dependencies, buckets]
     "latencies": ("i8", 2),  # i8[flows, buckets]
     "finished": ("i8", 2),  # i8[flows, coarse buckets]
     "part_ticks": ("i8", 3),  # i8[flows, coarse buckets, parts] 2**-30 s
@@ -66,6 +82,8 @@ LAYOUTS: dict[str, tuple[object, int]] = {
         3,
     ),  # i8[objectives, 2, samples + 1]: good, bad by sample; the last column is what comes after
     "samples": ("f8", 3),  # f8[lines, P.SAMPLE_FIELDS, samples]
+    "service_samples": ("f8", 3),  # f8[services, P.SERVICE_SAMPLE_FIELDS, samples]
+    "dependency_samples": ("f8", 3),  # f8[dependencies, busy and waiting, samples]
     "trace": (P.TRACE_ROW, 1),
 }
 """Every array the kernel sees: its layout (compile/program.py) or type, and its dimensions."""
@@ -74,17 +92,25 @@ Arrays = namedtuple("Arrays", LAYOUTS)
 
 
 class State(Arrays):
-    """The arrays, with the address of the table that says where they are (engine/handle.py)."""
+    """The arrays, with the address of the table that says where they are (engine/handle.py).
+
+    occurrences  when random faults occur in this run
+    """
+
+    occurrences: list[Occurrence]
 
     def __new__(cls, **arrays: np.ndarray) -> State:
         state = super().__new__(cls, **arrays)
         state.table = table_of(state)
         state.address = state.table.ctypes.data
+        state.occurrences = []
         return state
 
     def replaced(self, **arrays: np.ndarray) -> State:
         """The same state with some arrays exchanged for longer ones."""
-        return State(**(self._asdict() | arrays))
+        state = State(**(self._asdict() | arrays))
+        state.occurrences = self.occurrences
+        return state
 
 
 def table_of(arrays: Arrays) -> np.ndarray:
@@ -96,24 +122,6 @@ def table_of(arrays: Arrays) -> np.ndarray:
     return np.array(entries, np.int64)
 
 
-def mix(x: int) -> int:
-    """Finaliser of splitmix64 on a Python integer (rule S5)."""
-    x ^= x >> 30
-    x = x * 0xBF58476D1CE4E5B9 & MASK
-    x ^= x >> 27
-    x = x * 0x94D049BB133111EB & MASK
-    return x ^ x >> 31
-
-
-def run_key(seed: int, replication: int) -> int:
-    """Key that every stream of a run is mixed with (rule S5)."""
-    return mix(mix(seed + G & MASK) ^ (replication + 1) * G & MASK)
-
-
-def stream_of(key: int, run: int) -> int:
-    return mix(key ^ run)
-
-
 def new_state(program: Program, seed: int, replication: int, tracing: bool = False) -> State:
     """A run at time 0: the program's arrays copied, its streams keyed, room for a small backlog."""
     arrays = {name: array.copy() for name, array in program.arrays.items()}
@@ -121,95 +129,50 @@ def new_state(program: Program, seed: int, replication: int, tracing: bool = Fal
     for name, field in program.streams:
         keys = arrays[name][field]
         keys[:] = [stream_of(int(key), run) for key in keys]
+    drawn = draw_faults(program, run)
+    if drawn:
+        arrays |= program.timelines.lay(arrays, [*program.timelines.occurrences(), *drawn])
+    arrays["run"]["stops"] = len(arrays["stops"])
     draw_bursts(program, arrays, run)
     info = arrays["run"][0]
-    services, flows = len(arrays["services"]), len(arrays["flows"])
+    services, flows, lines = len(arrays["services"]), len(arrays["flows"]), len(arrays["lines"])
+    dependencies = len(arrays["dependencies"])
     coarse = (BUCKET_COUNT >> P.COARSE) + 1
     arrays |= {
         "messages": np.zeros(0, P.MESSAGE),
+        "details": np.zeros(0 if info["mechanisms"] else 1, P.DETAIL),
         "parts": np.zeros((0, max(1, info["parts"]))),
         "flow_instances": np.zeros(0, P.FLOW_INSTANCE),
         "finish_parts": np.zeros((0, max(1, info["parts"]))),
         "heap_times": np.zeros(0),
         "heap_messages": np.zeros(0, np.int32),
         "histograms": np.zeros((services * P.HISTOGRAMS_PER_SERVICE, BUCKET_COUNT), np.int64),
+        "event_lags": np.zeros((lines, BUCKET_COUNT), np.int64),
+        "dependency_waits": np.zeros((dependencies, BUCKET_COUNT), np.int64),
         "latencies": np.zeros((flows, BUCKET_COUNT), np.int64),
         "finished": np.zeros((flows, coarse), np.int64),
         "part_ticks": np.zeros((flows, coarse, max(1, info["parts"])), np.int64),
         "turned": np.zeros((len(arrays["objectives"]), 2, info["samples"] + 1), np.int64),
-        "samples": np.zeros((services, P.SAMPLE_FIELDS, info["samples"])),
+        "samples": np.zeros((lines, P.SAMPLE_FIELDS, info["samples"])),
+        "service_samples": np.zeros((services, P.SERVICE_SAMPLE_FIELDS, info["samples"])),
+        "dependency_samples": np.zeros((dependencies, P.DEPENDENCY_SAMPLE_FIELDS, info["samples"])),
         "trace": np.zeros(TRACE_ROWS + 64 * int(info["margin"]) if tracing else 1, P.TRACE_ROW),
     }
     info["tracing"], info["trace_capacity"] = tracing, len(arrays["trace"])
     info["free_head"] = info["instance_head"] = P.NONE
     state = State(**{name: as_records(array) for name, array in arrays.items()})
-    state = grow_messages(state, FIRST_MESSAGES + 2 * int(info["margin"]) + services)
+    state.occurrences = drawn
+    timers = _timers_of(state)
+    state = grow_messages(state, FIRST_MESSAGES + 2 * int(info["margin"]) + timers)
     for group in range(len(state.groups)):
-        state = grow_calendar(state, group, FIRST_HEAP + 4 * int(info["margin"]))
-    reserve_wakes(state)
+        state = grow_calendar(state, group, FIRST_HEAP + 4 * int(info["margin"]) + timers)
+    reserve_timers(state)
     return state
 
 
 def as_records(array: np.ndarray) -> np.ndarray:
     """Structured arrays as record arrays: compiled and plain Python code then read their fields alike."""
     return array.view(np.recarray) if array.dtype.names else array
-
-
-def draw_bursts(program: Program, arrays: dict[str, np.ndarray], run: int) -> None:
-    """The on and off periods of this run, as rates (rule S9)."""
-    for p, name, arrivals in program.bursts:
-        producer = arrays["producers"][p]
-        end = last_reading(producer, arrays["clocks"], float(arrays["run"]["duration"][0]))
-        on, off = (
-            Periods(
-                getattr(arrivals, purpose),
-                stream_of(key_of(f"producers.{name}/{purpose}"), run),
-                int(producer["name_key"]),
-            )
-            for purpose in ("on", "off")
-        )
-        count = 64
-        while on.first(count).sum() + off.first(count).sum() <= end:
-            count *= 2
-        widths = np.column_stack((on.first(count), off.first(count))).ravel()
-        starts = np.concatenate(([0.0], np.cumsum(widths)[:-1]))
-        lasts = np.append(widths[:-1] > 0.0, True)
-        rows = rate_rows(starts[lasts], np.tile([arrivals.rate, arrivals.idle_rate], count)[lasts])
-        producer["first_rate"] = producer["rate"] = len(arrays["rates"])
-        producer["rate_count"] = len(rows)
-        arrays["rates"] = np.concatenate((arrays["rates"], rows))
-
-
-def last_reading(producer: np.void, clocks: np.ndarray, duration: float) -> float:
-    """What a producer's clock shows at the end of the run, s."""
-    if producer["clock_count"] == 0:
-        return duration
-    rows = clocks[producer["first_clock"] :][: producer["clock_count"]]
-    row = rows[np.searchsorted(rows["at"], duration, side="right") - 1]
-    rest = duration - row["at"]
-    return float(row["integral"] + rest * (row["factor"] + 0.5 * row["slope"] * rest))
-
-
-class Periods:
-    """On or off periods of bursts, drawn by their number (rule S7)."""
-
-    def __init__(self, distribution: Distribution, stream: int, name_key: int) -> None:
-        self._distribution, self._stream, self._name_key = distribution, stream, name_key
-        self._drawn = np.zeros(0)
-
-    def first(self, count: int) -> np.ndarray:
-        """The first `count` periods, s."""
-        new = range(len(self._drawn), count)
-        if new:
-            identities = (mix(self._name_key + (j + 1) * G & MASK) for j in new)
-            u = np.array([_uniform(self._stream, identity) for identity in identities])
-            drawn = np.asarray(self._distribution.quantile(u, 1.0 - u), np.float64)
-            self._drawn = np.concatenate((self._drawn, drawn))
-        return self._drawn[:count]
-
-
-def _uniform(stream: int, identity: int) -> float:
-    return ((mix(stream ^ identity) >> 12) + 0.5) * 2.0**-52
 
 
 # Growing.
@@ -228,8 +191,10 @@ def grow_messages(state: State, capacity: int) -> State:
     instances["flow"][old * width :] = P.NONE
     instances["open"][old * width :: width] = heads
     run.instance_head = old
+    details = _longer(state.details, capacity) if run.mechanisms else state.details
     return state.replaced(
         messages=as_records(messages),
+        details=as_records(details),
         parts=_longer(state.parts, capacity),
         flow_instances=as_records(instances),
         finish_parts=_longer(state.finish_parts, capacity * width),
@@ -248,17 +213,69 @@ def grow_calendar(state: State, group: int, capacity: int) -> State:
     return state.replaced(heap_times=times, heap_messages=messages)
 
 
-def reserve_wakes(state: State) -> None:
-    """Message s of a service s is its own timer (kind SERVICE_WAKES), after the messages of that instant."""
+def _timers_of(state: State) -> int:
+    """Message records that are timers of something else than a message."""
     count = len(state.services)
-    wakes = state.messages[:count]
-    wakes["start"] = np.inf
-    wakes["origin"] = np.arange(count)
-    wakes["line"] = state.services["line"]
-    wakes["queue"] = state.lines["first_queue"]
-    wakes["instance"] = P.NONE
+    if state.run[0].mechanisms:
+        count += TIMERS_PER_SERVICE * len(state.services) + TIMERS_PER_INSTANCE * len(state.instances)
+        count += len(state.stops) + len(state.dependencies) + int(state.producers["clients"].sum())
+    return count
+
+
+def reserve_timers(state: State) -> None:
+    """Message records that are timers, after the messages of their instant in the order of rule S1.
+
+    Record s is the timer by which service s takes again. Where there are mechanisms the others follow.
+    """
+    timers = _Timers(state)
+    services, instances = state.services, state.instances
+    for s in range(len(services)):
+        timers.add(services[s].line, timer_order(s, P.STAGE_WAKES))
+    if state.run[0].mechanisms:
+        for s in range(len(services)):
+            state.mechanisms[s].first_timer = timers.count
+            for stage in range(P.STAGE_REBALANCE, P.STAGE_WAKES):
+                timers.add(services[s].line, timer_order(s, stage))
+            first = int(services[s].first_instance)
+            for i in range(first, first + int(services[s].instance_count)):
+                instances[i].timer = timers.count
+                for stage in (P.STAGE_COMES_UP, P.STAGE_SESSION):
+                    timers.add(services[s].line, timer_order(s, stage, number=int(instances[i].number)))
+                    state.details[timers.count - 1].instance = i
+        for k in range(len(state.stops)):
+            stop = state.stops[k]
+            stop.timer = timers.count
+            order = timer_order(int(stop.service), P.STAGE_STOP_BEGINS, int(stop.place), int(stop.instance) + 1)
+            timers.add(services[stop.service].line, order)
+            state.details[timers.count - 1].call = k
+        for d in range(len(state.dependencies)):
+            state.dependencies[d].timer = timers.count
+            timers.add(0, DEPENDENCIES_LAST + d)
+            state.details[timers.count - 1].call = d
+        for p in range(len(state.producers)):
+            state.producers[p].first_client = timers.count
+            for _ in range(int(state.producers[p].clients)):
+                timers.add(0, p << 48)
     run = state.run[0]
-    run.free_head, run.free_count = count, run.free_count - count
+    run.free_head, run.free_count = timers.count, run.free_count - timers.count
+
+
+def timer_order(service: int, stage: int, place: int = 0, number: int = 0) -> int:
+    """What stands for the origin in the message order of a service's timers."""
+    return service << 48 | stage << 44 | place << 24 | number
+
+
+class _Timers:
+    """Message records taken for timers, one after the other."""
+
+    def __init__(self, state: State) -> None:
+        self.messages = state.messages
+        self.count = 0
+
+    def add(self, line: int, order: int) -> None:
+        timer = self.messages[self.count]
+        timer.start, timer.origin, timer.line, timer.instance = np.inf, order, line, P.NONE
+        self.count += 1
 
 
 def bytes_of(state: State) -> int:

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from slosim.model.arrivals import Clients
 from slosim.model.check_faults import check_faults
 from slosim.model.check_services import check_services
 from slosim.model.endless_loops import check_endless_loops
@@ -53,13 +52,13 @@ def check(values: Mapping[str, Any], reading: Reading) -> None:
     check_services(parts, reading)
     _check_dead_letters(parts, reading)
     _check_dead_letters_do_not_block(parts, reading)
-    has_flows = values["flows"] is INVALID or bool(values["flows"])
+    flows = parts.flows if parts.declares_flows else default_flows(parts.producers, parts.services)
+    check_endless_loops(parts, flows, reading)
     if parts.has_all_services:
         _check_flows(parts, reading)
-        _check_clients_have_a_flow(parts, has_flows, reading)
-        _check_objectives(parts, has_flows, reading)
-    flows = parts.flows if has_flows else default_flows(parts.producers, parts.services)
-    check_endless_loops(parts, flows, reading)
+        _check_objectives(parts, reading)
+        if parts.has_all_flows:
+            _check_clients_have_a_flow(parts, flows, reading)
 
 
 def _check_anything_to_do(values: Mapping[str, Any], reading: Reading) -> None:
@@ -136,23 +135,22 @@ def _check_flows(parts: Parts, reading: Reading) -> None:
             reading.problem_at(f"flows.{name}.to", what, can)
 
 
-def _check_clients_have_a_flow(parts: Parts, has_flows: bool, reading: Reading) -> None:
+def _check_clients_have_a_flow(parts: Parts, flows: Mapping[str, Flow], reading: Reading) -> None:
     """Refuse clients that nobody would ever answer."""
-    answered = {flow.from_ for flow in parts.flows.values()}
+    answered = {flow.from_ for flow in flows.values()}
     for name, producer in parts.producers.items():
-        if not isinstance(producer.arrivals, Clients):
+        if not producer.is_closed or name in answered:
             continue
-        path = f"producers.{name}.arrivals.clients"
-        topic = producer.topic
-        if not parts.taken_by.get(topic):
-            what = f"nobody consumes {topic}, so no client would ever be answered"
-            reading.problem_at(path, what, f"a service with consumes: {topic}")
-        elif has_flows and name not in answered:
+        path, topic = f"producers.{name}.arrivals.clients", producer.topic
+        if parts.taken_by.get(topic):
             what = f"clients wait until their flow instance ends, but no flow starts at {name}"
             reading.problem_at(path, what, f"a flow with from: {name}; or no flows at all")
+        else:
+            what = f"nobody consumes {topic}, so no client would ever be answered"
+            reading.problem_at(path, what, f"a service with consumes: {topic}")
 
 
-def _check_objectives(parts: Parts, has_flows: bool, reading: Reading) -> None:
+def _check_objectives(parts: Parts, reading: Reading) -> None:
     for path, objective in parts.objectives:
         if has_invalid((objective.topic, objective.consumer, objective.flow)):
             continue
@@ -160,7 +158,7 @@ def _check_objectives(parts: Parts, has_flows: bool, reading: Reading) -> None:
             _check_consumer(objective, path, parts.taken_by.get(objective.topic, ()), reading)
             continue
         producer = parts.producers.get(objective.flow or "")
-        if producer and not has_flows and not parts.taken_by.get(producer.topic):
+        if producer and not parts.declares_flows and not parts.taken_by.get(producer.topic):
             topic = producer.topic
             what = f"nobody consumes {topic}, where {objective.flow} publishes, so the flow goes nowhere"
             reading.problem_at(f"{path}.flow", what, f"a service with consumes: {topic}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from slosim.model.joins import check_joins
 from slosim.model.kinds import Reading
 from slosim.model.parts import Parts
@@ -50,12 +52,18 @@ def _check_even_partitions(name: str, service: Service, parts: Parts, reading: R
     partitions = max(topic.partitions or 0 for topic in topics.values())
     if not partitions:
         reading.problem_at(path, "a queue has no partitions to share out evenly, got true")
-    elif not any(partitions % count == 0 for count in range(scale.minimum, scale.maximum + 1)):
-        what = (
-            f"no number of instances from {scale.minimum} to {scale.maximum} divides {partitions} partitions"
+    elif not any(scale.minimum <= count <= scale.maximum for count in _divisors(partitions)):
+        bounds = f"{scale.minimum} to {scale.maximum}"
+        what = f"no number of instances from {bounds} divides {partitions} partitions"
+        reading.problem_at(
+            path, what, f"bounds that include one of {listed(map(str, _divisors(partitions)))}"
         )
-        divisors = [count for count in range(1, partitions + 1) if partitions % count == 0]
-        reading.problem_at(path, what, f"bounds that include one of {listed(map(str, divisors))}")
+
+
+def _divisors(number: int) -> list[int]:
+    """All divisors, ascending (of up to 10^12)."""
+    small = [one for one in range(1, min(math.isqrt(number), 10**6) + 1) if number % one == 0]
+    return sorted({*small, *(number // one for one in small)})
 
 
 def _check_cancel(name: str, service: Service, parts: Parts, reading: Reading) -> None:

@@ -12,7 +12,7 @@ from slosim.model.graph import components, emitted_topics, flow_arrows, reachabl
 from slosim.model.kinds import Reading
 from slosim.model.parts import Parts
 from slosim.model.promises import Flow
-from slosim.model.topology import Service, Topic
+from slosim.model.topology import Producer, Service, Topic
 
 
 def check_endless_loops(parts: Parts, flows: Mapping[str, Flow], reading: Reading) -> None:
@@ -24,10 +24,9 @@ def check_endless_loops(parts: Parts, flows: Mapping[str, Flow], reading: Readin
             what = "an endless loop without delay: attempts fail at once and are retried at once"
             reading.problem_at(f"services.{name}.retry", what, "a delay, or a number for maximum_attempts")
     for name, producer in parts.producers.items():
-        arrivals = producer.arrivals
-        if isinstance(arrivals, Clients) and arrivals.think_time.maximum() == 0:
+        if isinstance(producer.arrivals, Clients) and producer.arrivals.think_time.maximum() == 0:
             to = [service for flow in flows.values() if flow.from_ == name for service in flow.to]
-            if why := Answers(parts, instants, arrivals.count, to).why_at_once(producer.topic):
+            if why := Answers(parts, instants, name, to).why_at_once(producer.topic):
                 what = f"an endless loop without delay: clients that do not think are answered at once: {why}"
                 path = f"producers.{name}.arrivals.clients.think_time"
                 reading.problem_at(path, what, "a think_time above 0, or work that takes time")
@@ -200,10 +199,11 @@ class Answer:
 class Answers:
     """How the flow instances of clients that do not think can end at the instant at which they start."""
 
-    def __init__(self, parts: Parts, instants: Instants, count: int, to: Iterable[str]) -> None:
+    def __init__(self, parts: Parts, instants: Instants, producer: str, to: Iterable[str]) -> None:
         self.parts = parts
         self.instants = instants
-        self.count = count
+        self.count = _clients_of(parts.producers[producer])
+        self.fed_by_others = parts.topics_fed_by(name for name in parts.producers if name != producer)
         arrows = flow_arrows(parts.services, parts.topics, parts.taken_or_redriven_by())
         self.matter = reachable(to, reverse(arrows))
         self.lines = {topic: self._lines(topic) for topic in parts.topics}
@@ -237,10 +237,8 @@ class Answers:
 
     def _answers(self, topic_name: str, name: str) -> Iterator[Answer]:
         topic, service = self.parts.topics[topic_name], self.parts.services[name]
-        if self._may_overflow(topic, service, name):
-            yield Answer(
-                f"{topic_name} refuses or drops messages when it is full", _existing(topic.dead_letter)
-            )
+        if self._may_overflow(topic_name, name):
+            yield Answer(f"{topic_name} can be full and lose messages", _existing(topic.dead_letter))
         waits = service.batch is not None and service.batch.max_messages > 1 and service.batch.wait > 0
         if topic.delay.maximum() > 0 or service.rate_limit is not None or service.join or waits:
             return
@@ -254,16 +252,21 @@ class Answers:
             given_up = _existing(service.dead_letter) if can_fail else ()
             yield Answer(f"the work of {name} takes no time", (*emitted_topics(service), *given_up))
 
-    def _may_overflow(self, topic: Topic, service: Service, name: str) -> bool:
-        """Whether a message can find a line full: with other publishers, or more clients than places."""
-        if not _may_be_full(topic):
+    def _may_overflow(self, topic_name: str, name: str) -> bool:
+        """Whether a message can find its line full: for those of others, or of more clients than places."""
+        topic, service = self.parts.topics[topic_name], self.parts.services[name]
+        if topic.capacity is None or not _may_be_full(topic):
             return False
         effects = self.parts.effects_on(f"services.{name}")
         stops = any(one.pause or one.crash or one.rolling_restart for one in effects)
         throttled = service.rate_limit is not None or service.circuit_breaker is not None
         is_log = topic.partitions is not None
         places = 0 if stops or throttled or is_log or service.join else service.instances * _slots_of(service)
-        return len(self.parts.producers) > 1 or self.count > (topic.capacity or 0) + places
+        return topic_name in self.fed_by_others or self.count > topic.capacity + places
+
+
+def _clients_of(producer: Producer) -> int:
+    return producer.arrivals.count if isinstance(producer.arrivals, Clients) else 0
 
 
 def _existing(topic: str | None) -> tuple[str, ...]:

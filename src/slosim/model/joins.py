@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
+from slosim.model.graph import reachable
 from slosim.model.kinds import Reading
 from slosim.model.parts import Parts
 from slosim.model.topology import Service
 from slosim.model.values import listed
 
 Way = dict[str, int]
-"""Topics that a message leads to together, and how many messages go to each."""
+"""Topics that a message leads to together, and how many messages go to each: 1, or 2 for several."""
 
 
 def check_joins(parts: Parts, reading: Reading) -> None:
@@ -35,17 +37,17 @@ def _check_room(name: str, service: Service, parts: Parts, reading: Reading) -> 
 def _check_sources(name: str, service: Service, parts: Parts, reading: Reading) -> None:
     if not parts.producers:
         return
-    ways = Ways(parts, without=name)
+    ways = Ways(parts, service.consumes, without=name)
     starts = {producer.topic for producer in parts.producers.values()}
-    sources = {topic: ways.sources(topic) for topic in service.consumes}
-    starts = starts.intersection(*sources.values())
+    starts = {topic for topic in starts if len(ways.targets_of(topic)) == len(service.consumes)}
     if not starts:
         what = f"it can never be complete: no producer's messages reach all of {listed(service.consumes)}"
         accepted = "topics that one message of a producer leads to, by way of emits"
         reading.problem_at(f"services.{name}.join", what, accepted)
         return
+    pairs = ways.pairs()
     for one, other in itertools.combinations(service.consumes, 2):
-        starts &= ways.sources_of_both(one, other, sources)
+        starts = {topic for topic in starts if (one, other) in pairs[topic]}
         if not starts:
             what = f"it can never be complete: a message leads to {one} or to {other}, never to both"
             accepted = "emits with both, where now one of several branches is taken"
@@ -54,60 +56,59 @@ def _check_sources(name: str, service: Service, parts: Parts, reading: Reading) 
 
 
 class Ways:
-    """Where a message can lead, beyond one service that is left out.
+    """Which of the target topics a message can lead to, beyond one service that is left out.
 
     Every share above 0 counts as possible, so what is excluded is certain.
     """
 
-    def __init__(self, parts: Parts, without: str) -> None:
+    def __init__(self, parts: Parts, targets: tuple[str, ...], without: str) -> None:
         redriven = parts.redriven_to()
         self.lines = {topic: list(_lines(topic, parts, redriven, without)) for topic in parts.topics}
         """Of each topic, its lines; of each line, the ways of which one message takes one."""
         self.before: dict[str, set[str]] = {}
         for topic, lines in self.lines.items():
-            for after in itertools.chain.from_iterable(itertools.chain.from_iterable(lines)):
+            for after in (after for line in lines for way in line for after in way):
                 self.before.setdefault(after, set()).add(topic)
+        self.targets: dict[str, set[str]] = {}
+        for target in targets:
+            for topic in reachable([target], self.before):
+                self.targets.setdefault(topic, set()).add(target)
 
-    def sources(self, target: str) -> set[str]:
-        """Topics whose messages can lead to the target, with itself."""
-        found, waiting = {target}, [target]
+    def targets_of(self, *topics: str) -> set[str]:
+        """Targets that messages in these topics can lead to, themselves included."""
+        return set().union(*(self.targets.get(topic, ()) for topic in topics))
+
+    def pairs(self) -> dict[str, set[tuple[str, str]]]:
+        """Of each topic, the targets that one message can lead to both of: where it parts, or later."""
+        found = {topic: set(self._parting(topic)) for topic in self.lines}
+        waiting = [topic for topic, pairs in found.items() if pairs]
         while waiting:
-            new = self.before.get(waiting.pop(), set()) - found
-            found |= new
-            waiting += new
+            topic = waiting.pop()
+            for before in self.before.get(topic, ()):
+                if not found[topic] <= found[before]:
+                    found[before] |= found[topic]
+                    waiting.append(before)
         return found
 
-    def sources_of_both(self, one: str, other: str, sources: dict[str, set[str]]) -> set[str]:
-        """Topics of which one message can lead to messages in both of two topics."""
-        found: set[str] = set()
-        left = sources[one] & sources[other]
-        while new := {topic for topic in left if self._leads_to_both(topic, one, other, sources, found)}:
-            found |= new
-            left -= new
-        return found
-
-    def _leads_to_both(
-        self, topic: str, one: str, other: str, sources: dict[str, set[str]], known: set[str]
-    ) -> bool:
-        """Whether it does by being one itself, by two of its lines, or by one way of a line."""
+    def _parting(self, topic: str) -> Iterator[tuple[str, str]]:
+        """Pairs of targets that are reached one each where a message goes several ways at once."""
         lines = self.lines[topic]
-        to_one, to_other = (
-            [any(after in sources[target] for way in line for after in way) for line in lines]
-            for target in (one, other)
-        )
-        if (topic == one and any(to_other)) or (topic == other and any(to_one)):
-            return True
-        if sum(to_one) and sum(to_other) and sum(a or b for a, b in zip(to_one, to_other, strict=True)) > 1:
-            return True
-        return any(_parts_into(way, sources[one], sources[other], known) for line in lines for way in line)
+        sides = [self.targets_of(*itertools.chain(*line)) for line in lines]
+        yield from _one_of_each([*sides, self.targets_of(topic) & {topic}])
+        for way in itertools.chain(*lines):
+            yield from _one_of_each(
+                self.targets_of(after) for after, count in way.items() for _ in range(count)
+            )
 
 
-def _parts_into(way: Way, to_one: set[str], to_other: set[str], known: set[str]) -> bool:
-    """Whether messages that go one way together lead to both of two targets."""
-    if any(topic in known for topic in way):
-        return True
-    first, second = ([topic for topic in way if topic in side] for side in (to_one, to_other))
-    return any(a != b or way[a] > 1 for a, b in itertools.product(first, second))
+def _one_of_each(sides: Iterable[set[str]]) -> Iterator[tuple[str, str]]:
+    """Pairs whose members come from different sides."""
+    alike = Counter(frozenset(side) for side in sides if side)
+    for first, second in itertools.permutations(alike, 2):
+        yield from itertools.product(first, second)
+    for side, count in alike.items():
+        if count > 1:
+            yield from itertools.product(side, side)
 
 
 def _lines(topic: str, parts: Parts, redriven: dict[str, str], without: str) -> Iterator[list[Way]]:
@@ -117,7 +118,10 @@ def _lines(topic: str, parts: Parts, redriven: dict[str, str], without: str) -> 
         yield [{redriven[topic]: 1}]
     for name in parts.taken_by.get(topic, ()):
         ways = [] if name == without else _ways_of(parts.services[name])
-        yield ways + ([{lost: 1}] if lost else [])
+        if lost:
+            ways.append({lost: 1})
+        if ways:
+            yield ways
 
 
 def _ways_of(service: Service) -> list[Way]:
@@ -125,7 +129,7 @@ def _ways_of(service: Service) -> list[Way]:
     emitted: Way = {}
     for emit in service.emits:
         if emit.probability > 0:
-            emitted[emit.topic] = emitted.get(emit.topic, 0) + emit.copies
+            emitted[emit.topic] = min(2, emitted.get(emit.topic, 0) + emit.copies)
     ways = [emitted] if emitted else []
     ways += [{branch.topic: 1} for branch in service.choose if branch.share > 0]
     return ways + ([{service.dead_letter: 1}] if service.dead_letter else [])

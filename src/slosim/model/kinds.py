@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -442,7 +443,7 @@ class OneOrMore(Kind):
         found = ListOf(self.one).read(node, path, reading)
         if found is INVALID or INVALID in found:
             return INVALID
-        doubles = sorted({name for name in found if found.count(name) > 1})
+        doubles = sorted(name for name, times in Counter(found).items() if times > 1)
         what = f"{singular(self.one.section)} {quoted(doubles[0])} is listed twice" if doubles else ""
         return reading.problem(node, path, what) if doubles else found
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from slosim.model.dependencies import Dependency
 from slosim.model.faults import Effect, Fault
 from slosim.model.fields import has_invalid
-from slosim.model.graph import consumers
+from slosim.model.graph import consumers, emitted_topics, reachable
 from slosim.model.kinds import INVALID, Reading
 from slosim.model.promises import Flow, Objective
 from slosim.model.topology import Producer, Service, Topic
@@ -32,6 +32,8 @@ class Parts:
     objectives: list[tuple[str, Objective]]
     effects: dict[str, list[Effect]]
     taken_by: dict[str, tuple[str, ...]]
+    declares_flows: bool
+    has_all_flows: bool
     has_all_services: bool
 
     def effects_on(self, target: str) -> list[Effect]:
@@ -41,6 +43,16 @@ class Parts:
     def topics_of(self, service: Service) -> dict[str, Topic]:
         """The topics that a service consumes, as far as they could be read."""
         return {name: self.topics[name] for name in service.consumes if name in self.topics}
+
+    def topics_fed_by(self, producers: Iterable[str]) -> set[str]:
+        """Topics that messages of these producers can reach, dead letters and redrives included."""
+        redriven = self.redriven_to()
+        arrows: dict[str, set[str]] = {}
+        for name, topic in self.topics.items():
+            takers = [self.services[taker] for taker in self.taken_by.get(name, ())]
+            after = {one for taker in takers for one in (*emitted_topics(taker), taker.dead_letter)}
+            arrows[name] = {one for one in (*after, topic.dead_letter, redriven.get(name)) if one}
+        return set(reachable((self.producers[name].topic for name in producers), arrows))
 
     def redriven_to(self) -> dict[str, str]:
         """Where the messages of each topic with a redrive go."""
@@ -58,7 +70,8 @@ class Parts:
 
 
 def readable_parts(values: Mapping[str, Any], reading: Reading) -> Parts:
-    services, faults = _readable(values["services"]), _items("faults", values, reading)
+    services, flows = _readable(values["services"]), _readable(values["flows"])
+    faults = _items("faults", values, reading)
     effects: dict[str, list[Effect]] = {}
     for _, fault in faults:
         if not has_invalid(fault):
@@ -70,11 +83,13 @@ def readable_parts(values: Mapping[str, Any], reading: Reading) -> Parts:
         producers=_readable(values["producers"]),
         services=services,
         dependencies=_readable(values["dependencies"]),
-        flows=_readable(values["flows"]),
+        flows=flows,
         faults=faults,
         objectives=_items("objectives", values, reading),
         effects=effects,
         taken_by=consumers(services),
+        declares_flows=values["flows"] is INVALID or bool(values["flows"]),
+        has_all_flows=values["flows"] is not INVALID and len(flows) == len(values["flows"]),
         has_all_services=len(services) == len(declared) and values["services"] is not INVALID,
     )
 

@@ -26,7 +26,7 @@ from slosim.model.document import decode, read_bytes
 from slosim.model.kinds import INVALID, Reading
 from slosim.model.values import did_you_mean, listed, nearest, quoted, show
 
-PARQUET = "Parquet files are not supported yet"
+PARQUET = "Parquet files: not supported yet"
 BYTES_MAX = 256 * 1024 * 1024
 FAULTS_MAX = 5
 # largest magnitude of a number that is a time in this unit: 1e11 s is the year 5138, 1e11 ms the year 1973

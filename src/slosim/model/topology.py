@@ -588,7 +588,7 @@ class Service:
     @relation("instances", "concurrency", "autoscale")
     def autoscaler_can_work(self, given: set[str]) -> Iterator[Broken]:
         scale = self.autoscale
-        if scale is None or has_invalid(scale):
+        if scale is None:
             return
         if scale.minimum <= scale.maximum and not scale.minimum <= self.instances <= scale.maximum:
             what = f"the autoscaler begins outside its bounds, got instances {self.instances}"

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slosim.measure import intervals
-from slosim.measure.measurements import FlowMeasurements, LineMeasurements, Measurements, ServiceMeasurements
+from slosim.measure.measurements import (
+    DependencyMeasurements,
+    FlowMeasurements,
+    LineMeasurements,
+    Measurements,
+    Mechanisms,
+    ServiceMeasurements,
+    TimeAverage,
+)
+from slosim.model.redrive import REDRIVE_SUFFIX
 from slosim.report import statistics
 from slosim.report.faults import fault_entries
 from slosim.report.objectives import objective_entry, verdict_of_all
@@ -49,7 +58,7 @@ def content_of(
         "flows": {name: _flow([one.flows[name] for one in measurements]) for name in measurements[0].flows},
         "services": {name: _service(name, scenario, measurements) for name in measurements[0].services},
         "topics": {name: _topic(name, measurements) for name in measurements[0].topics},
-        "dependencies": {},
+        "dependencies": {name: _dependency(name, measurements) for name in measurements[0].dependencies},
         "faults": fault_entries(scenario, measurements),
     }
 
@@ -97,19 +106,39 @@ def _flow(flows: Sequence[FlowMeasurements]) -> dict:
     }
 
 
+def _parts_of(flows: Sequence[FlowMeasurements]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of the parts and float64[replications, buckets, parts] s.
+
+    All time in the hidden service of a redrive is time that the message rests in its topic: `T.resting`.
+    """
+    parts = np.array([flow.parts_by_bucket for flow in flows])
+    shown = [_shown_part(part) for part in flows[0].parts]
+    names = tuple(dict.fromkeys(shown))
+    if len(names) == len(shown):
+        return names, parts
+    columns = [[at for at, its in enumerate(shown) if its == name] for name in names]
+    return names, np.stack([parts[:, :, its].sum(axis=2) for its in columns], axis=2)
+
+
+def _shown_part(part: str) -> str:
+    owner, _, _ = part.rpartition(".")
+    return f"{owner.removesuffix(REDRIVE_SUFFIX)}.resting" if owner.endswith(REDRIVE_SUFFIX) else part
+
+
 def _mean_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
     """Mean time that a completed instance spends in each part, s; the parts add up to the mean latency."""
     finished = [float(flow.finished_by_bucket.sum()) for flow in flows]
-    totals = np.array([flow.parts_by_bucket.sum(axis=0) for flow in flows])
+    names, parts = _parts_of(flows)
+    totals = parts.sum(axis=1)
     return {
         part: intervals.of_ratio(totals[:, column].tolist(), finished).as_dict()
-        for column, part in enumerate(flows[0].parts)
+        for column, part in enumerate(names)
     }
 
 
 def _slowest_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
     """The same of the slowest 1%; the bucket where that share begins counts with its mean."""
-    parts = np.array([flow.parts_by_bucket for flow in flows])
+    names, parts = _parts_of(flows)
     finished = np.array([flow.finished_by_bucket for flow in flows], dtype=np.float64)
     used = finished.any(axis=0)
     parts, finished = parts[:, used], finished[:, used]
@@ -122,7 +151,7 @@ def _slowest_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
         part: intervals.jackknife(
             pooled[column], [None if len(flows) == 1 else one[column] for one in left_out]
         ).as_dict()
-        for column, part in enumerate(flows[0].parts)
+        for column, part in enumerate(names)
     }
 
 
@@ -149,7 +178,7 @@ def _service(name: str, scenario: Scenario, measurements: Sequence[Measurements]
     counts = (
         "attempts", "succeeded", "failed", "timed_out", "lost", "retried", "dead_lettered", "duplicates",
     )  # fmt: skip
-    return {
+    entry = {
         **_means(services, counts),
         "attempts_per_message": _ratio(services, lambda one: one.attempts, lambda one: one.first_attempts),
         "utilisation_ratio": _utilisation(services),
@@ -166,11 +195,76 @@ def _service(name: str, scenario: Scenario, measurements: Sequence[Measurements]
             "instances": statistics.mean_series([one.instances_samples for one in services]),
         },
     }
+    mechanisms = [one.mechanisms for one in services if one.mechanisms is not None]
+    if len(mechanisms) == len(services):
+        entry["mechanisms"] = _mechanisms(mechanisms, measurements)
+    return entry
 
 
 def _utilisation(services: Sequence[ServiceMeasurements]) -> dict:
     """Busy slot seconds over available slot seconds; undefined for unlimited concurrency."""
     return _ratio(services, lambda one: one.busy.integral, lambda one: one.slot_seconds, most=1.0)
+
+
+def _mechanisms(its: Sequence[Mechanisms], measurements: Sequence[Measurements]) -> dict:
+    """What the rarer mechanisms of one service did; nothing counted is 0, as where it does not use them."""
+    seconds = statistics.measured_seconds(measurements)
+    partitions = its[0].partitions
+    standing = intervals.of_mean([one.stopped.integral / max(partitions, 1) for one in its])
+    return {
+        "instance_starts": statistics.mean_of(its, lambda one: one.starts),
+        "crashes": statistics.mean_of(its, lambda one: one.crashes),
+        "instances": _level([one.wanted for one in its], seconds),
+        "rebalances": statistics.mean_of(its, lambda one: one.rebalances),
+        "stopped_s": (standing if partitions else intervals.UNDEFINED).as_dict(),
+        "prefetched": _level([one.held_ahead for one in its], seconds),
+        "breaker_opened": statistics.mean_of(its, lambda one: one.opened),
+        "breaker_open_s": statistics.mean_of(its, lambda one: one.open.integral),
+        "denied_retries": statistics.mean_of(its, lambda one: one.denied_retries),
+        "scalings": [
+            {"at_s": float(at), "from": int(before), "to": int(after)}
+            for at, before, after in its[0].scalings
+        ],
+        "series": {
+            "t_s": statistics.longest_times(measurements),
+            "instances": statistics.mean_series([one.wanted.samples for one in its]),
+            "stopped_partitions": statistics.mean_series([one.stopped.samples for one in its]),
+            "prefetched": statistics.mean_series([one.held_ahead.samples for one in its]),
+            "breaker_open": statistics.mean_series([one.open.samples for one in its]),
+        },
+    }
+
+
+def _level(averages: Sequence[TimeAverage], seconds: Sequence[float]) -> dict:
+    """Exact mean and maximum over time of a count; `max` is the largest of all replications."""
+    mean = intervals.of_ratio([average.integral for average in averages], seconds)
+    return {"mean": mean.as_dict(), "max": max(average.maximum for average in averages)}
+
+
+# Dependencies
+
+
+def _dependency(name: str, measurements: Sequence[Measurements]) -> dict:
+    its = [one.dependencies[name] for one in measurements]
+    seconds = statistics.measured_seconds(measurements)
+    return {
+        "calls": statistics.mean_of(its, lambda one: one.requests),
+        **_means(its, ("answered", "failed", "refused", "cancelled", "hedged", "timed_out")),
+        "utilisation_ratio": _dependency_utilisation(its),
+        "busy_servers": intervals.of_ratio([one.busy.integral for one in its], seconds).as_dict(),
+        "waiting": statistics.stat_over_time([one.waiting for one in its], measurements),
+        "wait_s": statistics.stat([one.wait for one in its]),
+        "series": {
+            "t_s": statistics.longest_times(measurements),
+            "busy": statistics.mean_series([one.busy.samples for one in its]),
+            "waiting": statistics.mean_series([one.waiting.samples for one in its]),
+        },
+    }
+
+
+def _dependency_utilisation(its: Sequence[DependencyMeasurements]) -> dict:
+    """Busy server seconds over server seconds; undefined for unlimited capacity."""
+    return _ratio(its, lambda one: one.busy.integral, lambda one: one.server_seconds, most=1.0)
 
 
 # Topics and their lines

@@ -1,4 +1,7 @@
-"""Faults: how high the lag rose, when it came back, and what it cost; one entry per occurrence."""
+"""Faults: how high the lag rose, when it came back, and what it cost; one entry per occurrence.
+
+A random fault has one entry for all its occurrences: their times differ from replication to replication.
+"""
 
 from __future__ import annotations
 
@@ -13,41 +16,69 @@ from slosim.measure.measurements import Measurements
 from slosim.report.objectives import outcomes_of
 
 if TYPE_CHECKING:
-    from slosim.model import Objective, Scenario
+    from slosim.model import Fault, Objective, Scenario
 
 
 @dataclass(frozen=True)
 class Occurrence:
     """A time when a fault is active, [start, end); `lines`: (topic, service) that feed its target."""
 
-    name: str
-    target: str
+    fault: Fault
     start_s: float
     end_s: float
     lines: tuple[tuple[str, str], ...]
 
+    @property
+    def name(self) -> str:
+        return self.fault.name
+
+    @property
+    def target(self) -> str:
+        return self.fault.target
+
 
 def occurrences_of(scenario: Scenario) -> list[Occurrence]:
-    """All occurrences of all faults by start, end and place in the file."""
+    """All occurrences of all faults whose times are known, by start, end and place in the file."""
     found = [
-        Occurrence(fault.name, fault.target, start, end, lines_feeding(fault.target, scenario))
+        Occurrence(fault, start, end, lines_feeding(fault, scenario))
         for fault in scenario.faults
         for start, end in fault.occurrences(scenario.run.duration)
     ]
     return sorted(found, key=lambda one: (one.start_s, one.end_s))
 
 
-def lines_feeding(target: str, scenario: Scenario) -> tuple[tuple[str, str], ...]:
-    """The lines (topic, service) where a fault of the target is felt.
+def lines_feeding(fault: Fault, scenario: Scenario) -> tuple[tuple[str, str], ...]:
+    """The lines (topic, service) where a fault is felt.
 
-    A service: its own lines; a topic: its consumers' lines; a producer: the lines of its topic's consumers.
+    Of a service its own lines, of a dependency its callers'; of a topic or a producer the lines of its
+    consumers; of a redrive those of the topic that its messages go back to.
     """
-    kind, name = target.split(".", 1)
+    kind, name = fault.target.split(".", 1)
     consumed = [(topic, service) for service, its in scenario.services.items() for topic in its.consumes]
-    if kind == "services":
-        return tuple(line for line in consumed if line[1] == name)
+    if kind in ("services", "dependencies"):
+        hit = services_hit(fault, scenario)
+        return tuple(line for line in consumed if line[1] in hit)
     topic = scenario.producers[name].topic if kind == "producers" else name
+    if fault.effect.redrive is not None:
+        topic = fault.effect.redrive.to
     return tuple(line for line in consumed if line[0] == topic)
+
+
+def services_hit(fault: Fault, scenario: Scenario) -> list[str]:
+    """The services whose attempts a fault changes: its target, or those that call the dependency it hits."""
+    kind, name = fault.target.split(".", 1)
+    if kind == "dependencies":
+        return callers_of(name, scenario)
+    return [name] if kind == "services" else []
+
+
+def callers_of(dependency: str, scenario: Scenario) -> list[str]:
+    """Services that call a dependency, in the order of the file."""
+    return [
+        name
+        for name, service in scenario.services.items()
+        if any(call.dependency == dependency for call in service.calls)
+    ]
 
 
 @dataclass(frozen=True)
@@ -60,15 +91,40 @@ class Course:
 
 
 def fault_entries(scenario: Scenario, measurements: Sequence[Measurements]) -> list[dict]:
-    """The report's entries of all occurrences that begin before the end of the run."""
+    """The report's entries: all occurrences that begin before the end of the run, then the random faults."""
     occurrences = occurrences_of(scenario)
     counted = [one for one in scenario.objectives if one.kind in ("latency", "success")]
     bad = [_bad_of_all(counted, one) for one in measurements] if counted else []
-    return [
+    known = [
         _entry(occurrence, baseline_window(occurrence, occurrences), measurements, bad)
         for occurrence in occurrences
         if all(occurrence.start_s < one.ended_s for one in measurements)
     ]
+    return known + [_random_entry(fault, measurements) for fault in scenario.faults if fault.is_random]
+
+
+def _random_entry(fault: Fault, measurements: Sequence[Measurements]) -> dict:
+    """How often a random fault came and how long it was active; what it did cannot be told from the rest."""
+    times = [occurrences_within(fault.name, one) for one in measurements]
+    undefined = intervals.UNDEFINED.as_dict()
+    return {
+        "name": fault.name,
+        "start_s": None,
+        "end_s": None,
+        "occurrences": intervals.of_mean([float(len(its)) for its in times]).as_dict(),
+        "active_s": intervals.of_mean([float((its[:, 1] - its[:, 0]).sum()) for its in times]).as_dict(),
+        "peak_lag": undefined,
+        "recovered_after_s": undefined,
+        "recovered_ratio": None,
+        "bad": undefined,
+    }
+
+
+def occurrences_within(name: str, one: Measurements) -> np.ndarray:
+    """(start, end) in s of each occurrence of a random fault that begins in the run, cut to it: [n, 2]."""
+    times = one.occurrences.get(name, np.zeros((0, 2)))
+    begun = times[times[:, 0] < one.ended_s]
+    return np.minimum(begun, one.ended_s)
 
 
 def _bad_of_all(objectives: Sequence[Objective], one: Measurements) -> np.ndarray:

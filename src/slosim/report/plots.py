@@ -33,6 +33,19 @@ def column_maxima(
     return filled
 
 
+def column_extremes(
+    times_s: Sequence[float], values: Sequence[float], end_s: float, columns: int
+) -> list[float]:
+    """Of each of equal parts of [0, end) the value that is furthest from the mean: peaks and dips."""
+    mean = sum(values) / len(values) if values else 0.0
+    highest = column_maxima(times_s, values, end_s, columns)
+    lowest = [-value for value in column_maxima(times_s, [-value for value in values], end_s, columns)]
+    return [
+        high if abs(high - mean) >= abs(low - mean) else low
+        for high, low in zip(highest, lowest, strict=True)
+    ]
+
+
 def area(whole: Sequence[float], part: Sequence[float], height: int) -> list[str]:
     """A filled plot of `whole` (shaded; may be empty) and, in front of it, `part` (solid)."""
     whole = whole or [0.0] * len(part)
@@ -100,6 +113,12 @@ def density(positions: Sequence[float], counts: Sequence[float], columns: int) -
         bins[min(max(int(position * columns), 0), columns - 1)] += count
     top = max(bins, default=0.0)
     return "".join(EIGHTHS[max(1, math.ceil(8 * one / top)) if one and top else 0] for one in bins)
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A line of bars from 0 to the largest value; anything above 0 shows."""
+    top = max(values, default=0.0)
+    return "".join(EIGHTHS[max(1, round(8 * one / top)) if one > 0 else 0] for one in values)
 
 
 def bar(ratio: float, columns: int) -> str:

@@ -129,7 +129,9 @@ FLOWS = (
     Entry(
         "flows.*.where_time_goes_s.mean.*",
         "EST",
-        "Mean time of a completed instance in this part, s; the parts add up to the mean latency.",
+        "Mean time of a completed instance in this part, s; the parts add up to the mean latency. Per service"
+        " `delay`, `wait`, `service`, `retry`, `dependency` (its calls) and `rebalance` (of its wait, while"
+        " its partition stood still), per producer `held_back`, per redriven topic `resting`.",
     ),
     Entry(
         "flows.*.where_time_goes_s.slowest_1%.*",
@@ -160,7 +162,11 @@ SERVICES = (
     ),
     Entry("services.*.busy_slots", "EST", "Mean number of busy slots over time."),
     Entry("services.*.throughput_per_s", "EST", "First successes per second."),
-    Entry("services.*.instance_hours", "EST", "Hours of instances that are up, after the warm-up."),
+    Entry(
+        "services.*.instance_hours",
+        "EST",
+        "Hours of instances that exist after the warm-up: up, starting, down or leaving.",
+    ),
     Entry("services.*.cost", "EST", "instance_hours × cost_per_instance_hour; null without a price."),
     Entry("services.*.wait_s", "STAT", "Visible to taken, each attempt anew; a blocking retry has none."),
     Entry("services.*.service_s", "STAT", "Taken to ended, per attempt; failures at start count 0."),
@@ -168,6 +174,79 @@ SERVICES = (
     Entry("services.*.series.t_s", "list of s", "Sample times."),
     Entry("services.*.series.busy", "list", "Busy slots, mean over replications."),
     Entry("services.*.series.instances", "list", "Instances that are up, mean over replications."),
+)
+
+MECHANISMS = (
+    Entry("services.*.mechanisms.instance_starts", "EST", "Instances that began to start."),
+    Entry("services.*.mechanisms.crashes", "EST", "Instances that went down."),
+    Entry(
+        "services.*.mechanisms.instances.mean",
+        "EST",
+        "Instances that exist (up, starting, down or leaving), over time.",
+    ),
+    Entry("services.*.mechanisms.instances.max", "number", "Most of them at one time."),
+    Entry("services.*.mechanisms.rebalances", "EST", "Rebalances begun."),
+    Entry(
+        "services.*.mechanisms.stopped_s",
+        "EST",
+        "Seconds for which the average partition stood still: its owner was not up, or a rebalance stopped"
+        " it. Null for a queue.",
+    ),
+    Entry(
+        "services.*.mechanisms.prefetched.mean",
+        "EST",
+        "Messages that instances held ahead of their slots, over time.",
+    ),
+    Entry("services.*.mechanisms.prefetched.max", "number", "Most of them at one time."),
+    Entry("services.*.mechanisms.breaker_opened", "EST", "Times the circuit breaker opened."),
+    Entry("services.*.mechanisms.breaker_open_s", "EST", "Seconds for which it was open."),
+    Entry("services.*.mechanisms.denied_retries", "EST", "Failures made final by the retry budget."),
+    Entry(
+        "services.*.mechanisms.scalings[].at_s",
+        "s",
+        "When the autoscaler changed the number of instances, in the whole of the first replication.",
+    ),
+    Entry("services.*.mechanisms.scalings[].from", "number", "Instances that were wanted before."),
+    Entry("services.*.mechanisms.scalings[].to", "number", "Instances that are wanted from then on."),
+    Entry("services.*.mechanisms.series.t_s", "list of s", "Sample times."),
+    Entry("services.*.mechanisms.series.instances", "list", "Instances that exist, mean over replications."),
+    Entry(
+        "services.*.mechanisms.series.stopped_partitions",
+        "list",
+        "Partitions that stand still, mean over replications.",
+    ),
+    Entry("services.*.mechanisms.series.prefetched", "list", "Messages held ahead, mean over replications."),
+    Entry(
+        "services.*.mechanisms.series.breaker_open",
+        "list",
+        "Share of the replications in which the circuit breaker is open.",
+    ),
+)
+
+DEPENDENCIES = (
+    Entry("dependencies.*.calls", "EST", "Requests that it got, second ones of hedged calls included."),
+    Entry("dependencies.*.answered", "EST", "Requests that it answered well."),
+    Entry("dependencies.*.failed", "EST", "Requests that failed at it."),
+    Entry("dependencies.*.refused", "EST", "Requests refused because `queue_limit` were waiting."),
+    Entry("dependencies.*.cancelled", "EST", "Requests withdrawn by a caller with `cancel`."),
+    Entry("dependencies.*.hedged", "EST", "Calls for which a second request was made."),
+    Entry("dependencies.*.timed_out", "EST", "Calls that their caller gave up after `timeout`."),
+    Entry(
+        "dependencies.*.utilisation_ratio",
+        "EST",
+        "Busy server seconds over server seconds; null for unlimited capacity.",
+    ),
+    Entry("dependencies.*.busy_servers", "EST", "Mean number of busy servers over time."),
+    Entry(
+        "dependencies.*.waiting",
+        "STAT",
+        "Requests that wait for a server, over time. Mean and maximum are exact, quantiles those of the"
+        " samples.",
+    ),
+    Entry("dependencies.*.wait_s", "STAT", "Request to taken by a server."),
+    Entry("dependencies.*.series.t_s", "list of s", "Sample times."),
+    Entry("dependencies.*.series.busy", "list", "Busy servers, mean over replications."),
+    Entry("dependencies.*.series.waiting", "list", "Waiting requests, mean over replications."),
 )
 
 TOPICS = (
@@ -211,16 +290,29 @@ FAULTS = (
     Entry(
         "faults[].name",
         "text",
-        "As declared; one entry per occurrence that begins before the end of the run.",
+        "As declared; one entry per occurrence that begins before the end of the run, and behind these one"
+        " for each random fault, whose times differ from replication to replication.",
     ),
-    Entry("faults[].start_s", "s", "Start of the occurrence."),
-    Entry("faults[].end_s", "s", "Its end, active in [start, end)."),
+    Entry("faults[].start_s", "s", "Start of the occurrence; null for a random fault."),
+    Entry("faults[].end_s", "s", "Its end, active in [start, end); null for a random fault."),
+    Entry(
+        "faults[].occurrences",
+        "EST",
+        "Only of a random fault: occurrences that begin in the run, of all instances with `per: instance`.",
+    ),
+    Entry(
+        "faults[].active_s",
+        "EST",
+        "Only of a random fault: length of its occurrences together, cut to the run; with `per: instance`"
+        " added up over the instances.",
+    ),
     Entry(
         "faults[].peak_lag",
         "EST",
         "Largest sampled lag from the start to the recovery, or else the end of the run, summed over the"
-        " lines that feed the target: a service's own lines; of a topic or a producer, the lines of its"
-        " consumers.",
+        " lines that feed the target: a service's own lines; of a dependency its callers'; of a topic or a"
+        " producer, the lines of its consumers; of a redrive, those of the topic that messages go back to."
+        " Null for a random fault, as are all numbers below: what it did cannot be told from the rest.",
     ),
     Entry(
         "faults[].recovered_after_s",
@@ -245,7 +337,23 @@ FINDINGS = (
     Entry("findings[].text", "text", "The finding, with the numbers to check it by hand."),
 )
 
-ENTRIES = (*RUN, *OBJECTIVES, *FLOWS, *SERVICES, *TOPICS, *FAULTS, *FINDINGS)
+ENTRIES = (
+    *RUN,
+    *OBJECTIVES,
+    *FLOWS,
+    *SERVICES,
+    *MECHANISMS,
+    *TOPICS,
+    *DEPENDENCIES,
+    *FAULTS,
+    *FINDINGS,
+)
+
+MECHANISMS_NOTE = """\
+`mechanisms` is there for a service that uses any of them, so that its instances may come and go or it has
+several topics, batches, prefetch, a visibility timeout, a circuit breaker, a retry budget, load shedding,
+calls or a join. What it does not use is 0.
+"""
 
 INTRODUCTION = """\
 # The report
@@ -302,8 +410,9 @@ def reference() -> str:
         ("Objectives", OBJECTIVES, _alerts()),
         ("Flows", FLOWS, ""),
         ("Services", SERVICES, ""),
+        ("Mechanisms", MECHANISMS, MECHANISMS_NOTE),
         ("Topics", TOPICS, ""),
-        ("Dependencies", (), "`dependencies` is empty: this version has none.\n"),
+        ("Dependencies", DEPENDENCIES, ""),
         ("Faults", FAULTS, ""),
         ("Findings", FINDINGS, _rules()),
     ]

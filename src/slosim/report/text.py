@@ -11,9 +11,12 @@ from typing import Any
 from slosim.report.layout import clean, finish, paint, paragraph
 from slosim.report.text_plots import event_lag_section, lag_section
 from slosim.report.text_tables import (
+    dependencies_section,
     failures_section,
     faults_section,
     flow_section,
+    instances_section,
+    mechanisms_section,
     services_section,
     topics_section,
 )
@@ -33,7 +36,10 @@ def text_of(data: dict[str, Any], width: int = 100, colour: bool = False, source
         findings_section(data, width),
         *(flow_section(name, numbers, data, width) for name, numbers in data["flows"].items()),
         services_section(data, width),
+        instances_section(data, width),
         failures_section(data, width),
+        mechanisms_section(data, width),
+        dependencies_section(data, width),
         topics_section(data, width),
         lag_section(data, width),
         event_lag_section(data, width),

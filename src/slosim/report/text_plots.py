@@ -44,6 +44,8 @@ def lag_section(data: dict, width: int) -> list[str]:
     lines += plots.time_axis(end, run["warmup_s"], columns)
     spans: dict[str, list[tuple[float, float]]] = {}
     for one in data["faults"]:
+        if one["start_s"] is None:  # at random, so at other times in each replication
+            continue
         spans.setdefault(clean(one["name"]), []).append((one["start_s"], one["end_s"]))
     marked = list(spans.items())[:MARKED_FAULTS]
     lines += [paint(plots.span_marks(its, end, columns, name), "red") for name, its in marked]

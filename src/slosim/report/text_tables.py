@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from slosim.report import plots
 from slosim.report.layout import Column, clean, pad, paint, paragraph, table, title, width_of
@@ -117,8 +117,119 @@ def services_section(data: dict, width: int) -> list[str]:
     ]
 
 
+def instances_section(data: dict, width: int) -> list[str]:
+    """Instances over time of the services where their number changes."""
+    run = data["run"]
+    rows = {}
+    for name, numbers in data["services"].items():
+        times, up = numbers["series"]["t_s"], numbers["series"]["instances"]
+        measured = [number for time, number in zip(times, up, strict=True) if time >= run["warmup_s"]]
+        if measured and min(up) != max(up):
+            rows[name] = (min(measured), sum(measured) / len(measured), max(measured), times, up)
+    if not rows:
+        return []
+    numbers = [data["services"][name] for name in rows]
+    columns = [
+        Column("service", [clean(name) for name in rows], "<"),
+        *(
+            Column(heading, [short(row[index]) for row in rows.values()])
+            for index, heading in enumerate(("least", "mean", "most"))
+        ),
+        Column("starts", [short(_of_mechanisms(one, "instance_starts")) for one in numbers], keep=2),
+        Column("crashes", [_nonzero(_of_mechanisms(one, "crashes")) for one in numbers], keep=2),
+        Column("hours", [short(one["instance_hours"]["value"]) for one in numbers], keep=1),
+    ]
+    room = max(12, width - width_of(table(columns, width)[0]) - 2)
+    strips = [
+        plots.sparkline(plots.column_extremes(times, up, run["duration_s"], room))
+        for _, _, _, times, up in rows.values()
+    ]
+    whole = f"0 to {clock(run['duration_s'])}"
+    plot = Column(whole, [paint(strip, "cyan") for strip in strips], "<")
+    note = "that are up; mean over replications, peaks and dips kept, each row from 0 to its own height"
+    return [title("INSTANCES", note, width), *table([*columns, plot], width)]
+
+
+def _of_mechanisms(numbers: dict, key: str) -> float | None:
+    return numbers["mechanisms"][key]["value"] if "mechanisms" in numbers else None
+
+
+def _nonzero(number: float | None) -> str:
+    return short(number) if number else ""
+
+
+MECHANISMS: tuple[tuple[str, Callable[[dict], float | None], Callable[[float], str]], ...] = (
+    ("rebalances", lambda its: its["rebalances"]["value"], short),
+    ("stood still", lambda its: its["stopped_s"]["value"], duration),
+    ("breaker opened", lambda its: its["breaker_opened"]["value"], short),
+    ("open", lambda its: its["breaker_open_s"]["value"], duration),
+    ("retries denied", lambda its: its["denied_retries"]["value"], short),
+    ("held ahead mean", lambda its: its["prefetched"]["mean"]["value"], short),
+    ("max", lambda its: its["prefetched"]["max"], short),
+)
+"""Heading, number and form of each column; the last one goes first when the table is too wide."""
+
+
+def mechanisms_section(data: dict, width: int) -> list[str]:
+    """What the rarer mechanisms did, rows and columns only for what happened."""
+    having = {name: one["mechanisms"] for name, one in data["services"].items() if "mechanisms" in one}
+    rows = {
+        name: its for name, its in having.items() if any(number_of(its) for _, number_of, _ in MECHANISMS)
+    }
+    if not rows:
+        return []
+    columns = [Column("service", [clean(name) for name in rows], "<")]
+    for keep, (heading, number_of, form) in enumerate(MECHANISMS, start=1):
+        numbers = [number_of(its) for its in rows.values()]
+        columns.append(Column(heading, [form(one) if one else "" for one in numbers], keep=keep))
+    note = "per run; stood still: the average partition; held ahead: of busy slots"
+    return [title("MECHANISMS", note, width), *table(columns, width)]
+
+
+def dependencies_section(data: dict, width: int) -> list[str]:
+    its = data["dependencies"]
+    if not its:
+        return []
+    declared = data["scenario"]["resolved"]["dependencies"]
+    numbers = list(its.values())
+    counted = ("failed", "refused", "timed_out", "hedged", "cancelled")
+    columns = [
+        Column("dependency", [clean(name) for name in its], "<"),
+        Column("servers", [_servers(declared[name]) for name in its]),
+        Column("busy", [_busy_servers(one) for one in numbers]),
+        Column("requests", [short(one["calls"]["value"]) for one in numbers]),
+        *(
+            Column(key.replace("_", " "), [short(one[key]["value"]) for one in numbers])
+            for key in counted
+            if any(one[key]["value"] for one in numbers)
+        ),
+        Column("waiting mean", [short(one["waiting"]["mean"]["value"]) for one in numbers], keep=2),
+        Column("max", [short(one["waiting"]["max"]) for one in numbers], keep=3),
+        Column("wait mean", [duration(one["wait_s"]["mean"]["value"]) for one in numbers]),
+        Column("p99", [duration(one["wait_s"]["p99"]["value"]) for one in numbers]),
+    ]
+    note = "requests per run, hedges included; wait: for a server"
+    return [title("DEPENDENCIES", note, width), *table(columns, width)]
+
+
+def _servers(dependency: dict) -> str:
+    capacity = dependency.get("capacity")
+    return "∞" if capacity == "unlimited" else str(capacity)
+
+
+def _busy_servers(numbers: dict) -> str:
+    """Utilisation, or the number of busy servers where there is no limit to them."""
+    ratio, servers = numbers["utilisation_ratio"]["value"], numbers["busy_servers"]["value"]
+    if ratio is not None:
+        return share(ratio, 1 if ratio < 0.1 else 0)
+    return NOTHING if servers is None else f"{short(servers)} servers"
+
+
 def _slots(service: dict) -> str:
     instances, concurrency = service.get("instances", 1), service.get("concurrency", 1)
+    autoscale = service.get("autoscale")
+    if autoscale:
+        instances = f"{autoscale.get('minimum', 1)}–{autoscale['maximum']}"
     return f"{instances}×{'∞' if concurrency == 'unlimited' else concurrency}"
 
 
@@ -142,7 +253,7 @@ def failures_section(data: dict, width: int) -> list[str]:
         Column("service", [clean(name) for name in rows], "<"),
         Column("attempts", [short(one["attempts"]["value"]) for one in rows.values()]),
         Column("per message", [_per_message(one) for one in rows.values()]),
-        Column("failed", [share(one["failed"]["value"] / one["attempts"]["value"]) for one in rows.values()]),
+        Column("failed", [_failed(one) for one in rows.values()]),
     ]
     for key in ("timed_out", "lost", "retried", "dead_lettered", "duplicates"):
         values = [one[key]["value"] for one in rows.values()]
@@ -150,6 +261,11 @@ def failures_section(data: dict, width: int) -> list[str]:
             Column(key.replace("_", " "), [short(value) if any(values) else "" for value in values], keep=1)
         )
     return [title("FAILURES AND RETRIES", "per run", width), *table(columns, width)]
+
+
+def _failed(numbers: dict) -> str:
+    attempts = numbers["attempts"]["value"]
+    return share(numbers["failed"]["value"] / attempts) if attempts else NOTHING
 
 
 def _per_message(numbers: dict) -> str:
@@ -216,8 +332,9 @@ def faults_section(data: dict, width: int) -> list[str]:
         return []
     columns = [
         Column("fault", [clean(one["name"]) for one in faults], "<"),
-        Column("from", [clock(one["start_s"]) for one in faults]),
-        Column("to", [clock(one["end_s"]) for one in faults]),
+        Column("from", ["random" if one["start_s"] is None else clock(one["start_s"]) for one in faults]),
+        Column("to", ["" if one["end_s"] is None else clock(one["end_s"]) for one in faults]),
+        *_random_columns(faults),
         Column("peak lag", [short(one["peak_lag"]["value"]) for one in faults]),
         Column("recovered after", [_recovered(one, data["run"]) for one in faults]),
         Column("in", [share(one["recovered_ratio"], 0) for one in faults]),
@@ -227,7 +344,25 @@ def faults_section(data: dict, width: int) -> list[str]:
     return [title("FAULTS", note, width), *table(columns, width)]
 
 
+def _random_columns(faults: Sequence[dict]) -> list[Column]:
+    """How often random faults came and how long they lasted together; none without any."""
+    if not any("occurrences" in one for one in faults):
+        return []
+    return [
+        Column(
+            "times", [short(one["occurrences"]["value"]) if "occurrences" in one else "1" for one in faults]
+        ),
+        Column("active", [duration(_active_s(one)) for one in faults]),
+    ]
+
+
+def _active_s(fault: dict) -> float:
+    return fault["active_s"]["value"] if "active_s" in fault else fault["end_s"] - fault["start_s"]
+
+
 def _recovered(fault: dict, run: dict) -> str:
+    if fault["start_s"] is None:
+        return NOTHING
     number = fault["recovered_after_s"]
     if number["value"] is None:
         return "never" if fault["end_s"] < run.get("ended_s", run["duration_s"]) else "run ends"

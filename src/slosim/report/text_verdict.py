@@ -24,14 +24,31 @@ SEVERE = {
     "stopped",
     "deadlock",
     "saturated",
+    "dependency_saturated",
     "uneven_partitions",
     "overloaded",
+    "autoscaler_lag",
+    "autoscaler_at_limit",
+    "autoscaler_flapping",
     "retry_storm",
     "not_recovered",
+    "circuit_breaker",
+    "rebalances",
+    "prefetch_hoarding",
+    "early_redelivery",
+    "head_of_line",
+    "calls_nobody_waits_for",
+    "dependency_refuses",
     "retry_amplification",
     "impatient_retries",
+    "retry_budget",
+    "lost_attempts",
+    "delivery_limit",
     "dead_lettered",
     "dropped",
+    "shed",
+    "unavailable",
+    "join_alone",
     "back_pressure",
 }
 """Findings about the system; the others are about the report."""
@@ -190,7 +207,7 @@ def _after_fault(alert: dict, data: dict) -> str:
     begun = [
         fault
         for fault in data["faults"]
-        if alert["fired_at_s"] and fault["start_s"] <= alert["fired_at_s"][0]
+        if fault["start_s"] is not None and alert["fired_at_s"] and fault["start_s"] <= alert["fired_at_s"][0]
     ]
     if not begun:
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from slosim.engine.reference.calendar import DECIDES, READS, TIMER, order_of_service
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class Autoscaler:
     """Changes the number of instances of a service.
 
-    metric     as it was read last, None before the first reading
+    readings   the metric for each decision to come, by its number; none for those that come too early
     desired    (time, instances) of the decisions before
     scalings   (time, instances wanted before, after) of each change
     """
@@ -25,7 +26,7 @@ class Autoscaler:
         self.service = service
         self.world = service.world
         self.rules = service.rules.autoscale
-        self.metric: float | None = None
+        self.readings: dict[int, float] = {}
         self.read_s = 0.0
         self.busy_integral = 0.0
         self.desired: list[tuple[float, int]] = []
@@ -38,8 +39,8 @@ class Autoscaler:
             decides_s = step * interval
             reads_s = decides_s - self.rules.metric_delay
             if reads_s >= 0:
-                self.at(reads_s, READS, self.read)
-            self.at(decides_s, DECIDES, self.decide)
+                self.at(reads_s, READS, partial(self.read, step))
+            self.at(decides_s, DECIDES, partial(self.decide, step))
             step += 1
 
     def at(self, time_s: float, kind: int, action: Callable[[], None]) -> None:
@@ -49,30 +50,35 @@ class Autoscaler:
 
     # ------------------------------------------------------------------ the metric
 
-    def read(self) -> None:
+    def read(self, step: int) -> None:
+        """S62: the metric for a decision."""
+        self.readings[step] = self.metric()
+        self.read_s = self.world.now
+
+    def metric(self) -> float:
         """S62: messages of the lag, seconds of age, or mean busy slots since the previous reading."""
         now, lines = self.world.now, self.service.lines
         match self.rules.metric:
             case "lag":
-                self.metric = sum(line.lag.value for line in lines)
+                return sum(line.lag.value for line in lines)
             case "age":
-                self.metric = max(line.oldest_age_s(now) for line in lines)
+                return max(line.oldest_age_s(now) for line in lines)
             case "utilisation":
-                integral = self.service.busy.integral_until(now)
+                before, self.busy_integral = self.busy_integral, self.service.busy.integral_until(now)
                 passed_s = now - self.read_s
-                self.metric = (integral - self.busy_integral) / passed_s if passed_s > 0 else 0.0
-                self.busy_integral = integral
-        self.read_s = now
+                return (self.busy_integral - before) / passed_s if passed_s > 0 else 0.0
+            case other:
+                raise AssertionError(f"no such metric: {other}")
 
-    def total(self, current: int) -> float:
+    def total(self, metric: float, current: int) -> float:
         """S62: how many instances would bring the metric to its target."""
         match self.rules.metric:
             case "lag":
-                return self.metric / self.rules.target
+                return metric / self.rules.target
             case "age":
-                return current * self.metric / self.rules.target
+                return current * metric / self.rules.target
             case _:
-                return self.metric / self.service.rules.concurrency / self.rules.target
+                return metric / self.service.rules.concurrency / self.rules.target
 
     # ------------------------------------------------------------------ the decision
 
@@ -81,13 +87,14 @@ class Autoscaler:
         existing = self.service.instances.existing()
         return [instance for instance in existing if not (instance.state == LEAVING and instance.for_good)]
 
-    def decide(self) -> None:
+    def decide(self, step: int) -> None:
         """S62: before the first reading nothing happens."""
-        if self.metric is None:
+        if step not in self.readings:
             return
+        metric = self.readings.pop(step)
         current = len(self.staying())
         wanted = wanted_instances(
-            self.rules, self.total(current), current, self.desired, self.world.now, self.partitions()
+            self.rules, self.total(metric, current), current, self.desired, self.world.now, self.partitions()
         )
         wanted = min(wanted, current + len(self.free_numbers()))
         if wanted != current:

@@ -91,18 +91,19 @@ class Batches:
         slot = service.instances.take_slot(instance)
         slot.holders += 1  # the batch itself, while it is being filled
         batch: list[Attempt] = []
-        anything = False
+        anything = took = False
         while len(batch) < self.rules.max_messages and self.may_begin():
             entry = self.next_of(instance, partitions)
             if entry is None:
                 break
             anything = True
             if not service.sheds(entry):
+                took = True
                 self.add(entry, slot, batch)
         if batch:
             service.attempts.plan(batch, service.attempts.work_s(batch[0], len(batch)))
         service.instances.release(slot)
-        if anything and service.rules.prefetch is None:
+        if took and service.rules.prefetch is None:
             service.instances.last = instance.number
         return anything
 

@@ -10,7 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from slosim.report.findings import blocking, faults, judgement, load, loss, partitions, trust
+from slosim.report.findings import (
+    blocking,
+    delivery,
+    dependencies,
+    faults,
+    judgement,
+    load,
+    loss,
+    ownership,
+    partitions,
+    protection,
+    scaling,
+    trust,
+)
 from slosim.report.findings.evidence import Evidence, Finding
 
 
@@ -38,6 +51,11 @@ RULES = (
         load.saturated,
     ),
     Rule(
+        "dependency_saturated",
+        "The servers of a dependency are at least 95% busy.",
+        dependencies.dependency_saturated,
+    ),
+    Rule(
         "uneven_partitions",
         "One partition gets at least 1.5 times its even share of the messages.",
         partitions.uneven_partitions,
@@ -48,13 +66,65 @@ RULES = (
         load.overloaded,
     ),
     Rule(
+        "autoscaler_lag",
+        "An autoscaler added instances after the load had risen (a step of a profile, a fault of a producer;"
+        " without these, the start of the worst backlog): how long after.",
+        scaling.autoscaler_lag,
+    ),
+    Rule(
+        "autoscaler_at_limit",
+        "An autoscaler asks for as many instances as it may, or as its log has partitions, for at least 5% of"
+        " the time.",
+        scaling.autoscaler_at_limit,
+    ),
+    Rule(
+        "autoscaler_flapping",
+        "An autoscaler turns at least four times, more often than every ten minutes or four of its scale-down"
+        " windows.",
+        scaling.autoscaler_flapping,
+    ),
+    Rule(
         "retry_storm",
         "While a fault raises the failures of a service, retries bring its offered load to its slots or"
         " beyond.",
         loss.retry_storm,
     ),
     Rule(
-        "not_recovered", "The lag did not come back after a fault in every replication.", faults.not_recovered
+        "not_recovered",
+        "The lag did not come back after a fault in every replication; and where repeated work holds the"
+        " service at its limit after it (a metastable state).",
+        faults.not_recovered,
+    ),
+    Rule(
+        "circuit_breaker",
+        "A circuit breaker opened: for how long, and what waited.",
+        protection.circuit_breaker,
+    ),
+    Rule("rebalances", "Partitions of a log stood still while they changed owner.", ownership.rebalances),
+    Rule(
+        "prefetch_hoarding",
+        "In at least 1% of the samples messages are held ahead of busy slots while other slots are free.",
+        delivery.prefetch_hoarding,
+    ),
+    Rule(
+        "early_redelivery",
+        "A visibility timeout ran out while the attempt went on.",
+        delivery.early_redelivery,
+    ),
+    Rule(
+        "head_of_line",
+        "Blocking retries held partitions or slots: for how much of their time.",
+        delivery.head_of_line,
+    ),
+    Rule(
+        "calls_nobody_waits_for",
+        "At least 1% of the calls of a dependency time out at their callers.",
+        dependencies.calls_nobody_waits_for,
+    ),
+    Rule(
+        "dependency_refuses",
+        "A dependency refuses at least 1% of the requests, its queue being full.",
+        dependencies.dependency_refuses,
     ),
     Rule(
         "retry_amplification", "A service makes at least 1.05 attempts per message.", loss.retry_amplification
@@ -65,8 +135,26 @@ RULES = (
         " dead-lettered.",
         loss.impatient_retries,
     ),
+    Rule(
+        "retry_budget",
+        "A retry budget made failures final that `retry` would repeat.",
+        protection.retry_budget,
+    ),
+    Rule("lost_attempts", "Instances crashed and lost their attempts.", delivery.lost_attempts),
+    Rule(
+        "delivery_limit",
+        "Messages were dead-lettered because they had been delivered as often as `maximum_attempts`.",
+        delivery.delivery_limit,
+    ),
     Rule("dead_lettered", "Instances of a flow were dead-lettered.", loss.dead_lettered),
     Rule("dropped", "Instances of a flow were rejected, expired, dropped or shed.", loss.dropped),
+    Rule("shed", "A service dropped messages that had waited too long.", protection.shed),
+    Rule("unavailable", "Publishers had to wait for a topic that was unavailable.", faults.unavailable),
+    Rule(
+        "join_alone",
+        "At the end of the run at least 1% of a topic's messages (and 10) lack a partner to be joined with.",
+        delivery.join_alone,
+    ),
     Rule(
         "back_pressure",
         "Attempts or producers are held back by a full topic at the end of the run, short of a deadlock.",
@@ -120,7 +208,22 @@ RULES = (
         "A service has more instances than it has partitions to own.",
         partitions.idle_instances,
     ),
-    Rule("headroom", "Which service saturates first as load grows, and at how much of it.", load.headroom),
+    Rule("redrive", "Messages went back from a topic: how many, and what that did.", faults.redrive),
+    Rule("hedging", "Second requests were made: how many.", dependencies.hedging),
+    Rule(
+        "batch_capacity", "What a service can do in full batches, and what it gets.", delivery.batch_capacity
+    ),
+    Rule(
+        "instant_owners",
+        "Instances of a service on a log come and go, and no `rebalance` says what that costs.",
+        ownership.instant_owners,
+    ),
+    Rule("closed_loop", "A producer is a closed loop: a slow system is asked less.", trust.closed_loop),
+    Rule(
+        "headroom",
+        "Which service or dependency saturates first as load grows, and at how much of it.",
+        load.headroom,
+    ),
 )
 
 

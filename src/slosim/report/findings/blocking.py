@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from slosim.compile.offered_load import useful_slots
+from slosim.compile.topology import blocks
 from slosim.measure.measurements import Measurements
 from slosim.report.findings.evidence import Evidence, Finding
+from slosim.report.findings.slots import mean_slots, slots_at_end
 from slosim.report.topology import blocking_edges, cycle_within
 from slosim.report.units import clock, count, enumeration, plural, share
 
 
 def deadlock(evidence: Evidence) -> Iterator[Finding]:
     edges = blocking_edges(evidence.scenario)
-    cycles = [cycle_within(edges, _stuck_services(evidence, one)) for one in evidence.measurements]
+    cycles = [cycle_within(edges, _stuck_services(evidence, index)) for index in range(evidence.replications)]
     found = [(one, cycle) for one, cycle in zip(evidence.measurements, cycles, strict=True) if cycle]
     if not found:
         return
@@ -39,11 +40,11 @@ def _blocked(one: Measurements, service: str) -> int:
     return sum(line.blocked_at_end for (_, consumer), line in one.lines.items() if consumer == service)
 
 
-def _stuck_services(evidence: Evidence, one: Measurements) -> set[str]:
+def _stuck_services(evidence: Evidence, replication: int) -> set[str]:
     """Services whose every usable slot is held by a full topic at the end of the run."""
-    stuck = set()
+    one, stuck = evidence.measurements[replication], set()
     for name in evidence.scenario.services:
-        slots, blocked = useful_slots(evidence.scenario, name), _blocked(one, name)
+        slots, blocked = slots_at_end(evidence, name, replication), _blocked(one, name)
         in_work = sum(line.in_work_at_end for (_, consumer), line in one.lines.items() if consumer == name)
         if blocked and blocked >= (in_work if slots is None else slots):
             stuck.add(name)
@@ -59,13 +60,17 @@ def _stuck_since(one: Measurements, service: str) -> float:
 
 def back_pressure(evidence: Evidence) -> Iterator[Finding]:
     edges = blocking_edges(evidence.scenario)
-    deadlocked = any(cycle_within(edges, _stuck_services(evidence, one)) for one in evidence.measurements)
+    deadlocked = any(
+        cycle_within(edges, _stuck_services(evidence, index)) for index in range(evidence.replications)
+    )
     for name in evidence.scenario.services:
         blocked = sum(_blocked(one, name) for one in evidence.measurements) / evidence.replications
         if not deadlocked and blocked >= 1:
             topics = list(dict.fromkeys(edges[name].values()))
-            slots = useful_slots(evidence.scenario, name)
-            of = "" if slots is None else f" of {slots}"
+            if not topics:  # held by a topic that is unavailable, which has a rule of its own
+                continue
+            slots = mean_slots(evidence, name)
+            of = "" if slots is None else f" of {count(slots)}"
             yield Finding(
                 f"services.{name}",
                 f"{name} ends the run with {count(blocked)}{of} slots held by finished messages that wait for"
@@ -75,7 +80,7 @@ def back_pressure(evidence: Evidence) -> Iterator[Finding]:
         held = (
             sum(one.topics[topic].held_back_at_end for one in evidence.measurements) / evidence.replications
         )
-        if held >= 1:
+        if held >= 1 and blocks(evidence.scenario, topic):
             yield Finding(
                 f"topics.{topic}",
                 f"the full topic {topic} holds back {count(held)} publishes at the end of the run; they wait"

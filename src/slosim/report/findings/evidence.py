@@ -64,10 +64,20 @@ class Evidence:
         return sum(place["value"] for place in self.line(topic, service)["at_end"].values())
 
     def accepted_per_s(self, service: str) -> float | None:
-        """Messages that enter a service's lines per second: published to them and not rejected."""
+        """Messages that enter a service's lines per second; a join needs one of each line for one attempt."""
         if self.seconds == 0:
             return None
-        return sum(
-            self.content["topics"][topic]["published"]["value"] - line["rejected"]["value"]
-            for topic, line in self.lines_of(service)
-        ) / self.seconds  # fmt: skip
+        rates = [self.accepted_by_line_per_s(topic, service) for topic, _ in self.lines_of(service)]
+        return min(rates) if self.scenario.services[service].join else sum(rates)
+
+    def accepted_by_line_per_s(self, topic: str, service: str) -> float:
+        """Messages that enter a line per second: published to it and not rejected."""
+        return (self.published(topic) - self.line(topic, service)["rejected"]["value"]) / self.seconds
+
+    def published(self, topic: str) -> float:
+        """Messages published to a topic per run."""
+        return self.content["topics"][topic]["published"]["value"]
+
+    def mechanisms(self, service: str) -> dict | None:
+        """The reported numbers of a service's mechanisms; None where it has none."""
+        return self.service(service).get("mechanisms")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from slosim.measure.intervals import RULE_OF_THREE
+from slosim.report.faults import occurrences_within
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.objectives import MISSED, UNDECIDED
 from slosim.report.units import (
@@ -118,10 +119,23 @@ def _fired_text(evidence: Evidence, alert: dict) -> str:
         return text
     at = alert["fired_at_s"][0]
     text += f", in the first at {clock(at)}"
-    begun = [fault for fault in evidence.content["faults"] if fault["start_s"] <= at]
+    begun = [start for start in _fault_starts(evidence) if start[0] <= at]
     if begun:
-        text += f", {duration(at - begun[-1]['start_s'])} after '{begun[-1]['name']}' began"
+        since, name = begun[-1]
+        text += f", {duration(at - since)} after '{name}' began"
     return text
+
+
+def _fault_starts(evidence: Evidence) -> list[tuple[float, str]]:
+    """(start in s, name) of each occurrence in the first replication, in order of time."""
+    starts = [
+        (fault["start_s"], fault["name"])
+        for fault in evidence.content["faults"]
+        if fault["start_s"] is not None
+    ]
+    for name in evidence.measurements[0].occurrences:
+        starts += [(float(start), name) for start, _ in occurrences_within(name, evidence.measurements[0])]
+    return sorted(starts, key=lambda one: one[0])
 
 
 def alert_label(alert: dict) -> str:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slosim.compile.offered_load import partitions_of, useful_slots
-from slosim.report.faults import occurrences_of
+from slosim.report.faults import occurrences_of, services_hit
 from slosim.report.findings.blocking import deadlock
+from slosim.report.findings.dependencies import DependencyLoad, busiest_dependency
 from slosim.report.findings.evidence import Evidence, Finding
-from slosim.report.findings.offered import OfferedLoad, offered_load
+from slosim.report.findings.offered import OfferedLoad, load_at_most, offered_load
 from slosim.report.findings.partitions import hot_partitions
+from slosim.report.findings.slots import most_instances, slots_over_time
 from slosim.report.units import clock, count, duration, plural, short, three_digits
 
 BUSY_ENOUGH = 0.95
@@ -51,8 +53,9 @@ def _saturated_slots(evidence: Evidence, name: str, load: OfferedLoad) -> Iterat
     utilisation = load.needed_slots / load.slots
     partitions = partitions_of(evidence.scenario, name)
     bound = partitions is not None and load.slots == partitions
+    unit = "message" if evidence.scenario.services[name].batch is None else "batch"
     divisor = (
-        f"{plural(load.slots, 'partition')} (one message at a time in each)"
+        f"{plural(load.slots, 'partition')} (one {unit} at a time in each)"
         if bound
         else plural(load.slots, "slot")
     )
@@ -89,16 +92,36 @@ def _remedy(evidence: Evidence, name: str, load: OfferedLoad) -> str:
         if partitions is not None
         else math.ceil(load.needed_slots / COMFORTABLE / (service.concurrency or 1))
     )
-    for instances in range(service.instances + 1, most + 1):
+    fewest = service.instances + 1 if service.autoscale is None else 1
+    for instances in range(fewest, most + 1):
         slots = useful_slots(evidence.scenario, name, instances)
         if slots is None or load.needed_slots <= COMFORTABLE * slots:
             assert slots is not None
-            return f"{plural(instances, 'instance')} would give {load.needed_slots / slots:.2f}."
+            would = f"{plural(instances, 'instance')} would give {load.needed_slots / slots:.2f}"
+            return would + _beside_autoscaler(evidence, name, instances)
     needed = math.ceil(load.needed_slots / COMFORTABLE)
+    unit = "message" if service.batch is None else "batch"
     return (
-        "No number of instances is enough, since each partition has at most one message in work:"
+        f"No number of instances is enough, since each partition has at most one {unit} in work:"
         f" {plural(needed, 'partition')} with a slot each would give {load.needed_slots / needed:.2f}."
     )
+
+
+def _beside_autoscaler(evidence: Evidence, name: str, instances: int) -> str:
+    """How a recommended number of instances compares with what the autoscaler may ask for."""
+    autoscale = evidence.scenario.services[name].autoscale
+    if autoscale is None:
+        return "."
+    most = most_instances(evidence.scenario, name)
+    if instances > most:
+        return f"; the autoscaler stops at {most}."
+    return f"; the autoscaler may ask for up to {most}, but had {_mean_instances(evidence, name)} on average."
+
+
+def _mean_instances(evidence: Evidence, name: str) -> str:
+    """Instances that were up on average over time."""
+    times, up = (np.array(evidence.service(name)["series"][key]) for key in ("t_s", "instances"))
+    return three_digits(float(up[times >= evidence.scenario.run.warmup].mean()))
 
 
 def _saturated_rate_limit(evidence: Evidence, name: str, load: OfferedLoad) -> Iterator[Finding]:
@@ -123,8 +146,12 @@ def _saturated_rate_limit(evidence: Evidence, name: str, load: OfferedLoad) -> I
 
 @dataclass(frozen=True)
 class Spell:
-    """A time when all usable slots of a service were busy and its lag rose to `peak` at `peak_s`."""
+    """A time when all usable slots of a service were busy and its lag rose to `peak` at `peak_s`.
 
+    slots: mean of the usable slots until then
+    """
+
+    slots: float
     first_s: float
     last_s: float
     peak_s: float
@@ -142,7 +169,7 @@ def overloaded(evidence: Evidence) -> Iterator[Finding]:
         load, spell = offered_load(evidence, name), overload_of(evidence, name)
         if load is not None and load.slots is not None and spell is not None:
             text = (
-                f"{name} has all its {plural(load.slots, 'usable slot')} busy from {clock(spell.first_s)} to"
+                f"{name} has all its {plural(spell.slots, 'usable slot')} busy from {clock(spell.first_s)} to"
                 f" {clock(spell.last_s)} ({duration(spell.last_s - spell.first_s)}), and its lag rises from"
                 f" {short(spell.lag)} to {short(spell.peak)} by {clock(spell.peak_s)}."
             )
@@ -155,12 +182,14 @@ def _overload_arithmetic(evidence: Evidence, name: str, load: OfferedLoad, spell
     acting = [
         one.name
         for one in occurrences_of(evidence.scenario)
-        if one.target == f"services.{name}" and one.start_s < spell.peak_s and one.end_s > spell.first_s
+        if name in services_hit(one.fault, evidence.scenario)
+        and one.start_s < spell.peak_s
+        and one.end_s > spell.first_s
     ]
     if acting:
         return f"That is {excess} more than it can do during '{acting[0]}'."
-    done_per_s = load.slots / (load.slot_s * load.attempts) if load.slots else 0.0
-    then = replace(load, messages_per_s=done_per_s + spell.excess_per_s)
+    done_per_s = spell.slots / (load.slot_s * load.attempts)
+    then = replace(load, messages_per_s=done_per_s + spell.excess_per_s, slots=spell.slots)
     return (
         f"That is {excess} on top of the {three_digits(done_per_s)} that it can do: {then.utilisation:.2f}"
         f" times its capacity. {_remedy(evidence, name, then)}"
@@ -175,7 +204,9 @@ def overload_of(evidence: Evidence, name: str) -> Spell | None:
     series = evidence.service(name)["series"]
     times = np.array(series["t_s"])
     lag = np.sum([line["series"]["lag"] for _, line in evidence.lines_of(name)], axis=0)
-    busy = np.array(series["busy"]) >= ALL_BUSY * load.slots
+    slots = slots_over_time(evidence, name)
+    assert slots is not None
+    busy = (np.array(series["busy"]) >= ALL_BUSY * slots) & (slots > 0)
     spell = _worst_spell(busy & (times >= evidence.scenario.run.warmup), lag)
     if spell is None:
         return None
@@ -184,7 +215,12 @@ def overload_of(evidence: Evidence, name: str) -> Spell | None:
     if last - first < SHORTEST_SPELL_SAMPLES or lag[top] - lag[first] < NOTABLE_RISE * load.slots:
         return None
     return Spell(
-        float(times[first]), float(times[last]), float(times[top]), float(lag[first]), float(lag[top])
+        float(slots[first : top + 1].mean()),
+        float(times[first]),
+        float(times[last]),
+        float(times[top]),
+        float(lag[first]),
+        float(lag[top]),
     )
 
 
@@ -218,23 +254,30 @@ def unsettled(evidence: Evidence) -> Iterator[Finding]:
 
 def headroom(evidence: Evidence) -> Iterator[Finding]:
     """Silent when something is over its limit already, or a hot partition is nearer to it."""
-    loads = {name: offered_load(evidence, name) for name in evidence.scenario.services}
-    known = {name: load for name, load in loads.items() if load is not None}
+    now = {name: offered_load(evidence, name) for name in evidence.scenario.services}
     if any(
-        _is_saturated(evidence, name, load) or overload_of(evidence, name) for name, load in known.items()
+        _is_saturated(evidence, name, load) or overload_of(evidence, name)
+        for name, load in now.items()
+        if load is not None
     ):
         return
+    most = {name: load_at_most(evidence, name) for name in evidence.scenario.services}
+    known = {name: load for name, load in most.items() if load is not None}
     utilisation = {name: load.utilisation for name, load in known.items()}
     first = max(utilisation, key=lambda name: utilisation[name], default=None)
     hottest = max((one.utilisation for one in hot_partitions(evidence)), default=0.0)
     if first is None or any(deadlock(evidence)):
+        return
+    dependency = busiest_dependency(evidence)
+    if dependency is not None and dependency.utilisation >= max(utilisation[first], hottest):
+        yield from _headroom_of_dependency(dependency)
         return
     if not max(HEADROOM_MATTERS, hottest) <= utilisation[first] < 1:
         return
     load = known[first]
     if any(line[how]["value"] for _, line in evidence.lines_of(first) for how in UNSERVED):
         return
-    how = load.arithmetic(plural(load.slots or 0, "usable slot"))
+    how = load.arithmetic(plural(load.slots or 0, "usable slot") + _at_most(evidence, first))
     if load.is_rate_limited:
         limit = f"its rate limit of {three_digits(load.rate_limit)}/s"
         how = f"{three_digits(load.attempts_per_s)} attempts/s ÷ {limit}"
@@ -243,3 +286,20 @@ def headroom(evidence: Evidence) -> Iterator[Finding]:
         f"{first} would saturate first, at {1 / load.utilisation:.2f} times this load: on average {how} ="
         f" utilisation {load.utilisation:.2f}.",
     )
+
+
+def _at_most(evidence: Evidence, name: str) -> str:
+    """What the slots of the arithmetic suppose."""
+    service = evidence.scenario.services[name]
+    if service.autoscale is not None:
+        return f" (of its most instances, {most_instances(evidence.scenario, name)})"
+    return f" (in full batches of {service.batch.max_messages})" if service.batch is not None else ""
+
+
+def _headroom_of_dependency(dependency: DependencyLoad) -> Iterator[Finding]:
+    if HEADROOM_MATTERS <= dependency.utilisation < BUSY_ENOUGH:
+        yield Finding(
+            f"dependencies.{dependency.name}",
+            f"{dependency.name} would saturate first, at {1 / dependency.utilisation:.2f} times this load: on"
+            f" average {dependency.arithmetic()}.",
+        )

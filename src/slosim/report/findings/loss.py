@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from slosim.report.faults import services_hit
+from slosim.report.findings.delivery import over_delivery_limit
 from slosim.report.findings.evidence import Evidence, Finding
-from slosim.report.findings.offered import offered_load
+from slosim.report.findings.offered import OfferedLoad, load_at_most
 from slosim.report.units import count, duration, enumeration, plural, share, three_digits
 
 if TYPE_CHECKING:
-    from slosim.model import Retry
+    from slosim.model import Fault, Retry
 
 
 AMPLIFIED = 1.05
@@ -29,8 +31,8 @@ def retry_amplification(evidence: Evidence) -> Iterator[Finding]:
         timed_out = numbers["timed_out"]["value"]
         text = (
             f"{name} makes {per_message:.2f} attempts per message ({count(attempts)} attempts per run):"
-            f" retries add {share(per_message - 1, 0)} to its load. {share(failed / attempts)} of its"
-            " attempts fail"
+            f" {_repeats(evidence, name)} add {share(per_message - 1, 0)} to its load."
+            f" {share(failed / attempts)} of its attempts fail"
         )
         if timed_out and timed_out >= 0.01 * failed:
             text += f", {share(timed_out / failed)} of these by time-out"
@@ -41,29 +43,73 @@ def retry_amplification(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(f"services.{name}", text)
 
 
+def _repeats(evidence: Evidence, name: str) -> str:
+    """What later attempts are: retries of failures, or messages that are delivered again without one."""
+    numbers = evidence.service(name)
+    timeout = evidence.scenario.services[name].visibility_timeout
+    redelivered = numbers["lost"]["value"] > 0 or timeout is not None
+    if not redelivered:
+        return "retries"
+    return "retries and redeliveries" if numbers["retried"]["value"] else "redeliveries"
+
+
 def retry_storm(evidence: Evidence) -> Iterator[Finding]:
     """Attempts that fail at their end hold a slot like others, so retries multiply the load."""
     for fault in evidence.scenario.faults:
-        kind, name = fault.target.split(".", 1)
-        load = offered_load(evidence, name) if kind == "services" else None
-        if load is None or load.slots is None or not fault.effect.error_rate:
-            continue
-        service = evidence.scenario.services[name]
-        if service.retry is None or service.failures.at == "start":
-            continue
-        failing = 1 - (1 - service.failures.probability) * (1 - fault.effect.error_rate)
-        slot_s = load.slot_s * fault.effect.slowdown + fault.effect.added_latency
-        then = replace(load, attempts=attempts_of(failing, service.retry.maximum_attempts), slot_s=slot_s)
-        if then.needed_slots < load.slots:
-            continue
-        once = replace(then, attempts=1.0)
-        yield Finding(
-            f"faults.{fault.name}",
-            f"retry storm: while '{fault.name}' lasts, {share(failing)} of the attempts of {name} fail, and"
-            f" {then.arithmetic(plural(load.slots, 'usable slot'))} = utilisation"
-            f" {then.needed_slots / load.slots:.2f}. With 1 attempt per message it would be"
-            f" {once.needed_slots / load.slots:.2f}.",
-        )
+        for name in services_hit(fault, evidence.scenario):
+            then = _load_during(evidence, fault, name)
+            if then is None or not then.slots or then.needed_slots < then.slots:
+                continue
+            once = replace(then, attempts=1.0)
+            yield Finding(
+                f"faults.{fault.name}",
+                f"retry storm: while '{fault.name}' lasts, {share(failing_during(evidence, fault, name))} of"
+                f" the attempts of {name} fail, and"
+                f" {then.arithmetic(plural(then.slots, 'usable slot'))} = utilisation"
+                f" {then.needed_slots / then.slots:.2f}. With 1 attempt per message it would be"
+                f" {once.needed_slots / then.slots:.2f}.",
+            )
+
+
+def _load_during(evidence: Evidence, fault: Fault, name: str) -> OfferedLoad | None:
+    """The load of a service whose failed attempts take time and are all retried, while a fault raises them.
+
+    None where they are not: without retries, or with a circuit breaker, which stops taking. A retry budget
+    of kind cap limits what is added.
+    """
+    service, load = evidence.scenario.services[name], load_at_most(evidence, name)
+    on_service = fault.target.startswith("services.")
+    if load is None or service.retry is None or service.circuit_breaker is not None:
+        return None
+    if on_service and (service.failures.at == "start" or fault.effect.outage):
+        return None
+    if not fault.effect.outage and not fault.effect.error_rate:
+        return None
+    failing = failing_during(evidence, fault, name)
+    attempts = attempts_of(failing, service.retry.maximum_attempts)
+    budget = service.retry_budget
+    if budget is not None:
+        attempts = min(attempts, 1 + budget.ratio) if budget.kind == "cap" else 1.0
+    if math.isinf(attempts):  # the waits between them decide how many there are
+        return None
+    slot_s = load.slot_s
+    if on_service:
+        slot_s = slot_s * fault.effect.slowdown + fault.effect.added_latency
+    elif fault.effect.outage:  # calls take no time then
+        slot_s = min(slot_s, service.service_time.mean())
+    return replace(load, attempts=attempts, slot_s=slot_s)
+
+
+def failing_during(evidence: Evidence, fault: Fault, name: str) -> float:
+    """Share of the attempts of a service that fail by themselves, or by this fault of it or of its calls."""
+    service = evidence.scenario.services[name]
+    passing = 1 - service.failures.probability
+    its = 1.0 if fault.effect.outage else fault.effect.error_rate
+    if fault.target.startswith("services."):
+        return 1 - passing * (1 - its)
+    dependency = fault.target.split(".", 1)[1]
+    calls = sum(call.dependency == dependency for call in service.calls)
+    return 1 - passing * (1 - its) ** calls
 
 
 def attempts_of(failing: float, most: int | None) -> float:
@@ -76,24 +122,26 @@ def attempts_of(failing: float, most: int | None) -> float:
 def impatient_retries(evidence: Evidence) -> Iterator[Finding]:
     """Retries that end before the outage does lose what arrives early in it."""
     for fault in evidence.scenario.faults:
-        kind, name = fault.target.split(".", 1)
-        retry = evidence.scenario.services[name].retry if kind == "services" else None
-        if retry is None or retry.maximum_attempts is None or not fault.effect.outage:
-            continue
-        if fault.duration is None:  # a random fault has no one length
-            continue
-        lost, waits = evidence.service(name)["dead_lettered"]["value"], waits_of(retry)
-        if not lost or waits is None or waits[1] >= fault.duration:
-            continue
-        mean, longest = waits
-        reach = "" if mean == longest else f", on average {duration(mean)}"
-        yield Finding(
-            f"services.{name}.retry",
-            f"'{fault.name}' outlasts the patience of {name}: the"
-            f" {plural(retry.maximum_attempts - 1, 'wait')} between its {retry.maximum_attempts} attempts add"
-            f" up to at most {duration(longest)}{reach}, and the outage lasts {duration(fault.duration)}."
-            f" What comes early in it is dead-lettered ({count(lost)} per run).",
-        )
+        for name in services_hit(fault, evidence.scenario):
+            yield from _impatience(evidence, fault, name)
+
+
+def _impatience(evidence: Evidence, fault: Fault, name: str) -> Iterator[Finding]:
+    retry = evidence.scenario.services[name].retry
+    if retry is None or retry.maximum_attempts is None or not fault.effect.outage or fault.duration is None:
+        return
+    lost, waits = evidence.service(name)["dead_lettered"]["value"], waits_of(retry)
+    if not lost or waits is None or waits[1] >= fault.duration:
+        return
+    mean, longest = waits
+    reach = "" if mean == longest else f", on average {duration(mean)}"
+    yield Finding(
+        f"services.{name}.retry",
+        f"'{fault.name}' outlasts the patience of {name}: the"
+        f" {plural(retry.maximum_attempts - 1, 'wait')} between its {retry.maximum_attempts} attempts add"
+        f" up to at most {duration(longest)}{reach}, and the outage lasts {duration(fault.duration)}."
+        f" What comes early in it is dead-lettered ({count(lost)} per run).",
+    )
 
 
 def waits_of(retry: Retry) -> tuple[float, float] | None:
@@ -121,6 +169,11 @@ def dead_lettered(evidence: Evidence) -> Iterator[Finding]:
             for service in services
             if (final := evidence.service(service)["dead_lettered"]["value"])
         ]
+        causes += [
+            f"{count(limited)} by the delivery limit of {service}"
+            for service in services
+            if (limited := over_delivery_limit(evidence, service))
+        ]
         causes += _left(evidence, services, with_dead_letter=True)
         where = f" Messages: {enumeration(causes)}." if causes else ""
         yield Finding(
@@ -135,6 +188,8 @@ def _attempts(evidence: Evidence, service: str) -> str:
     retry = evidence.scenario.services[service].retry
     if retry is None:
         return " after 1 attempt"
+    if evidence.scenario.services[service].retry_budget is not None and retry.maximum_attempts is not None:
+        return f" after at most {retry.maximum_attempts} attempts"
     return "" if retry.maximum_attempts is None else f" after {retry.maximum_attempts} attempts"
 
 
@@ -158,7 +213,7 @@ def _left(evidence: Evidence, services: list[str], with_dead_letter: bool) -> li
         f"{count(line[how]['value'])} {how} in {topic} before {service}"
         for service in services
         for topic, line in evidence.lines_of(service)
-        if (evidence.scenario.topics[topic].dead_letter is not None) == with_dead_letter
         for how in ("rejected", "expired", "dropped", "shed")
         if line[how]["value"]
+        and (how != "shed" and evidence.scenario.topics[topic].dead_letter is not None) == with_dead_letter
     ]

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from slosim.compile.offered_load import useful_slots
 from slosim.report.findings.evidence import Evidence
+from slosim.report.findings.slots import mean_slots, most_instances
 from slosim.report.units import duration, three_digits
+
+if TYPE_CHECKING:
+    from slosim.model import Service
 
 
 @dataclass(frozen=True)
 class OfferedLoad:
     """What arrives at a service and what it takes to do it, all as measured.
 
-    messages_per_s x attempts x slot_s = slots that are needed on average; slots None: unlimited
+    messages_per_s x attempts x slot_s = slots that are needed on average
+    slots: those of the instances that were up, on average where that changes; None: unlimited
     rate_limit: attempts per second that are allowed; inf without a limit
     """
 
     messages_per_s: float
     attempts: float
     slot_s: float
-    slots: int | None
+    slots: float | None
     rate_limit: float = math.inf
 
     @property
@@ -56,7 +62,8 @@ def offered_load(evidence: Evidence, name: str) -> OfferedLoad | None:
     """Offered load of a service over the measured window; None when it made no attempt.
 
     slot_s is the time that one attempt holds a slot, blocking retries and abandoned work included; at least
-    the mean service time of the scenario when most attempts have not ended.
+    the mean service time of the scenario when most attempts have not ended. In a batch each message has
+    its share of it.
     """
     numbers = evidence.service(name)
     rate, attempts = evidence.accepted_per_s(name), numbers["attempts"]["value"]
@@ -71,6 +78,24 @@ def offered_load(evidence: Evidence, name: str) -> OfferedLoad | None:
         messages_per_s=rate,
         attempts=numbers["attempts_per_message"]["value"],
         slot_s=slot_s,
-        slots=useful_slots(evidence.scenario, name),
+        slots=mean_slots(evidence, name),
         rate_limit=math.inf if limit is None else limit.rate,
     )
+
+
+def load_at_most(evidence: Evidence, name: str) -> OfferedLoad | None:
+    """The offered load against all that a service may use: full batches, an autoscaler's most instances."""
+    load, service = offered_load(evidence, name), evidence.scenario.services[name]
+    if load is None:
+        return None
+    if service.autoscale is not None:
+        most = most_instances(evidence.scenario, name)
+        load = replace(load, slots=useful_slots(evidence.scenario, name, most))
+    full = seconds_in_full_batch(service)
+    return load if full is None else replace(load, slot_s=min(load.slot_s, full))
+
+
+def seconds_in_full_batch(service: Service) -> float | None:
+    """Mean time that each message of a full batch holds a slot, s; None without batches."""
+    batch = service.batch
+    return None if batch is None else service.service_time.mean() / batch.max_messages + batch.per_message

@@ -11,6 +11,7 @@ import numpy as np
 from slosim.compile.offered_load import partitions_of
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.offered import OfferedLoad, offered_load
+from slosim.report.findings.slots import largest_partitions
 from slosim.report.units import duration, enumeration, plural, share, three_digits
 
 UNEVEN = 1.5
@@ -57,17 +58,21 @@ def hot_partitions(evidence: Evidence) -> list[HotPartition]:
             partitions,
             hot_share,
             tuple(dict.fromkeys(topic for topic, _ in lines)),
-            dict(_loads(evidence, [name for _, name in lines], hot_share)),
+            dict(_loads(evidence, lines, hot_share)),
         )
         for (index, partitions, hot_share), lines in alike.items()
     ]
 
 
-def _loads(evidence: Evidence, names: list[str], hot_share: float) -> Iterator[tuple[str, OfferedLoad]]:
-    for name in names:
-        load = offered_load(evidence, name)
-        if load is not None and load.slot_s > 0:
-            yield name, OfferedLoad(load.messages_per_s * hot_share, load.attempts, load.slot_s, 1)
+def _loads(
+    evidence: Evidence, lines: list[tuple[str, str]], hot_share: float
+) -> Iterator[tuple[str, OfferedLoad]]:
+    """What the hot partition brings to each consumer that takes one message at a time."""
+    for topic, name in lines:
+        load, service = offered_load(evidence, name), evidence.scenario.services[name]
+        if load is not None and load.slot_s > 0 and service.batch is None and not service.join:
+            rate = evidence.accepted_by_line_per_s(topic, name)
+            yield name, OfferedLoad(rate * hot_share, load.attempts, load.slot_s, 1)
 
 
 def uneven_partitions(evidence: Evidence) -> Iterator[Finding]:
@@ -103,10 +108,19 @@ def _consequence(hot: HotPartition) -> str:
 
 def idle_instances(evidence: Evidence) -> Iterator[Finding]:
     for name, service in evidence.scenario.services.items():
-        partitions = partitions_of(evidence.scenario, name)
-        if partitions is not None and service.instances > partitions:
+        partitions = _most_owners(evidence, name)
+        instances = service.instances if service.autoscale is None else service.autoscale.minimum
+        if partitions is not None and instances > partitions:
             yield Finding(
                 f"services.{name}",
-                f"{name} has {plural(service.instances, 'instance')} for {plural(partitions, 'partition')}:"
-                f" {service.instances - partitions} of them own none and stay idle.",
+                f"{name} has {plural(instances, 'instance')} for {plural(partitions, 'partition')}:"
+                f" {instances - partitions} of them own none and stay idle.",
             )
+
+
+def _most_owners(evidence: Evidence, name: str) -> int | None:
+    """Instances that own a partition at most: ranges of several topics begin at the same instances."""
+    rebalance = evidence.scenario.services[name].rebalance
+    if rebalance is not None and rebalance.protocol == "cooperative":
+        return partitions_of(evidence.scenario, name)
+    return largest_partitions(evidence.scenario, name)

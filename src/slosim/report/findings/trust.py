@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from slosim.measure.histogram import Histogram
+from slosim.model.arrivals import Clients
 from slosim.report.findings.blocking import deadlock
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.judgement import needed_replications
-from slosim.report.units import clock, count, duration, plural, share, short
+from slosim.report.units import clock, count, duration, plural, share, short, three_digits
 
 MANY_IN_FLIGHT = 0.01
 """From this share on, those in flight could move the 99th percentile."""
@@ -102,3 +103,28 @@ def wide_interval(evidence: Evidence) -> Iterator[Finding]:
                 f" {duration(p99['high'])}), uncertain by {share(relative, 0)}: about"
                 f" {plural(needed, 'replication')} would bring that to {share(WANTED_WIDTH, 0)}.",
             )
+
+
+def closed_loop(evidence: Evidence) -> Iterator[Finding]:
+    """Clients that wait for their answers publish less the slower the system is."""
+    for name, producer in evidence.scenario.producers.items():
+        arrivals = producer.arrivals
+        if not isinstance(arrivals, Clients) or not evidence.seconds:
+            continue
+        flows = [flow for flow, its in evidence.scenario.flows.items() if its.from_ == name]
+        if not flows:
+            continue
+        started = evidence.content["flows"][flows[0]]["started"]["value"] / producer.copies
+        thinking = arrivals.think_time.mean()
+        if not started or not thinking:
+            continue
+        rate, most = started / evidence.seconds, arrivals.count / thinking
+        answered_s = max(0.0, arrivals.count / rate - thinking)
+        yield Finding(
+            f"producers.{name}",
+            f"{name} is a closed loop: its {plural(arrivals.count, 'client')} publish"
+            f" {three_digits(rate)}/s, since each thinks {duration(thinking)} and then waits"
+            f" {duration(answered_s)} for its answer; with answers at once they would publish"
+            f" {three_digits(most)}/s. A slow system is asked less, so its latency looks better than under a"
+            " load that does not wait (coordinated omission).",
+        )

@@ -23,8 +23,11 @@ def shrink(made: Made, symptom_of: Callable[[Made], str | None]) -> Made:
         smaller = False
         for change in changes(made):
             candidate = copy.deepcopy(made)
-            change(candidate)
-            prune(candidate)
+            try:
+                change(candidate)
+                prune(candidate)
+            except (KeyError, IndexError, TypeError):
+                continue  # what is left has no form
             if candidate != made and symptom_of(candidate) == symptom:
                 made, smaller = candidate, True
     return made
@@ -40,7 +43,7 @@ def changes(made: Made) -> Iterator[Callable[[Made], None]]:
         yield setter(path, None)
     for path, value in places:
         for simpler in simpler_values(path[-1], value):
-            yield setter(path, simpler)
+            yield setter(path, simpler, value)
 
 
 def places_in(part: Any, path: list[Any]) -> Iterator[tuple[list[Any], Any]]:
@@ -56,20 +59,17 @@ def keys_of(part: Any) -> list[Any]:
     return list(reversed(range(len(part)))) if isinstance(part, list) else []
 
 
-def setter(path: list[Any], value: Any) -> Callable[[Made], None]:
-    """A change of what stands at a path, None: it goes."""
+def setter(path: list[Any], value: Any, old: Any = None) -> Callable[[Made], None]:
+    """A change of what stands at a path from an old value, None: it goes."""
 
     def change(made: Made) -> None:
         part: Any = made
-        try:
-            for place in path[:-1]:
-                part = part[place]
-            if value is None:
-                del part[path[-1]]
-            elif part[path[-1]] != value:
-                part[path[-1]] = value
-        except (KeyError, IndexError, TypeError):
-            pass
+        for place in path[:-1]:
+            part = part[place]
+        if value is None:
+            del part[path[-1]]
+        elif part[path[-1]] == old:
+            part[path[-1]] = value
 
     return change
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import tempfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -2006,7 +2007,8 @@ def test_S43_the_startup_time_belongs_to_the_instance_and_its_start(engine: str)
         """
         topics: {orders: {}}
         producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
-        services: {payment: {consumes: orders, instances: 2, service_time: 1s, startup_time: {uniform: [1s, 5s]}}}
+        services:
+          payment: {consumes: orders, instances: 2, service_time: 1s, startup_time: {uniform: [1s, 5s]}}
         faults:
           - {name: crash, at: 2s, for: 1s, repeat_every: 10s, target: services.payment,
              effect: {crash: {instances: all}}}
@@ -2038,7 +2040,8 @@ def test_S44_a_crash_loses_the_attempts_in_work(engine: str) -> None:
         topics: {orders: {}}
         producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
         services: {payment: {consumes: orders, instances: 2, service_time: 4s}}
-        faults: [{name: crash, at: 2500ms, for: 1s, target: services.payment, effect: {crash: {instances: all}}}]
+        faults:
+          - {name: crash, at: 2500ms, for: 1s, target: services.payment, effect: {crash: {instances: all}}}
         """,
         """
         0 s    payment  checkout#0  taken by 0
@@ -2073,7 +2076,8 @@ def test_S44_the_orders_of_an_instance_come_back_as_they_were_taken(engine: str)
         topics: {orders: {}}
         producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
         services: {payment: {consumes: orders, instances: 2, concurrency: 2, service_time: 10s}}
-        faults: [{name: crash, at: 4500ms, for: 1s, target: services.payment, effect: {crash: {instances: 1}}}]
+        faults:
+          - {name: crash, at: 4500ms, for: 1s, target: services.payment, effect: {crash: {instances: 1}}}
         """,
         """
         0 s    payment  checkout#0  taken by 0
@@ -2208,8 +2212,8 @@ def test_S46_instances_hold_messages_ahead_of_their_slots(engine: str) -> None:
 
 
 def test_S46_what_is_held_ahead_leaves_room_and_does_not_expire(engine: str) -> None:
-    """Orders 1 and 2 are held ahead; order 3 takes the one place that there is and order 4 is rejected. Order 3
-    expires at 3 s; those held ahead do not."""
+    """Orders 1 and 2 are held ahead; order 3 takes the one place that there is and order 4 is rejected. Order
+    3 expires at 3 s; those held ahead do not."""
     run = check(
         engine,
         """
@@ -2259,15 +2263,16 @@ def test_S46_while_a_service_is_paused_its_instances_hold_messages_ahead(engine:
 
 
 def test_S47_a_lost_message_is_the_next_one_to_be_taken(engine: str) -> None:
-    """The only instance crashes with order 0 in work and order 1 held ahead. Instance 0 takes order 0 again at
-    4 s, then order 1, then order 2, which never left the queue."""
+    """The only instance crashes with order 0 in work and order 1 held ahead. Instance 0 takes order 0 again
+    at 4 s, then order 1, then order 2, which never left the queue."""
     run = check(
         engine,
         """
         topics: {orders: {}}
         producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
         services: {payment: {consumes: orders, prefetch: 1, service_time: 3s}}
-        faults: [{name: crash, at: 2500ms, for: 1500ms, target: services.payment, effect: {crash: {instances: all}}}]
+        faults:
+          - {name: crash, at: 2500ms, for: 1500ms, target: services.payment, effect: {crash: all}}
         """,
         """
         0 s    payment  checkout#0  visible
@@ -2329,7 +2334,8 @@ def test_S47_a_lifo_queue_takes_a_lost_message_next_too(engine: str) -> None:
         topics: {orders: {order: lifo}}
         producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
         services: {payment: {consumes: orders, service_time: 9s}}
-        faults: [{name: crash, at: 2500ms, for: 1s, target: services.payment, effect: {crash: {instances: all}}}]
+        faults:
+          - {name: crash, at: 2500ms, for: 1s, target: services.payment, effect: {crash: {instances: all}}}
         """,
         """
         0 s    payment  checkout#0  taken
@@ -2464,8 +2470,8 @@ def test_S50_without_idempotence_a_duplicate_emits_again_outside_the_flow(engine
         topics: {orders: {}, parcels: {}}
         producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
         services:
-          payment: {consumes: orders, concurrency: 2, visibility_timeout: 2s, service_time: 3s, emits: parcels,
-                    idempotent: false}
+          payment: {consumes: orders, concurrency: 2, visibility_timeout: 2s, service_time: 3s,
+                    emits: parcels, idempotent: false}
           shipping: {consumes: parcels, service_time: 1s}
         """,
         """
@@ -2531,8 +2537,8 @@ def owners(engine: str, rebalance: str) -> list[tuple[int, int]]:
 
 def test_S51_owners_by_range_and_balanced(engine: str) -> None:
     """Instance 0 owned partitions 0 and 1. Anew by range, instances 1 and 2 get three partitions each, and so
-    partition 0 to 2 belong to instance 1. Cooperative, instance 1 keeps 2 and 3, instance 2 keeps 4 and 5, and
-    each gets one of the others. (The orders of partitions 2 to 5 are in work and not lost.)"""
+    partition 0 to 2 belong to instance 1. Cooperative, instance 1 keeps 2 and 3, instance 2 keeps 4 and 5,
+    and each gets one of the others. (The orders of partitions 2 to 5 are in work and not lost.)"""
     by_range = [(0, 1), (0, 1), (1,), (1,), (2,), (2,)]
     assert owners(engine, "startup_time: 1s") == by_range
     assert owners(engine, "rebalance: {protocol: eager, pause: 0s, session_timeout: 1s}") == by_range
@@ -2541,8 +2547,8 @@ def test_S51_owners_by_range_and_balanced(engine: str) -> None:
 
 
 def test_S51_the_partitions_of_several_topics_are_balanced_together(engine: str) -> None:
-    """Two topics of three partitions and two instances: by range, topic by topic, instance 0 owns two of each;
-    balanced together, each instance owns three."""
+    """Two topics of three partitions and two instances: by range, topic by topic, instance 0 owns two of
+    each; balanced together, each instance owns three."""
     text = """
         topics: {orders: {partitions: 3}, returns: {partitions: 3}}
         producers:
@@ -2650,7 +2656,8 @@ def test_S52_back_before_the_session_time_out_and_without_rebalance(engine: str)
         topics: {orders: {partitions: 2}}
         producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
         services: {payment: {consumes: orders, instances: 2, service_time: 100ms, REBALANCE}}
-        faults: [{name: crash, at: 1500ms, for: 1s, target: services.payment, effect: {crash: {instances: 1}}}]
+        faults:
+          - {name: crash, at: 1500ms, for: 1s, target: services.payment, effect: {crash: {instances: 1}}}
         """
     check(
         engine,
@@ -2824,8 +2831,8 @@ def test_S54_each_line_has_its_own_order_and_time_to_live(engine: str) -> None:
 
 
 def test_S55_a_batch_begins_when_it_is_full_or_its_first_has_waited(engine: str) -> None:
-    """Three orders fill a batch at 2 s, which takes 1 s and 1 s for each; the next ones come every second, and
-    at 6 s three are there again."""
+    """Three orders fill a batch at 2 s, which takes 1 s and 1 s for each; the next ones come every second,
+    and at 6 s three are there again."""
     run = check(
         engine,
         """
@@ -2923,3 +2930,1026 @@ def test_S55_each_message_of_a_batch_fails_by_itself_and_needs_a_token(engine: s
         """,
     )
     assert run.service("payment").busy.integral == pytest.approx(4)
+
+
+# ------------------------------------------------------------------------------------------------ calls
+
+
+def test_S56_an_attempt_makes_its_calls_after_its_service_time(engine: str) -> None:
+    """1 s of its own, 2 s at fraud, 3 s at the gateway, of which there is one: order 1 waits for it from 3 s
+    to 6 s."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services:
+          payment: {consumes: orders, concurrency: 2, service_time: 1s,
+                    calls: [{dependency: fraud}, {dependency: gateway}]}
+        dependencies:
+          gateway: {capacity: 1, service_time: 3s}
+          fraud: {capacity: unlimited, service_time: 2s}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#1  taken
+        1 s  payment  checkout#0  called fraud
+        1 s  payment  checkout#1  called fraud
+        3 s  payment  checkout#0  answered
+        3 s  payment  checkout#0  called gateway
+        3 s  payment  checkout#1  answered
+        3 s  payment  checkout#1  called gateway
+        6 s  payment  checkout#0  answered
+        6 s  payment  checkout#0  succeeded
+        9 s  payment  checkout#1  answered
+        9 s  payment  checkout#1  succeeded
+        """,
+    )
+    gateway = run.dependency("gateway")
+    assert (gateway.requests, gateway.answered, gateway.wait) == (2, 2, (2, pytest.approx(3)))
+    assert (gateway.busy.integral, gateway.waiting.integral) == (pytest.approx(6), pytest.approx(3))
+    assert run.service("payment").busy.integral == pytest.approx(6 + 9)
+
+
+def test_S56_a_request_is_refused_beyond_the_queue_limit_and_in_an_outage_it_fails(engine: str) -> None:
+    """Of three calls one is worked on, one waits and one is refused, which fails its attempt at once. The one
+    that waits is about to be taken at 3 s, in the outage: it fails and occupies nothing."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 3}}
+        services:
+          payment: {consumes: orders, concurrency: 3, service_time: 1s, calls: [{dependency: gateway}]}
+        dependencies: {gateway: {capacity: 1, queue_limit: 1, service_time: 2s}}
+        faults: [{name: outage, at: 2s, for: 9s, target: dependencies.gateway, effect: {outage: true}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#1  taken
+        0 s  payment  checkout#2  taken
+        1 s  payment  checkout#0  called gateway
+        1 s  payment  checkout#1  called gateway
+        1 s  payment  checkout#2  called gateway
+        1 s  payment  checkout#2  answered with a failure
+        1 s  payment  checkout#2  failed
+        1 s  payment  checkout#2  dead lettered
+        3 s  payment  checkout#1  answered with a failure
+        3 s  payment  checkout#1  failed
+        3 s  payment  checkout#1  dead lettered
+        3 s  payment  checkout#0  answered
+        3 s  payment  checkout#0  succeeded
+        """,
+    )
+    gateway = run.dependency("gateway")
+    assert (gateway.requests, gateway.answered, gateway.failed, gateway.refused) == (3, 1, 1, 1)
+    assert gateway.busy.integral == pytest.approx(2)
+
+
+def test_S56_an_answer_at_the_time_out_is_in_time_and_what_is_left_behind_goes_on(engine: str) -> None:
+    """The call of order 0 is answered exactly at its time-out of 3 s. That of order 1 waits from then on and
+    times out at 6 s; its request goes on and holds up order 2 until 7 s. With `cancel` it would leave at
+    once, and order 2 would be served from 6 s on."""
+    text = """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 3s}}}
+        services:
+          payment: {consumes: orders, concurrency: 9, service_time: 0s,
+                    calls: [{dependency: gateway, timeout: 3s, cancel: CANCEL}]}
+        dependencies: {gateway: {capacity: 1, service_time: 3s}}
+        faults: [{name: slow, at: 3s, for: 1s, target: dependencies.gateway, effect: {added_latency: 1s}}]
+        """
+    run = check(
+        engine,
+        text.replace("CANCEL", "false"),
+        """
+        0 s   payment  checkout#0  called gateway
+        3 s   payment  checkout#0  answered
+        3 s   payment  checkout#1  called gateway
+        6 s   payment  checkout#1  call timed out
+        6 s   payment  checkout#2  called gateway
+        9 s   payment  checkout#2  call timed out
+        9 s   payment  checkout#3  called gateway
+        """,
+        show="called answered call_timed_out",
+        until="12s",
+    )
+    gateway = run.dependency("gateway")
+    assert (gateway.answered, gateway.timed_out, gateway.cancelled) == (3, 2, 0)
+    run = check(
+        engine,
+        text.replace("CANCEL", "true"),
+        """
+        0 s   payment  checkout#0  called gateway
+        3 s   payment  checkout#0  answered
+        3 s   payment  checkout#1  called gateway
+        6 s   payment  checkout#1  call timed out
+        6 s   payment  checkout#2  called gateway
+        9 s   payment  checkout#2  answered
+        9 s   payment  checkout#3  called gateway
+        """,
+        show="called answered call_timed_out",
+        until="12s",
+    )
+    gateway = run.dependency("gateway")
+    assert (gateway.answered, gateway.timed_out, gateway.cancelled) == (2, 1, 1)
+
+
+def test_S56_a_hedge_is_a_second_request_and_the_first_success_counts(engine: str) -> None:
+    """Order 0's first request is caught by the slowdown and takes 6 s; the hedge of 2 s takes 1 s. Cancelled,
+    the first leaves the gateway at 3 s."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 0s,
+                    calls: [{dependency: gateway, hedge_after: 2s, cancel: true}]}
+        dependencies: {gateway: {capacity: 5, service_time: 1s}}
+        faults: [{name: slow, at: 0s, for: 1s, target: dependencies.gateway, effect: {slowdown: 6x}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        0 s  payment  checkout#0  called gateway
+        2 s  payment  checkout#0  hedged gateway
+        3 s  payment  checkout#0  answered
+        3 s  payment  checkout#0  succeeded
+        """,
+    )
+    gateway = run.dependency("gateway")
+    assert (gateway.requests, gateway.answered, gateway.hedged, gateway.cancelled) == (2, 1, 1, 1)
+    assert gateway.busy.integral == pytest.approx(3 + 1)
+
+
+def test_S56_the_time_out_of_the_service_covers_its_calls(engine: str) -> None:
+    """Cancelled at 3 s, the attempt is over and its slot free. Abandoned, the slot is busy until the answer
+    at 5 s ends the work."""
+    text = """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, timeout: 3s, on_timeout: ON_TIMEOUT,
+                    calls: [{dependency: gateway}]}
+        dependencies: {gateway: {capacity: 1, service_time: 4s}}
+        """
+    timed_out = """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  called gateway
+        3 s  payment  checkout#0  timed out
+        3 s  payment  checkout#0  dead lettered
+        """
+    run = check(engine, text.replace("ON_TIMEOUT", "cancel"), timed_out)
+    assert run.service("payment").busy.integral == pytest.approx(3)
+    assert run.dependency("gateway").busy.integral == pytest.approx(4)
+    run = check(
+        engine,
+        text.replace("ON_TIMEOUT", "abandon"),
+        timed_out.rstrip()
+        + """
+        5 s  payment  checkout#0  answered
+        5 s  payment  checkout#0  work ended
+        """,
+    )
+    assert run.service("payment").busy.integral == pytest.approx(5)
+
+
+def test_S56_the_time_of_a_request_is_that_of_message_call_request_and_attempt(engine: str) -> None:
+    """Two calls, a hedge and a second attempt, each with the hash of its own address."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment:
+            consumes: orders
+            service_time: 0s
+            failures: 100%
+            retry: {maximum_attempts: 2, initial_interval: 0s}
+            calls: [{dependency: fraud}, {dependency: gateway, hedge_after: 0s}]
+        dependencies:
+          fraud: {capacity: unlimited, service_time: {uniform: [1s, 2s]}}
+          gateway: {capacity: unlimited, service_time: {uniform: [1s, 2s]}}
+        """,
+        run="seed: 3",
+    )
+
+    def time_s(dependency: str, call: int, request: int, attempt: int) -> float:
+        message = producer_identity("checkout", 0)
+        identity = mix(((message ^ key(f"services.payment/calls[{call}]")) + (request + 1) * G) % WORD)
+        return 1 + uniform(3, 0, f"dependencies.{dependency}/service_time", identity, attempt)
+
+    answered = [event.time_s for event in run.events if event.what == "answered"]
+    now, expected = 0.0, []
+    for attempt in (1, 2):
+        now += time_s("fraud", 0, 0, attempt)
+        expected.append(now)
+        now += min(time_s("gateway", 1, 0, attempt), time_s("gateway", 1, 1, attempt))
+        expected.append(now)
+    assert answered == pytest.approx(expected, rel=1e-9)
+
+
+def test_S57_a_paused_dependency_starts_nothing(engine: str) -> None:
+    """Order 0 is answered in the pause; orders 1 and 2 wait for its end at 5 s. The wait at the dependency is
+    part of the dependency's share of the latency."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services:
+          payment: {consumes: orders, concurrency: 9, service_time: 1s, calls: [{dependency: gateway}]}
+        dependencies: {gateway: {capacity: 2, service_time: 2s}}
+        faults: [{name: pause, at: 2s, for: 3s, target: dependencies.gateway, effect: {pause: true}}]
+        """,
+        """
+        1 s  payment  checkout#0  called gateway
+        2 s  payment  checkout#1  called gateway
+        3 s  payment  checkout#0  answered
+        3 s  payment  checkout#2  called gateway
+        4 s  payment  checkout#3  called gateway
+        5 s  payment  checkout#4  called gateway
+        6 s  payment  checkout#5  called gateway
+        7 s  payment  checkout#1  answered
+        7 s  payment  checkout#2  answered
+        7 s  payment  checkout#6  called gateway
+        """,
+        show="called answered",
+        until="8s",
+    )
+    parts = {"payment.service": 3 * 1, "payment.dependency": 2 + 5 + 4}
+    assert run.flow("checkout").parts == pytest.approx(parts)
+
+
+def test_S57_at_one_instant_answers_come_in_the_order_of_messages(engine: str) -> None:
+    """Both are answered at 5 s: the order of 0 s first, although it called later, and although its producer
+    stands last in the file."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers:
+          late: {topic: orders, arrivals: {interarrival: 1s}}
+          early: {topic: orders, arrivals: {every: 100s}}
+        services:
+          payment: {consumes: orders, concurrency: 2, service_time: 1s, calls: [{dependency: gateway}]}
+        dependencies: {gateway: {capacity: unlimited, service_time: 2s}}
+        faults:
+          - {name: slow, at: 0s, for: 1s, target: services.payment, effect: {added_latency: 2s}}
+          - {name: busy, at: 2s, for: 1s, target: dependencies.gateway, effect: {added_latency: 1s}}
+        """,
+        """
+        2 s  payment  late#0   called gateway
+        3 s  payment  early#0  called gateway
+        5 s  payment  early#0  answered
+        5 s  payment  late#0   answered
+        """,
+        show="called answered",
+        until="6s",
+    )
+
+
+def test_S58_a_join_takes_one_message_of_each_topic_as_one(engine: str) -> None:
+    """Shipping needs the payment (after 2 s) and the parcel (after 5 s) of the same order. Payments wait
+    aside; the two are taken together, as the payment, and both lines are settled."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, payments: {}, parcels: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 10s}}}
+        services:
+          payment: {consumes: orders, service_time: 2s, emits: payments}
+          packing: {consumes: orders, service_time: 5s, emits: parcels}
+          shipping: {consumes: [payments, parcels], join: true, service_time: 1s}
+        """,
+        """
+        0 s   payment   checkout#0  taken
+        0 s   packing   checkout#0  taken
+        2 s   payment   checkout#0  succeeded
+        2 s   shipping  checkout#0  set aside
+        5 s   packing   checkout#0  succeeded
+        5 s   shipping  checkout#0  joined
+        5 s   shipping  checkout#0  taken
+        6 s   shipping  checkout#0  succeeded
+        """,
+        until="9s",
+    )
+    payments, parcels = run.line("payments", "shipping"), run.line("parcels", "shipping")
+    assert (payments.finished, parcels.finished) == (1, 1)
+    assert payments.lag.integral == pytest.approx(4)
+    assert payments.waiting.integral == pytest.approx(3)
+    assert parcels.lag.integral == pytest.approx(1)
+    assert parcels.waiting.integral == pytest.approx(0)
+    assert run.service("shipping").attempts == 1
+    parts = {"packing.service": 5, "shipping.service": 1}  # those of the message that came last
+    assert run.flow("checkout").parts == pytest.approx(parts)
+
+
+def test_S58_what_waits_for_the_others_may_expire_and_those_that_follow_share_the_fate(engine: str) -> None:
+    """The payment of order 0 has expired when its parcel comes at 4 s. Order 1 is joined at 8 s, fails and is
+    dead-lettered in both lines, with one dead letter."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, payments: {message_ttl: 3s}, parcels: {}, dlq: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 6s}}}
+        services:
+          payment: {consumes: orders, service_time: 0s, emits: payments}
+          packing: {consumes: orders, service_time: 2s, emits: parcels}
+          shipping: {consumes: [payments, parcels], join: true, service_time: 1s, failures: 100%,
+                     dead_letter: dlq, startup_time: 1s}
+        faults: [{name: slow, at: 0s, for: 1s, target: services.packing, effect: {slowdown: 2x}}]
+        """,
+        """
+        0 s  payment   checkout#0  taken
+        0 s  packing   checkout#0  taken
+        0 s  shipping  checkout#0  set aside
+        3 s  shipping  checkout#0  expired
+        4 s  shipping  checkout#0  set aside
+        6 s  payment   checkout#1  taken
+        6 s  packing   checkout#1  taken
+        6 s  shipping  checkout#1  set aside
+        8 s  shipping  checkout#1  joined
+        8 s  shipping  checkout#1  taken
+        9 s  shipping  checkout#1  failed
+        9 s  shipping  checkout#1  dead lettered
+        9 s  dlq       checkout#1  rested
+        """,
+        show="set_aside joined expired taken failed dead_lettered rested",
+        until="11s",
+    )
+    payments, parcels = run.line("payments", "shipping"), run.line("parcels", "shipping")
+    assert (payments.expired, payments.dead_lettered, parcels.dead_lettered) == (1, 1, 1)
+    assert parcels.waiting_at_end == 1
+    assert run.states("checkout") == {"dead_lettered": 1, "dropped": 1}
+
+
+# ---------------------------------------------------------------------------------------------- resilience
+
+
+def test_S59_a_circuit_breaker_opens_half_opens_and_closes(engine: str) -> None:
+    """Two failures of the last two open it at 2 s for 3 s. Half open, one attempt may begin, at 5 s; it fails
+    and opens it again. That of 9 s succeeds and closes it."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s,
+                    circuit_breaker: {failure_rate: 50%, window: 2, minimum_calls: 2, open_for: 3s,
+                                      half_open_calls: 1}}
+        faults: [{name: bad, at: 0s, for: 6s, target: services.payment, effect: {error_rate: 100%}}]
+        """,
+        """
+        0 s   payment  checkout#0  taken
+        1 s   payment  checkout#0  failed
+        1 s   payment  checkout#1  taken
+        2 s   payment  checkout#1  failed
+        2 s   payment  opened
+        5 s   payment  half opened
+        5 s   payment  checkout#2  taken
+        6 s   payment  checkout#2  failed
+        6 s   payment  opened
+        9 s   payment  half opened
+        9 s   payment  checkout#3  taken
+        10 s  payment  checkout#3  succeeded
+        10 s  payment  closed
+        10 s  payment  checkout#4  taken
+        11 s  payment  checkout#4  succeeded
+        11 s  payment  checkout#5  taken
+        """,
+        show="taken succeeded failed opened half_opened closed",
+        until="12s",
+    )
+    mechanisms = run.mechanisms("payment")
+    assert mechanisms.opened == 2
+    assert mechanisms.open.integral == pytest.approx(6)
+
+
+def test_S59_outcomes_of_attempts_that_began_in_an_earlier_state_do_not_count(engine: str) -> None:
+    """Two failures at 2 s open it. The slow order, begun at 0, succeeds when it is half open, which decides
+    nothing: the two attempts of 5 s do."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers:
+          slow: {topic: orders, arrivals: {every: 100s}}
+          quick: {topic: orders, arrivals: {interarrival: 1s}, copies: 2}
+        services:
+          payment: {consumes: orders, concurrency: 4, service_time: 1s,
+                    circuit_breaker: {failure_rate: 60%, window: 3, minimum_calls: 2, open_for: 3s,
+                                      half_open_calls: 2}}
+        faults:
+          - {name: slow, at: 0s, for: 1s, target: services.payment, effect: {added_latency: 5s}}
+          - {name: bad, at: 1s, for: 1s, target: services.payment, effect: {error_rate: 100%}}
+        """,
+        """
+        0 s  payment  slow#0   taken
+        1 s  payment  quick#0  taken
+        1 s  payment  quick#1  taken
+        2 s  payment  quick#0  failed
+        2 s  payment  quick#1  failed
+        2 s  payment  opened
+        5 s  payment  half opened
+        5 s  payment  quick#2  taken
+        5 s  payment  quick#3  taken
+        6 s  payment  slow#0   succeeded
+        6 s  payment  quick#2  succeeded
+        6 s  payment  quick#3  succeeded
+        6 s  payment  closed
+        6 s  payment  quick#4  taken
+        6 s  payment  quick#5  taken
+        6 s  payment  quick#6  taken
+        6 s  payment  quick#7  taken
+        """,
+        show="taken succeeded failed opened half_opened closed",
+        until="6001ms",
+    )
+
+
+def test_S59_a_lost_attempt_gives_its_place_back(engine: str) -> None:
+    """Half open from 3 s on, with one place: order 1 has it, and is lost at 3.5 s; it has it again at 4.5
+    s."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s,
+                    circuit_breaker: {failure_rate: 100%, window: 1, open_for: 2s, half_open_calls: 1}}
+        faults:
+          - {name: bad, at: 0s, for: 1s, target: services.payment, effect: {error_rate: 100%}}
+          - {name: crash, at: 3500ms, for: 1s, target: services.payment, effect: {crash: {instances: all}}}
+        """,
+        """
+        0 s    payment  checkout#0  taken
+        1 s    payment  checkout#0  failed
+        1 s    payment  opened
+        3 s    payment  half opened
+        3 s    payment  checkout#1  taken
+        3.5 s  payment  checkout#1  lost
+        4.5 s  payment  checkout#1  taken (attempt 2)
+        5.5 s  payment  checkout#1  succeeded
+        5.5 s  payment  closed
+        5.5 s  payment  checkout#2  taken
+        """,
+        show="taken succeeded failed lost opened half_opened closed",
+        until="6s",
+    )
+
+
+BUDGET = """
+topics: {{orders: {{}}}}
+producers: {{checkout: {{topic: orders, arrivals: {{every: 1s}}}}}}
+services:
+  payment: {{consumes: orders, concurrency: 9, service_time: 0s, retry_budget: {budget},
+            retry: {{maximum_attempts: 9, initial_interval: 1500ms}}}}
+faults: [{{name: bad, at: {bad}, for: 100s, target: services.payment, effect: {{error_rate: 100%}}}}]
+"""
+
+
+def test_S60_a_cap_pays_for_each_retry(engine: str) -> None:
+    """Two tokens; an order brings half a token and a retry costs one. Orders 0, 1 and 2 are retried, which
+    leaves none; order 3 brings half a token, which is not enough, and order 4 the other half."""
+    run = check(
+        engine,
+        BUDGET.format(budget="{kind: cap, ratio: 50%, burst: 2}", bad="0s"),
+        """
+        0 s    payment  checkout#0  retry at 1.5 s
+        1 s    payment  checkout#1  retry at 2.5 s
+        1.5 s  payment  checkout#0  dead lettered
+        2 s    payment  checkout#2  retry at 3.5 s
+        2.5 s  payment  checkout#1  dead lettered
+        3 s    payment  checkout#3  dead lettered
+        3.5 s  payment  checkout#2  dead lettered
+        4 s    payment  checkout#4  retry at 5.5 s
+        """,
+        show="retry dead_lettered",
+        until="5s",
+    )
+    service = run.service("payment")
+    assert run.mechanisms("payment").denied_retries == service.dead_lettered == 4
+
+
+def test_S60_a_switch_needs_more_than_half_of_its_tokens(engine: str) -> None:
+    """Four tokens, full at 2 s: each failure takes one; with three left a failure is retried, with two or
+    fewer none is."""
+    run = check(
+        engine,
+        BUDGET.format(budget="{kind: switch, ratio: 50%, burst: 4}", bad="2s"),
+        """
+        0 s    payment  checkout#0  succeeded
+        1 s    payment  checkout#1  succeeded
+        2 s    payment  checkout#2  retry at 3.5 s
+        3 s    payment  checkout#3  dead lettered
+        3.5 s  payment  checkout#2  dead lettered
+        4 s    payment  checkout#4  dead lettered
+        """,
+        show="retry dead_lettered succeeded",
+        until="5s",
+    )
+    assert run.mechanisms("payment").denied_retries == 3
+
+
+def test_S61_what_has_waited_too_long_is_dropped_when_it_would_be_taken(engine: str) -> None:
+    """At 4 s orders 1 and 2 have waited 3 s and 2 s; more than 2 s is too long. It costs no time."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {dead_letter: late, message_ttl: 9s}, late: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, service_time: 4s, shed: {wait_over: 2s}}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        4 s  payment  checkout#0  succeeded
+        4 s  payment  checkout#1  shed
+        4 s  payment  checkout#2  taken
+        8 s  payment  checkout#2  succeeded
+        8 s  payment  checkout#3  shed
+        8 s  payment  checkout#4  shed
+        8 s  payment  checkout#5  shed
+        8 s  payment  checkout#6  taken
+        """,
+        until="9s",
+    )
+    assert run.line("orders", "payment").shed == 4
+    assert run.states("checkout") == {"completed": 2, "dropped": 4, "in_flight": 3}
+
+
+def test_S61_controlled_delay_drops_at_the_published_times(engine: str) -> None:
+    """RFC 8289: while waits stay above the target, drops come after interval / sqrt(count): at 0, 0.1,
+    0.1707, 0.2284, 0.2784 and 0.3232 s after the first. Six thousand messages wait from the start; one is
+    taken every 0.1 ms; the first that has waited 5 ms is seen at 5 ms, the first drop follows 100 ms
+    later."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 6000}}
+        services:
+          payment: {consumes: orders, service_time: 100us, shed: {codel: {target: 5ms, interval: 100ms}}}
+        """,
+        until="440ms",
+    )
+    shed = [event.time_s for event in run.events if event.what == "shed"]
+    assert shed[0] == pytest.approx(0.105, abs=2e-4)
+    assert [time_s - shed[0] for time_s in shed] == pytest.approx(
+        [0, 0.1, 0.1707, 0.2284, 0.2784, 0.3232], abs=2e-4
+    )
+
+
+def test_S61_controlled_delay_ends_dropping_with_a_wait_below_the_target(engine: str) -> None:
+    """Target and interval 1 s. Order 1 waits 2 s at 2 s, above the target; from 3 s on such waits are too
+    much: order 2 is dropped at 4 s, at 5 s the next one would be. Order 3, taken at 4 s, has waited 1 s, and
+    so has order 4, which is dropped; order 5 has not waited and ends it."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {trace: {file: arrivals.csv, time: time}}}}
+        services: {payment: {consumes: orders, service_time: 2s, shed: {codel: {target: 1s, interval: 1s}}}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        2 s  payment  checkout#1  taken
+        4 s  payment  checkout#2  shed
+        4 s  payment  checkout#3  taken
+        6 s  payment  checkout#4  shed
+        6 s  payment  checkout#5  taken
+        8 s  payment  checkout#6  taken
+        """,
+        show="taken shed",
+        until="9s",
+        base=arrivals_at(0, 0, 2, 3, 5, 6, 6),
+    )
+
+
+def arrivals_at(*times_s: float) -> Path:
+    """The folder of a trace with these arrivals."""
+    folder = Path(tempfile.mkdtemp())
+    rows = "\n".join(f"{time_s}" for time_s in times_s)
+    (folder / "arrivals.csv").write_text(f"time\n{rows}\n")
+    return folder
+
+
+AUTOSCALED = """
+topics: {{orders: {{{topic}}}}}
+producers: {{checkout: {{topic: orders, arrivals: {{every: 100h}}, copies: {lag}}}}}
+services:
+  payment: {{consumes: orders, instances: {instances}, service_time: 100h,
+            autoscale: {{minimum: 1, maximum: 200, interval: 15s, scale_down_window: 0s, {autoscale}}}}}
+"""
+
+
+def scaled(engine: str, lag: int, instances: int, autoscale: str, topic: str = "") -> list[int]:
+    """What an autoscaler wants at its first decision, when so many messages are there and nothing ends."""
+    run = simulate(
+        engine,
+        AUTOSCALED.format(lag=lag, instances=instances, autoscale=autoscale, topic=topic),
+        until="16s",
+    )
+    return [int(event.value) for event in run.events if event.what == "scaled"]
+
+
+@pytest.mark.parametrize(
+    ("instances", "lag", "limit", "wanted"),
+    [
+        pytest.param(1, 20, "", [2], id="twice the target"),
+        pytest.param(10, 900, "", [20], id="nine times the target: twice as many are the most"),
+        pytest.param(1, 90, "", [5], id="four more are the most"),
+        pytest.param(4, 20, "", [2], id="half of the target"),
+        pytest.param(20, 210, "", [], id="within the tolerance"),
+        pytest.param(80, 400, "scale_down_limit: {share: 10%}", [72], id="a tenth at most goes"),
+        pytest.param(5, 1, "minimum: 3", [3], id="the minimum"),
+        pytest.param(5, 100, "maximum: 7", [7], id="the maximum"),
+    ],
+)
+def test_S62_the_steps_of_a_horizontal_pod_autoscaler(
+    engine: str, instances: int, lag: int, limit: str, wanted: list[int]
+) -> None:
+    """Target: ten messages for each instance."""
+    bounds = {"minimum: 3": "minimum: 1", "maximum: 7": "maximum: 200"}
+    text = AUTOSCALED if limit not in bounds else AUTOSCALED.replace(bounds[limit], limit)
+    limits = "" if limit in bounds or not limit else f", {limit}"
+    scenario = text.format(
+        lag=lag, instances=instances, autoscale=f"metric: lag, target: 10{limits}", topic=""
+    )
+    run = simulate(engine, scenario, until="16s")
+    assert [int(event.value) for event in run.events if event.what == "scaled"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("lag", "wanted"), [(10, 1), (20, 2), (40, 4), (50, 5), (99, 10), (100, 10), (101, 20)]
+)
+def test_S62_only_numbers_that_share_out_the_partitions_evenly(engine: str, lag: int, wanted: int) -> None:
+    """KEDA's table for 100 partitions and ten messages for each instance: with 99 messages ten instances,
+    with 101 eleven would do, and 20 is the next number that divides 100. (It begins with three, which never
+    does.)"""
+    limit = "scale_up_limit: {factor: 100x, instances: 100}"
+    autoscale = f"metric: lag, target: 10, even_partitions: true, {limit}"
+    assert scaled(engine, lag, 3, autoscale, "partitions: 100") == [wanted]
+
+
+def test_S62_instances_start_and_leave_and_the_window_keeps_them(engine: str) -> None:
+    """One message for each instance, a decision every 2 s: at 2 s six are there, of which the four that are
+    allowed more start; at 4 s nothing is left, but six were wanted 2 s ago. At 6 s that is longer ago than
+    the window, and the highest numbers go: one is idle, none waits."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {interarrival: 1500ms}, copies: 6}}
+        services:
+          payment: {consumes: orders, concurrency: 3, service_time: 1s, startup_time: 1s,
+                    autoscale: {metric: lag, target: 1, minimum: 1, maximum: 9, interval: 2s,
+                                scale_down_window: 3s, scale_up_limit: {factor: 1x, instances: 4}}}
+        faults: [{name: end, at: 2s, for: 100s, target: producers.checkout, effect: {rate_factor: 0x}}]
+        """,
+        """
+        2 s  payment  scaled to 5
+        2 s  payment  instance 1  starting
+        2 s  payment  instance 2  starting
+        2 s  payment  instance 3  starting
+        2 s  payment  instance 4  starting
+        3 s  payment  instance 1  up
+        3 s  payment  instance 2  up
+        3 s  payment  instance 3  up
+        3 s  payment  instance 4  up
+        6 s  payment  scaled to 1
+        6 s  payment  instance 4  leaving
+        6 s  payment  instance 4  gone
+        6 s  payment  instance 3  leaving
+        6 s  payment  instance 3  gone
+        6 s  payment  instance 2  leaving
+        6 s  payment  instance 2  gone
+        6 s  payment  instance 1  leaving
+        6 s  payment  instance 1  gone
+        """,
+        show="scaled starting up leaving gone",
+        until="9s",
+    )
+    assert run.mechanisms("payment").scalings == [(2, 1, 5), (6, 5, 1)]
+    assert run.mechanisms("payment").wanted.integral == pytest.approx(9 + 4 * 4)
+    assert run.service("payment").slot_seconds == pytest.approx(3 * (9 + 4 * 3))
+
+
+def test_S62_the_metric_is_read_earlier_and_may_be_age_or_utilisation(engine: str) -> None:
+    """The oldest order is 3 s old at 3 s, three times its target: three instances at 4 s, from a reading 1 s
+    earlier. One of two slots is busy, which is half, twice the target of a quarter: two instances."""
+    text = """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, concurrency: 2, service_time: 50s,
+                    autoscale: {METRIC, maximum: 9, interval: 4s, metric_delay: 1s}}
+        """
+    expected = "4 s  payment  scaled to {}"
+    age = text.replace("METRIC", "metric: age, target: 1s")
+    check(engine, age, expected.format(3), show="scaled", until="5s")
+    utilisation = text.replace("METRIC", "metric: utilisation, target: 25%")
+    check(engine, utilisation, expected.format(2), show="scaled", until="5s")
+
+
+def test_S62_each_decision_goes_by_its_own_reading(engine: str) -> None:
+    """One order more every second, none is done. The decision of 6 s goes by the reading of 3 s, when there
+    were two, though that of 5 s has been made; the decision of 8 s goes by that one."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {interarrival: 1s}}}
+        services:
+          payment: {consumes: orders, service_time: 100s,
+                    autoscale: {metric: lag, target: 1, maximum: 9, interval: 2s, metric_delay: 3s}}
+        """,
+        """
+        6 s  payment  scaled to 2
+        8 s  payment  scaled to 4
+        """,
+        show="scaled",
+        until="9s",
+    )
+
+
+def test_S63_clients_think_publish_and_wait(engine: str) -> None:
+    """Two clients who think for 1 s and a service that takes 2 s for each: client 1 is answered at 5 s,
+    thinks and publishes its next order, number 3, at 6 s."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {clients: {count: 2, think_time: 1s}}}}
+        services: {payment: {consumes: orders, service_time: 2s}}
+        """,
+        """
+        1 s  payment  checkout#0  published
+        1 s  payment  checkout#0  taken
+        1 s  payment  checkout#1  published
+        3 s  payment  checkout#0  succeeded
+        3 s  payment  checkout#1  taken
+        4 s  payment  checkout#2  published
+        5 s  payment  checkout#1  succeeded
+        5 s  payment  checkout#2  taken
+        6 s  payment  checkout#3  published
+        7 s  payment  checkout#2  succeeded
+        7 s  payment  checkout#3  taken
+        8 s  payment  checkout#4  published
+        """,
+        show="published taken succeeded",
+        until="9s",
+    )
+    assert run.flow("checkout").latency == (3, pytest.approx(2 + 4 + 3))
+
+
+def test_S63_a_client_waits_for_everything_that_its_message_started(engine: str) -> None:
+    """The instance is over when both parcels are shipped, or when the order is lost: order 1 is dead-lettered
+    at 7 s, which answers its client."""
+    check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {}}
+        producers: {checkout: {topic: orders, arrivals: {clients: {count: 1, think_time: 1s}}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: [{topic: parcels, copies: 2}]}
+          shipping: {consumes: parcels, service_time: 2s}
+        faults: [{name: bad, at: 7s, for: 1s, target: services.payment, effect: {error_rate: 100%}}]
+        """,
+        """
+        1 s  payment   checkout#0  taken
+        2 s  shipping  checkout#0  taken
+        4 s  shipping  checkout#0  taken
+        7 s  payment   checkout#1  taken
+        9 s  payment   checkout#2  taken
+        """,
+        show="taken",
+        until="10s",
+    )
+
+
+def test_S63_the_time_of_thinking_is_that_of_the_next_message(engine: str) -> None:
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers:
+          checkout: {topic: orders, arrivals: {clients: {count: 1, think_time: {uniform: [1s, 2s]}}}}
+        services: {payment: {consumes: orders, service_time: 3s}}
+        """,
+        run="seed: 8",
+    )
+    published = [event.time_s for event in run.events if event.what == "published"]
+    now, expected = 0.0, []
+    for number in range(len(published)):
+        now += 1 + uniform(8, 0, "producers.checkout/think_time", producer_identity("checkout", number), 0)
+        expected.append(now)
+        now += 3
+    assert published == pytest.approx(expected, rel=1e-9)
+
+
+# ---------------------------------------------------------------------------------------------- more faults
+
+
+def test_S64_an_unavailable_topic_is_neither_published_to_nor_taken_from(engine: str) -> None:
+    """Parcels is not available from 2 s to 5 s: shipping takes nothing from it, the checkout keeps its
+    parcels with the client, and payment's orders go on publishing at 5 s and hold their slot until then."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {}}
+        producers:
+          checkout: {topic: orders, arrivals: {every: 2s}}
+          direct: {topic: parcels, arrivals: {every: 1s}}
+        services:
+          payment: {consumes: orders, service_time: 1500ms, emits: parcels}
+          shipping: {consumes: parcels, concurrency: 2, service_time: 1500ms}
+        faults: [{name: gone, at: 2s, for: 3s, target: topics.parcels, effect: {unavailable: true}}]
+        flows: {direct: {from: direct, to: shipping}, checkout: {from: checkout, to: shipping}}
+        """,
+        """
+        0 s    payment   checkout#0  taken
+        0 s    shipping  direct#0    taken
+        1 s    shipping  direct#1    taken
+        1.5 s  payment   checkout#0  succeeded
+        1.5 s  shipping  direct#0    succeeded
+        1.5 s  shipping  checkout#0  taken
+        2 s    payment   checkout#1  taken
+        2.5 s  shipping  direct#1    succeeded
+        3 s    shipping  checkout#0  succeeded
+        5 s    payment   checkout#1  succeeded
+        5 s    payment   checkout#2  taken
+        5 s    shipping  checkout#1  taken
+        5 s    shipping  direct#2    taken
+        """,
+        until="6s",
+    )
+    assert run.service("payment").busy.integral == pytest.approx(1.5 + 3 + 1)
+    assert run.flow("direct").started == 6
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 3s}}}
+        services: {payment: {consumes: orders, service_time: 1s}}
+        faults: [{name: gone, at: 2s, for: 3s, target: topics.orders, effect: {unavailable: true}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  succeeded
+        5 s  payment  checkout#1  taken
+        6 s  payment  checkout#1  succeeded
+        6 s  payment  checkout#2  taken
+        """,
+        until="7s",
+    )
+    assert run.flow("checkout").parts == pytest.approx({"checkout.held_back": 2, "payment.service": 2})
+
+
+def test_S64_a_dead_letter_is_on_its_way_until_its_topic_is_available(engine: str) -> None:
+    """Order 0 fails at 1 s, which frees the slot; its dead letter is published at 4 s."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, dlq: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, failures: 100%, dead_letter: dlq}
+          office: {consumes: dlq, service_time: 1s}
+        faults: [{name: gone, at: 0s, for: 4s, target: topics.dlq, effect: {unavailable: true}}]
+        flows: {checkout: {from: checkout, to: office}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  dead lettered
+        1 s  payment  checkout#1  taken
+        2 s  payment  checkout#1  dead lettered
+        2 s  payment  checkout#2  taken
+        3 s  payment  checkout#2  dead lettered
+        3 s  payment  checkout#3  taken
+        4 s  payment  checkout#3  dead lettered
+        4 s  payment  checkout#4  taken
+        4 s  office   checkout#0  taken
+        """,
+        show="dead_lettered taken",
+        until="4500ms",
+    )
+    assert run.states("checkout") == {"in_flight": 5}
+
+
+def test_S65_a_redrive_publishes_what_rests_in_a_topic_again(engine: str) -> None:
+    """Orders 0 to 3 are dead letters by 4 s. The redrive of 5 s to 7 s, one a second, brings two of them back
+    to payment, which is healthy again; what is left at the end is dead-lettered."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, dlq: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, service_time: 1s, dead_letter: dlq}}
+        faults:
+          - {name: bad, at: 0s, for: 3500ms, target: services.payment, effect: {error_rate: 100%}}
+          - {name: end, at: 3500ms, for: 100s, target: producers.checkout, effect: {rate_factor: 0x}}
+          - {name: repair, at: 5s, for: 2s, target: topics.dlq, effect: {redrive: {to: orders, rate: 1/s}}}
+        """,
+        """
+        0 s  payment      checkout#0  taken
+        1 s  payment      checkout#0  dead lettered
+        1 s  payment      checkout#1  taken
+        2 s  payment      checkout#1  dead lettered
+        2 s  payment      checkout#2  taken
+        3 s  payment      checkout#2  dead lettered
+        3 s  payment      checkout#3  taken
+        4 s  payment      checkout#3  dead lettered
+        5 s  payment      checkout#0  taken
+        5 s  dlq/redrive  checkout#0  taken
+        5 s  dlq/redrive  checkout#0  succeeded
+        6 s  payment      checkout#0  succeeded
+        6 s  payment      checkout#1  taken
+        6 s  dlq/redrive  checkout#1  taken
+        6 s  dlq/redrive  checkout#1  succeeded
+        7 s  payment      checkout#1  succeeded
+        """,
+        show="taken dead_lettered succeeded",
+        until="10s",
+    )
+    assert run.states("checkout") == {"completed": 2, "dead_lettered": 2}
+
+
+def exponential_times(
+    seed: int, name: str, number: int, mtbf_s: float, mttr_s: float
+) -> list[tuple[float, float]]:
+    """S66, written out once more: ups and downs of a random fault in the first 1000 s."""
+    identity = mix((key(f"faults.{name}") + (number + 1) * G) % WORD)
+    found, now = [], 0.0
+    while True:
+        u = uniform(seed, 0, f"faults.{name}/up", identity, len(found))
+        start_s = now - mtbf_s * math.log(1 - u)
+        if start_s >= 1000:
+            return found
+        u = uniform(seed, 0, f"faults.{name}/down", identity, len(found))
+        now = start_s - mttr_s * math.log(1 - u)
+        found.append((start_s, now))
+
+
+def test_S66_random_faults_alternate_between_up_and_down(engine: str) -> None:
+    """The instance crashes and starts at the drawn times."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services: {payment: {consumes: orders, service_time: 1s}}
+        faults:
+          - {name: node lost, target: services.payment, effect: {crash: {instances: all}},
+             random: {mtbf: 90s, mttr: 10s}}
+        """,
+        until="1000s",
+        run="seed: 21",
+    )
+    expected = exponential_times(21, "node lost", 0, 90, 10)
+    assert len(expected) > 5
+    assert [time for pair in run.occurrences("node lost") for time in pair] == pytest.approx(
+        [time for pair in expected for time in pair], rel=1e-9
+    )
+    crashed = [event.time_s for event in run.events if event.what == "crashed"]
+    up = [event.time_s for event in run.events if event.what == "up"]
+    assert crashed == pytest.approx([start for start, _ in expected], rel=1e-9)
+    assert up == pytest.approx([end for _, end in expected if end < 1000], rel=1e-9)
+
+
+def test_S67_each_instance_has_its_own_times(engine: str) -> None:
+    """Crashes of each instance by itself, at the times drawn for its number."""
+    text = """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 2s}}}
+        services: {payment: {consumes: orders, instances: 2, concurrency: 9, service_time: 1s}}
+        faults:
+          - {name: node lost, target: services.payment, effect: EFFECT,
+             random: {mtbf: 90s, mttr: 30s, per: instance}}
+        """
+    expected = {number: exponential_times(4, "node lost", number, 90, 30) for number in (0, 1)}
+    run = simulate(engine, text.replace("EFFECT", "{crash: 1}"), until="1000s", run="seed: 4")
+    for number, times in expected.items():
+        crashed = [e.time_s for e in run.events if e.what == "crashed" and e.number == number]
+        assert crashed == pytest.approx([start for start, _ in times], rel=1e-9)
+    run = simulate(engine, text.replace("EFFECT", "{slowdown: 2x}"), until="1000s", run="seed: 4")
+    instance_of = {(e.number, e.attempt): e.value for e in run.events if e.what == "taken"}
+    slow = 0
+    for (number, _path, attempt), time_s in attempt_times(run, "payment").items():
+        taken_s = 2.0 * number
+        is_slow = any(start <= taken_s < end for start, end in expected[int(instance_of[number, attempt])])
+        assert time_s == pytest.approx(2 if is_slow else 1)
+        slow += is_slow
+    assert slow > 50
+    run = simulate(engine, text.replace("EFFECT", "{pause: true}"), until="1000s", run="seed: 4")
+    for event in run.events:
+        if event.what == "taken":
+            paused = [
+                number
+                for number, times in expected.items()
+                if any(start <= event.time_s < end for start, end in times)
+            ]
+            assert int(event.value) not in paused

@@ -167,6 +167,7 @@ RUN = layout([
     ("tracing", "i8", "", "1: write `trace`"),
     ("trace_count", "i8", "", "rows of `trace` in use"),
     ("budget", "i8", "", "events until the engine comes back to Python"),
+    ("shown", "i8", "", "messages that have become visible, where there are mechanisms"),
     ("published", "i8", "", "messages published to lines"),
     ("impossible_time", "f8", "s", "of the event that cannot be"),
     ("impossible_now", "f8", "s", "when it was found"),
@@ -716,6 +717,8 @@ DETAIL = layout([
     ("holder", "i4", "", "instance that holds it ahead of its slots, -1"),
     ("follower", "i4", "", "of a join: the next message that goes the way of this one, -1"),
     ("bucket", "i4", "", "in `queues`: the list it was set aside in, -1"),
+    ("returned", "i4", "", "1: it came back to where the next one is taken from"),
+    ("shown", "i8", "", "number of its becoming visible, in the order of handling"),
     ("stopped_before", "f8", "s", "time its partition had stood still when it became visible"),
     # an attempt
     ("message", "i4", "", "what it works on (a request: its attempt), -1 when that goes on without it"),
@@ -762,7 +765,8 @@ class Names:
     flows: tuple[str, ...]
     objectives: tuple[str, ...]  # latency and success objectives, by flow
     parts: tuple[tuple[str, ...], ...]  # of each flow
-    dependencies: tuple[str, ...] = ()
+    dependencies: tuple[str, ...]
+    random_faults: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def collect(state: State, names: P.Names, sums: FlowSums, replication: int, end:
         objectives,
         int(run.published),
         dependencies,
-        _occurrences(state),
+        _occurrences(state, names),
     )
 
 
@@ -182,12 +182,12 @@ def _dependency(state: State, d: int, window: float, count: int) -> DependencyMe
     )
 
 
-def _occurrences(state: State) -> dict[str, np.ndarray]:
+def _occurrences(state: State, names: P.Names) -> dict[str, np.ndarray]:
     """When random faults occurred, by name and in time order."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in names.random_faults}
     for one in sorted(state.occurrences, key=lambda one: (one.start, one.instance)):
-        found.setdefault(one.fault.name, []).append((one.start, one.end))
-    return {name: np.array(times, np.float64) for name, times in found.items()}
+        found[one.fault.name].append((one.start, one.end))
+    return {name: np.array(times, np.float64).reshape(-1, 2) for name, times in found.items()}
 
 
 def _histogram(state: State, s: int, which: str) -> Histogram:
@@ -234,19 +234,21 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
 
 
 def _blocked(state: State, index: int) -> int:
-    """Attempts of a line's service that wait for room to publish."""
-    parents = set()
-    for topic in state.topics:
-        m = int(topic.publisher_head)
-        while m >= 0:
-            parents.add(int(state.messages[m].parent))
-            m = int(state.messages[m].next)
-    return sum(
-        parent >= 0
-        and int(state.messages[parent].line) == index
-        and int(state.details[parent].message) >= 0  # else its message has left the line
-        for parent in parents
-    )
+    """Messages in work in a line whose attempts have only to publish yet."""
+    service = state.services[state.lines[index].service]
+    count = 0
+    if not state.groups[service.group].mechanisms:
+        return count
+    for i in range(int(service.first_instance), int(service.first_instance + service.instance_count)):
+        a = int(state.instances[i].first_work)
+        while a >= 0:
+            detail, attempt = state.details[a], state.messages[a]
+            m = int(detail.message)
+            if detail.stage == P.PUBLISHING and m >= 0 and attempt.line == index:
+                message = state.messages[m]
+                count += bool(message.place == P.IN_WORK and message.attempt == attempt.attempt)
+            a = int(detail.after)
+    return count
 
 
 def _check(have: int, want: int, what: str) -> None:

@@ -340,9 +340,11 @@ def depart(S, g, line, m, now, word):
     o = S.services[line.service].dead_letter if word == P.DEAD_LETTERED else line.dead_letter
     topic = P.NONE
     if o >= 0 and word != P.SHED:
-        add_part(S, m, S.services[line.service].part_wait, wait_so_far(S, m, now, word))
         topic = S.outlets[o].topic
-        publish(S, g, o, m, 0, available_at(S, S.topics[topic], now))
+        published = available_at(S, S.topics[topic], now)
+        waited = wait_so_far(S, m, now, word) + (published - now)
+        add_part(S, m, S.services[line.service].part_wait, waited)
+        publish(S, g, o, m, 0, published)
     loss = P.LOST_DEAD_LETTERED if word == P.DEAD_LETTERED else P.LOST_DROPPED
     leave(S, m, now, False, loss, topic)
     free(S, m)

@@ -110,7 +110,7 @@ class LineMeasurements:
     waiting_at_end: int
     backing_off_at_end: int
     in_work_at_end: int
-    blocked_at_end: int  # of those in work: finished, but waiting to publish into a full topic
+    blocked_at_end: int  # of those in work: done, but waiting for a topic to publish to
     lag: TimeAverage
     waiting: TimeAverage
     age_samples: np.ndarray  # s

@@ -75,6 +75,8 @@ def join_partners(S, g, s, m, now):
     if leader != m:
         take_over_parts(S, leader, m)
     S.messages[leader].visible = now
+    S.run[0].shown += 1
+    S.details[leader].shown = S.run[0].shown
     S.details[leader].stopped_before = time_stopped(S, S.messages[leader].queue, now)
     if S.run[0].tracing != 0:
         trace(S, P.JOINED, P.AT_SERVICE, s, leader, now, -1.0)

@@ -140,8 +140,6 @@ def weight_of(S, g, m, e):
     kind = S.messages[m].kind
     if kind == P.ATTEMPT_ENDS:
         return np.int64(S.details[m].weight) * S.run[0].publishes
-    if kind == P.PUBLISHES_ON:
-        return np.int64(S.details[S.details[m].leader].weight) * S.run[0].publishes
     if kind == P.STOP_BEGINS or kind == P.SCALES:
         return weight_of_hands(S, g)
     if group.dependency_count > 0:
@@ -207,6 +205,8 @@ def handle(S, g, m, now):
         arrive(S, g, m, now)
         return
     s = S.lines[S.messages[m].line].service
+    if kind != P.ANSWERS and kind != P.DEPENDENCY_WAKES and kind != P.THINKING_ENDS:
+        S.mechanisms[s].concerned = 1
     if kind == P.ATTEMPT_ENDS:
         end_attempt(S, g, s, m, now)
     elif kind == P.WORK_ENDS:
@@ -254,12 +254,11 @@ def handle_timer(S, g, s, m, kind, now):
         read_metric(S, g, s, now)
     elif kind == P.SCALES:
         scale(S, g, s, now)
-    elif kind == P.SERVICE_WAKES:
-        S.mechanisms[s].concerned = 1
     elif kind == P.DEPENDENCY_WAKES:
         wake_dependency(S, g, np.int64(S.details[m].call), now)
-    else:  # THINKING_ENDS
+    elif kind == P.THINKING_ENDS:
         publish_from_client(S, m)
+    # else SERVICE_WAKES: the service takes what it can
 
 
 @rule
@@ -272,7 +271,6 @@ def end_attempt(S, g, s, a, now):
         schedule_rare(S, S.groups[g], a, S.details[a].work_until, P.WORK_ENDS)
     else:
         end_work(S, g, s, a, now)
-    S.mechanisms[s].concerned = 1
 
 
 @rule
@@ -280,7 +278,6 @@ def reappear(S, g, s, m, now):
     """A delay or a back-off is over (rules S14, S20, S28, S29)."""
     message = S.messages[m]
     line, service = S.lines[message.line], S.services[s]
-    S.mechanisms[s].concerned = 1
     if message.place == P.DELAYED:
         add_part(S, m, service.part_delay, now - message.published)
         become_visible_first(S, g, m, now)

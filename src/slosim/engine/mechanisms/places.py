@@ -65,6 +65,7 @@ def forget(S, m):
     detail.holder = -1
     detail.follower = -1
     detail.bucket = -1
+    detail.returned = 0
     detail.message = -1
     detail.other = -1
     detail.before = -1
@@ -113,6 +114,8 @@ def show(S, m, now):
     """The message is visible from now on."""
     message = S.messages[m]
     message.visible = now
+    S.run[0].shown += 1
+    S.details[m].shown = S.run[0].shown
     S.details[m].stopped_before = time_stopped(S, message.queue, now)
     if S.run[0].tracing != 0:
         trace(S, P.VISIBLE, P.AT_SERVICE, S.lines[message.line].service, m, now, -1.0)
@@ -145,6 +148,7 @@ def line_up(S, g, m):
     line, queue = S.lines[message.line], S.queues[message.queue]
     move(S, m, P.WAITING)
     join_tail(S, queue, m)
+    S.details[m].returned = 0
     queue.waiting += 1
     watch_expiry(S, g, line, m)
     concern(S, line.service)
@@ -160,9 +164,33 @@ def line_up_first(S, g, m):
         join_tail(S, queue, m)
     else:
         join_head(S, queue, m)
+    S.details[m].returned = 1
     queue.waiting += 1
     watch_expiry(S, g, line, m)
     concern(S, line.service)
+
+
+@rule
+def oldest_waiting(S, line):
+    """The message in the queues of a line that became visible first, -1 when none waits (rule S18).
+
+    In a list they stand in the order of becoming visible, but for those that returned to either end.
+    """
+    best = -1
+    for q in range(line.first_queue, line.first_queue + line.queue_count):
+        m = np.int64(S.queues[q].head)
+        while m >= 0:
+            if best < 0 or S.details[m].shown < S.details[best].shown:
+                best = m
+            if S.details[m].returned == 0:
+                break
+            m = np.int64(S.messages[m].next)
+        m = np.int64(S.queues[q].tail)
+        while m >= 0 and S.details[m].returned != 0:
+            if S.details[m].shown < S.details[best].shown:
+                best = m
+            m = np.int64(S.messages[m].previous)
+    return best
 
 
 LOST_HOLDER = 3

@@ -24,7 +24,7 @@ from slosim.engine.lines import (
 )
 from slosim.engine.mechanisms.attempts import drop, fail, leave_slot, succeed
 from slosim.engine.mechanisms.joins import become_visible
-from slosim.engine.mechanisms.places import add_wait, concern, forget, step_out
+from slosim.engine.mechanisms.places import add_wait, concern, forget, oldest_waiting, step_out
 from slosim.engine.mechanisms.returns import give_up
 from slosim.engine.mechanisms.room import takes_at_once
 from slosim.engine.messages import (
@@ -32,10 +32,12 @@ from slosim.engine.messages import (
     child_identity,
     child_path,
     copy_of,
-    oldest_waiting,
     partition_of,
     trace,
 )
+
+NOTHING_LEFT = (1 << 31) - 1
+"""In `cursor`: a duplicate emits nothing (rule S50)."""
 
 # Messages reach lines of services with mechanisms.
 
@@ -110,7 +112,9 @@ def next_partition(S, topic, outlet, key):
 
 @rule
 def has_room_in_all(S, topic, c, now):
-    """Would every line of the topic accept message c?"""
+    """Is the topic available, and would every line of it accept message c?"""
+    if available_at(S, topic, now) > now:
+        return False
     for i in range(topic.first_consumer, topic.first_consumer + topic.consumer_count):
         outlet = S.outlets[S.messages[c].outlet]
         address(S, c, S.consumers[i], next_partition(S, topic, outlet, S.messages[c].key))
@@ -232,8 +236,6 @@ def publish_all(S, g, s, a, now):
     # the children inherit the time until now
     add_part(S, a, service.part_service, now - message.work_ends)
     message.work_ends = now
-    if S.details[a].message < 0 and S.mechanisms[s].idempotent != 0:
-        return True
     only = chosen(S, service, a) if service.chooses != 0 else P.NONE
     position = 0
     for o in range(service.first_emit, service.first_emit + service.emit_count):
@@ -264,36 +266,39 @@ def publish_all(S, g, s, a, now):
 
 
 @rule
-def end_batch(S, g, s, a, now):
-    """The work is over: from attempt a on, those of its batch end one after the other."""
-    leader = S.details[a].leader
-    keeps_slot = False
-    while a >= 0:
-        after = S.details[a].mate
-        if S.messages[a].outcome == P.SUCCEEDED:
-            if not publish_all(S, g, s, a, now):
-                return
-            succeed(S, g, s, a, now)
-        elif fail(S, g, s, a, now):
-            keeps_slot = True
-        if a != leader:
-            drop(S, a)
-        a = after
-    if not keeps_slot:
-        leave_slot(S, g, s, leader, now)
-
-
-@rule
 def end_work(S, g, s, leader, now):
     """The work of a slot has been done, or has failed: what is left to do is to publish."""
     a = leader
     while a >= 0:
         S.details[a].stage = P.PUBLISHING
+        if S.details[a].message < 0 and S.mechanisms[s].idempotent != 0:
+            S.messages[a].cursor = NOTHING_LEFT
         a = S.details[a].mate
-    end_batch(S, g, s, leader, now)
+    a = leader
+    while a >= 0:
+        after = S.details[a].mate
+        end_one(S, g, s, a, now)
+        a = after
+
+
+@rule
+def end_one(S, g, s, a, now):
+    """An attempt of a batch ends by itself, unless it has to wait with publishing; the last frees the slot."""
+    if S.messages[a].outcome == P.SUCCEEDED:
+        if not publish_all(S, g, s, a, now):
+            return
+        succeed(S, g, s, a, now)
+    elif fail(S, g, s, a, now):
+        return
+    leader = np.int64(S.details[a].leader)
+    S.details[leader].weight -= 1
+    if a != leader:
+        drop(S, a)
+    if S.details[leader].weight == 0:
+        leave_slot(S, g, s, leader, now)
 
 
 @rule
 def publish_on(S, g, a, now):
     """A publish of attempt a was accepted, or its topic is available again: it goes on."""
-    end_batch(S, g, S.lines[S.messages[a].line].service, a, now)
+    end_one(S, g, S.lines[S.messages[a].line].service, a, now)

@@ -132,7 +132,9 @@ def who_takes(S, s, now):
         m = next_of_partitions(S, s, -1, now)
         return (S.queues[S.messages[m].queue].owner, m) if m >= 0 else (-1, -1)
     taker, best = -1, -1
-    for i in range(service.first_instance, service.first_instance + service.instance_count):
+    last = mechanism.last_instance if service.is_log == 0 else -1
+    for k in range(1, service.instance_count + 1):
+        i = service.first_instance + (last + k) % service.instance_count
         if has_slot(S, i, now):
             m = next_for(S, s, i, now)
             if m >= 0 and is_batch_ready(S, s, i, m, now) and comes_first(S, m, best):
@@ -398,7 +400,7 @@ def plan_wake(S, g, s, now):
             if until > now:
                 time = min(time, until)
     for i in range(service.first_instance, service.first_instance + service.instance_count):
-        if S.instances[i].effect_count > 0 and not is_working(S, i, now) and S.instances[i].paused != 0:
+        if S.instances[i].state == P.UP and not is_working(S, i, now):
             time = min(time, S.instances[i].effect_until)
     if S.mechanisms[s].batch_max > 1:
         begins = batch_begins(S, s, now)

@@ -453,6 +453,7 @@ class Attempts:
     def begin_in_place(self, entry: Entry) -> None:
         """S29: a blocking retry begins in the slot that it held."""
         slot = entry.slot
+        assert slot is not None
         entry.slot = slot.retrying = entry.token_s = None
         attempt = self.begin(entry, slot)
         slot.holders -= 1  # its own place in the slot

@@ -100,6 +100,7 @@ class Deliveries:
         """S37: the time since a message that comes back was taken, or has backed off, is part `retry`."""
         name, now = self.service.name, self.world.now
         if entry.state == IN_WORK:
+            assert entry.current is not None
             since_s = entry.current.taken_s
             if entry.line.is_log:
                 entry.line.held[entry.partition] -= 1

@@ -245,6 +245,7 @@ class Line:
         if entry.holder is not None:
             self.service.deliveries.let_go(entry)
         elif entry.is_aside:
+            assert self.service.joins is not None
             self.service.joins.forget(entry)
         else:
             self.remove(entry)

@@ -191,8 +191,8 @@ class Service:
             choices += [(i.ahead[0], i) for i in self.instances.existing() if i.ahead]
         else:
             instance = self.instances.next_that(ServiceInstance.takes)
-            heads = [] if instance is None else self.heads_of_queues()
-            choices += [(entry, instance) for entry in heads]
+            if instance is not None:
+                choices += [(entry, instance) for entry in self.heads_of_queues()]
         choices = [(entry, instance) for entry, instance in choices if instance.takes()]
         return min(choices, key=lambda choice: (choice[0].visible_s, choice[0].order()), default=None)
 

@@ -59,7 +59,7 @@ def compare(scenario: Scenario, run_seed: int | None = None, replication: int = 
         found.equal(f"bad of {name}", [*map(int, objective.bad), objective.bad_after], judgement.bad)
     found.equal("random faults", sorted(measurements.occurrences), sorted(reference.occurrences))
     for name, times_s in measurements.occurrences.items():
-        found.close(f"occurrences of {name}", times_s, reference.occurrences[name])
+        found.close(f"occurrences of {name}", np.ravel(times_s), np.ravel(reference.occurrences[name]))
     return found.sentences
 
 

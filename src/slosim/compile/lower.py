@@ -167,7 +167,9 @@ class _Lowering:
             row["line"], row["line_count"] = len(lines), len(service.consumes)
             row["first_instance"] = _size(instances)
             instances.append(self._instances(name, s))
-            own = [self._line(name, s, topic, queues, int(row["first_instance"][0])) for topic in service.consumes]
+            first = len(queues)
+            own = [self._line(name, s, topic, queues) for topic in service.consumes]
+            self._assign(name, queues[first:], int(row["first_instance"][0]))
             if len(service.consumes) == 1:
                 self._share_out(instances[-1], own[0])
             lines += own
@@ -201,19 +203,30 @@ class _Lowering:
             instances["first_queue"][i], instances["queue_count"][i] = first, share + (i < more)
             first += share + (i < more)
 
-    def _queues(self, name: str, topic_name: str, first_instance: int) -> np.ndarray:
-        """Partitions by range assignment (rule S16), or classes of priority."""
-        service, topic = self.scenario.services[name], self.scenario.topics[topic_name]
-        if topic.partitions is None:
-            queues = np.zeros(len(self._priorities()) if topic.order == "priority" else 1, P.QUEUE)
-            queues["owner"] = P.NONE
-        else:
-            queues = np.zeros(topic.partitions, P.QUEUE)
-            share, more = divmod(topic.partitions, service.instances)
-            counts = [share + (i < more) for i in range(service.instances)]
-            queues["owner"] = first_instance + np.repeat(np.arange(service.instances), counts)
-        queues["head"] = queues["tail"] = queues["next_owner"] = P.NONE
+    def _queues(self, topic_name: str) -> np.ndarray:
+        """Partitions, or classes of priority."""
+        topic = self.scenario.topics[topic_name]
+        count = topic.partitions or (len(self._priorities()) if topic.order == "priority" else 1)
+        queues = np.zeros(count, P.QUEUE)
+        for field in ("owner", "head", "tail", "next_owner"):
+            queues[field] = P.NONE
         return queues
+
+    def _assign(self, name: str, lists: list[np.ndarray], first_instance: int) -> None:
+        """Owners of partitions at the start: by topic, or with cooperative rebalances of all (S16, S51)."""
+        service = self.scenario.services[name]
+        logs = [
+            queues
+            for queues, topic in zip(lists[:: 2 if service.join else 1], service.consumes, strict=True)
+            if self.scenario.topics[topic].partitions is not None
+        ]
+        together = service.rebalance is not None and service.rebalance.protocol == "cooperative"
+        for those in [logs] if together else [[queues] for queues in logs]:
+            share, more = divmod(sum(len(queues) for queues in those), service.instances)
+            counts = [share + (i < more) for i in range(service.instances)]
+            owners = first_instance + np.repeat(np.arange(service.instances), counts)
+            for queues in those:
+                queues["owner"], owners = owners[: len(queues)], owners[len(queues) :]
 
     def _priorities(self) -> list[int]:
         """Distinct priorities, the one served first in front."""
@@ -223,7 +236,7 @@ class _Lowering:
         )
 
     def _line(
-        self, name: str, s: int, topic_name: str, queues: list[np.ndarray], first_instance: int
+        self, name: str, s: int, topic_name: str, queues: list[np.ndarray]
     ) -> np.ndarray:
         """The line of a service for a topic it consumes; its queues are added to `queues`."""
         topic = self.scenario.topics[topic_name]
@@ -233,7 +246,7 @@ class _Lowering:
         line["group"] = self.group_of[f"services.{name}"]
         line["order"] = ORDERS[topic.order]
         line["first_queue"] = _size(queues)
-        queues.append(self._queues(name, topic_name, first_instance))
+        queues.append(self._queues(topic_name))
         line["queue_count"] = len(queues[-1])
         if self.scenario.services[name].join:
             line["first_bucket"] = _size(queues)

@@ -54,12 +54,12 @@ def crash(S, g, k, now):
         state = instance.state
         if stop.instance >= 0 and instance.number != stop.instance:
             continue
-        if state == P.UP or state == P.STARTING:
-            if crashed == stop.instances:
+        if state == P.DOWN or state == P.GONE:
+            continue
+        if stop.instance < 0 and stop.instances != P.UNLIMITED:
+            if crashed == stop.instances or not (state == P.UP or state == P.STARTING):
                 continue
             crashed += 1
-        elif stop.instances != P.UNLIMITED or state == P.DOWN or state == P.GONE:
-            continue
         go_down(S, g, s, i, k, now)
         left_behind = lose_attempts(S, g, s, i, left_behind, now)
         if state == P.LEAVING:

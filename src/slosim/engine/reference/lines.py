@@ -296,6 +296,13 @@ class Line:
             if service.name in matters and not any(consumer in matters for consumer in consumers):
                 instance.losses.setdefault(kind, world.now)
         left_s = world.now
+        still_alive = [  # for these the dead letter matters, also while it is on its way (S64)
+            instance
+            for instance in entry.message.instances
+            if any(consumer in instance.flow.matters for consumer in consumers)
+        ]
+        for instance in still_alive:
+            instance.outstanding += 1
         letters = (
             []
             if outlet is None
@@ -311,9 +318,10 @@ class Line:
             remaining=deque(letters),
             parts=lambda: with_part(entry.parts, service.name, "wait", world.now - left_s),
             matters=lambda flow: service.name in flow.matters,
-            finished=lambda: self.left(entry),
+            finished=lambda: world.no_longer_matters(still_alive),
         )
         world.publishers.go_on(publishing)
+        self.left(entry)
 
     def left(self, entry: Entry) -> None:
         """S34: one message less that matters."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from slosim.compile import program as P
-from slosim.engine.attempts import record, record_event_lag
+from slosim.engine.attempts import is_poison, record, record_event_lag
 from slosim.engine.calendar import schedule_rare
 from slosim.engine.chance import draw_rare, uniform
 from slosim.engine.gates import spend_token, token_at
@@ -303,6 +303,8 @@ def outcome_of(S, s, i, m, now):
         survives *= 1.0 - S.effects[instance.effect].error_rate
     probability = 1.0 - survives
     if probability > 0.0 and uniform(service.failure_stream, message.identity, message.attempt) < probability:
+        return P.FAILED
+    if service.poison > 0.0 and is_poison(S, service, message.identity):
         return P.FAILED
     return P.SUCCEEDED
 

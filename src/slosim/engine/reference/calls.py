@@ -117,7 +117,8 @@ class Dependency:
         call, number = request.call, request.call.attempt.number
         name = f"services.{call.attempt.entry.line.service.name}/calls[{call.place}]"
         identity = identity_of_request(call.attempt.entry.message.identity, name, request.number)
-        time_s = world.chance.draw(self.rules.service_time, f"{stream}/service_time", identity, number)
+        service_time = call.rules.time_at(self.rules)
+        time_s = world.chance.draw(service_time, f"{stream}/service_time", identity, number)
         time_s = time_s * math.prod(e.slowdown for e in effects) + sum(e.added_latency for e in effects)
         survives = math.prod((1 - e.error_rate for e in effects), start=1 - self.rules.failures)
         fails = world.chance.happens(1 - survives, f"{stream}/failure", identity, number)

@@ -12,6 +12,7 @@ compiled of each, and a call with another type is converted or refused.
 
 from __future__ import annotations
 
+import dis
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -130,7 +131,7 @@ def _compile(function: Dispatcher, seen: set[int]) -> None:
         return
     seen.add(id(function))
     body = function.py_func
-    for name in body.__code__.co_names:
+    for name in (one.argval for one in dis.get_instructions(body) if one.opname == "LOAD_GLOBAL"):
         callee = body.__globals__.get(name)
         if isinstance(callee, Dispatcher):
             _compile(callee, seen)

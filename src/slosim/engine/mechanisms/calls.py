@@ -157,12 +157,13 @@ def request(S, g, a, r, now):
     message.instance = -1
     S.details[q].message = a
     S.details[q].call = d
+    serve_next(S, g, d, now)  # a pause may just be over
     if dependency.head < 0 and has_server(S, g, d, now):
         if start_request(S, g, d, q, now):
             return q
     elif dependency.waiting < dependency.queue_limit:
-        has_server(S, g, d, now)  # sees to it that a pause ends
         join_requests(S, d, q)
+        has_server(S, g, d, now)  # sees to it that a pause ends
         return q
     else:
         dependency.refused += 1

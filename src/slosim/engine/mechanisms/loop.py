@@ -316,7 +316,8 @@ def let_take(S, g, now):
     """The services that this event concerned take what they can (S23); full topics accept (S19)."""
     group = S.groups[g]
     if group.topic_count > 0:
-        relieve(S, g, now)
+        if is_concerned(S, g):
+            relieve(S, g, now)
     else:
         for n in range(group.first_service, group.first_service + group.service_count):
             s = S.members[n]
@@ -326,6 +327,16 @@ def let_take(S, g, now):
                     return
                 S.mechanisms[s].concerned = 0
                 plan_wake(S, g, s, now)
+
+
+@rule
+def is_concerned(S, g):
+    """Did this event concern any service of the group?"""
+    group = S.groups[g]
+    for n in range(group.first_service, group.first_service + group.service_count):
+        if S.mechanisms[S.members[n]].concerned != 0:
+            return True
+    return False
 
 
 @rule

@@ -99,7 +99,8 @@ def deliver_all(S, g, s, now):
         mechanism.last_instance = S.instances[i].number
         delivered = True
         if mechanism.visibility < math.inf:
-            schedule_rare(S, S.groups[g], m, now + mechanism.visibility, P.VISIBILITY_ENDS)
+            S.details[m].deadline = now + mechanism.visibility
+            schedule_rare(S, S.groups[g], m, S.details[m].deadline, P.VISIBILITY_ENDS)
         if S.run[0].tracing != 0:
             trace(S, P.DELIVERED, P.AT_SERVICE, s, m, now, float(S.instances[i].number))
 
@@ -226,6 +227,7 @@ def take(S, g, s, i, m, now):
     waited = now - message.visible
     was_held = S.details[m].holder >= 0
     if was_held:
+        unschedule(S, g, m)
         let_go(S, m)
     else:
         step_out(S, g, m)
@@ -245,8 +247,10 @@ def take(S, g, s, i, m, now):
     if fails_now(S, s, i, m, now):
         fail_at_start(S, g, s, i, m, epoch, now)
         return -1
-    if mechanism.visibility < math.inf and not was_held:
-        schedule_rare(S, S.groups[g], m, now + mechanism.visibility, P.VISIBILITY_ENDS)
+    if mechanism.visibility < math.inf:  # of what was held ahead it goes on, as a timer of this attempt
+        if not was_held:
+            S.details[m].deadline = now + mechanism.visibility
+        schedule_rare(S, S.groups[g], m, S.details[m].deadline, P.VISIBILITY_ENDS)
     a = new_attempt(S, i, m)
     S.details[a].epoch = epoch
     S.messages[a].outcome = outcome_of(S, s, i, m, now)

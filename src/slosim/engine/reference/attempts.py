@@ -87,8 +87,7 @@ class Attempts:
         world.tell("taken", service.name, entry.message, attempt.number, number)
         if service.budget is not None and attempt.number == 1:
             service.budget.first_attempt()
-        if not entry.clock_runs:
-            service.deliveries.start_clock(entry)
+        service.deliveries.start_clock(entry)
         return attempt
 
     def fails_at_start(self, attempt: Attempt) -> bool:

@@ -141,9 +141,12 @@ class Deliveries:
     # ------------------------------------------------------------------ the clock
 
     def start_clock(self, entry: Entry) -> None:
-        """S48: it starts at each delivery: at taking, or with `prefetch` when an instance gets it."""
+        """S48: it starts at each delivery: at taking, or with `prefetch` when an instance gets it. The taking
+        of what was held ahead makes it a timer of that attempt (S1)."""
         if self.visibility_s is None or entry.line.is_log:
             return
+        if not entry.clock_runs:
+            entry.clock_ends_s = self.world.now + self.visibility_s
         entry.delivery += 1
         entry.clock_runs = True
         delivery = entry.delivery
@@ -155,7 +158,7 @@ class Deliveries:
             return True
 
         order = order_of_message(entry.order(), VISIBILITY_ENDS)
-        self.world.calendar.add(self.world.now + self.visibility_s, self.service, TIMER, order, runs_out)
+        self.world.calendar.add(entry.clock_ends_s, self.service, TIMER, order, runs_out)
 
     def run_out(self, entry: Entry) -> None:
         """S48: it becomes visible again at the tail of its queue, while its attempt goes on."""

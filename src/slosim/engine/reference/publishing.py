@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slosim.engine.reference.calendar import PUBLISHING, TIMER, order_of_message
+from slosim.engine.reference.calendar import ARRIVAL, ARRIVES, PUBLISHING, TIMER, order_of_message
 from slosim.engine.reference.chance import (
     WORD,
     identity_of_child,
@@ -91,15 +91,17 @@ class Publishers:
         publishing.finished()
 
     def wait_for_end(self, topic: Topic, publishing: Publishing) -> None:
-        """S64: a publish to an unavailable topic goes on when the topic is available."""
+        """S64: a publish to an unavailable topic goes on when the topic is available: a timer, or of a
+        producer to a topic that blocks, an arrival."""
 
         def go_on() -> None:
             topic.waiting_for_end.remove(publishing)
             self.go_on(publishing)
 
         topic.waiting_for_end.append(publishing)
-        order = order_of_message(publishing.order, PUBLISHING)
-        self.world.calendar.add(topic.available_from_s(), publishing.party, TIMER, order, go_on)
+        at_s, arrives = topic.available_from_s(), topic.blocks and publishing.attempt == 0
+        order = order_of_message(publishing.order, ARRIVES if arrives else PUBLISHING)
+        self.world.calendar.add(at_s, publishing.party, ARRIVAL if arrives else TIMER, order, go_on)
 
     def accept(self, topic: Topic) -> bool:
         """S19: a topic accepts from its line of publishers, first come first served, while there is room."""

@@ -64,6 +64,7 @@ class Entry:
     delivery: int = 0
     delivered_serial: int = -1
     clock_runs: bool = False
+    clock_ends_s: float = math.nan
     first_visible_s: float = math.nan
     visible_s: float = math.nan
     visible_number: int = -1

@@ -45,9 +45,9 @@ class Watch:
     up          instances that are up
     next        messages in the order in which they are to be taken, by partition (-1: a queue), where that is
                 known: one topic, in the order of becoming visible
-    held        messages held ahead (S46), by instance
+    held        messages held ahead (S46), by instance (-1: of instances that crashed, with a clock that runs)
     slots       slots in use, by instance (-1 for all of them where the trace does not tell)
-    abandoned   attempts whose work goes on, with their instance
+    abandoned   attempts whose work goes on, with their instance and when they were taken
     works       attempts that hold a partition: (time, instance) by message, by partition
     """
 
@@ -72,10 +72,11 @@ class Watch:
         self.visible_s: dict[Message, float] = {}
         self.next: dict[int, list[Message]] = defaultdict(list)
         self.held: dict[int, list[Message]] = defaultdict(list)
+        self.given_back: set[Message] = set()
         self.attempts: Counter[Message] = Counter()
-        self.taken_by: dict[tuple[Message, int], int] = {}
+        self.taken_by: dict[tuple[Message, int], tuple[int, float]] = {}
         self.in_work: Counter[int] = Counter()
-        self.abandoned: dict[tuple[Message, int], int] = {}
+        self.abandoned: dict[tuple[Message, int], tuple[int, float]] = {}
         self.works: dict[int, dict[Message, tuple[float, int]]] = defaultdict(dict)
         self.breaker, self.half_open_places = "closed", 0
         self.half_open: set[tuple[Message, int]] = set()
@@ -85,7 +86,7 @@ class Watch:
 
     @property
     def slots(self) -> Counter[int]:
-        return self.in_work + Counter(self.abandoned.values())
+        return self.in_work + Counter(instance for instance, _ in self.abandoned.values())
 
     def see(self, event: Any) -> None:
         self.told[event.what] += 1
@@ -100,6 +101,7 @@ class Watch:
             self.ended(event, message)
         if event.what in LEAVES:
             self.withdraw(message)
+            self.works[self.partition[message]].pop(message, None)  # of a blocking retry that ends too late
         self.words[message] = event.what
 
     def holds(self, condition: bool, event: Any, what: str) -> None:
@@ -116,7 +118,9 @@ class Watch:
             case "crashed" | "leaving" | "gone" | "starting":
                 self.up.discard(instance)
                 if event.what == "crashed":
-                    self.abandoned = {key: at for key, at in self.abandoned.items() if at != instance}
+                    self.abandoned = {key: at for key, at in self.abandoned.items() if at[0] != instance}
+                    if self.service.visibility_timeout is not None:
+                        self.held[-1] += self.held.pop(instance, [])
             case "opened" | "half_opened" | "closed":
                 self.breaker = event.what
                 self.half_open.clear()
@@ -135,25 +139,35 @@ class Watch:
     def visible(self, event: Any, message: Message) -> None:
         """S14, S28, S29, S47, S48: at the tail, or back where the next one is taken from."""
         self.withdraw(message)
-        self.visible_s[message] = event.time_s
-        partition, before = self.partition[message], self.words[message]
+        before, partition = self.words[message], self.partition[message]
         self.works[partition].pop(message, None)  # of a blocking retry on a log
-        if self.service.visibility_timeout is not None:
-            returned = False
-        elif before == "retry":
-            returned = self.blocking
-        else:
-            returned = before in ("lost", "withdrawn", "delivered")
+        if self.service.join and before == "published":
+            return
+        self.visible_s[message] = event.time_s
+        returned = before == "lost" and self.service.visibility_timeout is None
+        returned |= before == "retry" and self.blocking
+        returned |= message in self.given_back
+        self.given_back.discard(message)
         place = 0 if returned and not self.takes_last else len(self.next[partition])
         self.next[partition].insert(place, message)
+
+    def joined(self, event: Any, message: Message) -> None:
+        """S58: the leader of a complete set becomes visible."""
+        self.visible_s[message] = event.time_s
+        self.next[self.partition[message]].append(message)
+
+    def withdrawn(self, event: Any, message: Message) -> None:
+        """S46 to S48: an instance gives back what it holds ahead, or its visibility time-out is over."""
+        instance = next(instance for instance, held in self.held.items() if message in held)
+        if instance >= 0 and instance not in self.up:
+            self.given_back.add(message)
+        self.withdraw(message)
 
     def withdraw(self, message: Message) -> None:
         """It waits no longer, neither in its line nor ahead of a slot."""
         for place in (self.next[self.partition[message]], *self.held.values()):
             if message in place:
                 place.remove(message)
-
-    withdrawn = lambda self, event, message: self.withdraw(message)  # noqa: E731
 
     def first_in_line(self, event: Any, message: Message) -> None:
         line = self.next[self.partition[message]]
@@ -198,7 +212,7 @@ class Watch:
             self.may_not_be_shed(event, message)
             self.taken_from_line(event, message)
         self.take_token(event)
-        self.taken_by[key] = instance
+        self.taken_by[key] = instance, event.time_s
         self.in_work[instance] += 1
         if service.concurrency is not None:
             several = service.batch.max_messages if service.batch is not None else 1
@@ -252,16 +266,21 @@ class Watch:
     def ended(self, event: Any, message: Message) -> None:
         key = message, event.attempt
         self.holds(key in self.taken_by, event, "ended without being taken")
-        instance = self.taken_by.pop(key)
-        self.in_work[instance] -= 1
+        taken_by = self.taken_by.pop(key)
+        self.in_work[taken_by[0]] -= 1
         self.works[self.partition[message]].pop(message, None)
         if event.what == "timed_out" and self.service.on_timeout == "abandon":
-            self.abandoned[key] = instance
+            self.abandoned[key] = taken_by
         if event.what == "lost" and key in self.half_open:
             self.half_open_places -= 1
 
     def work_ended(self, event: Any, message: Message) -> None:
-        del self.abandoned[message, event.attempt]
+        """That of a batch is told once; of batches taken together by one instance the first to end counts."""
+        ended = self.abandoned.get((message, event.attempt))
+        if self.service.batch is None:
+            del self.abandoned[message, event.attempt]
+        else:
+            self.abandoned = {key: at for key, at in self.abandoned.items() if at != ended}
 
     def retry(self, event: Any, message: Message) -> None:
         """S29: a blocking retry on a log holds its partition."""
@@ -320,6 +339,6 @@ def check_flows(scenario: Any, reference: Any) -> None:
 def check_dependencies(scenario: Any, reference: Any) -> None:
     """No more servers and no longer lines than there are."""
     for name, dependency in scenario.dependencies.items():
-        busy, waiting = (reference.averages[name, what] for what in ("busy", "waiting"))
+        busy, waiting = (reference.dependency_averages[name, what] for what in ("busy", "waiting"))
         assert dependency.capacity is None or busy.maximum <= dependency.capacity, name
         assert dependency.queue_limit is None or waiting.maximum <= dependency.queue_limit, name

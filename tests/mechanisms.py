@@ -116,9 +116,8 @@ class Mechanisms(Drawing):
             self.random_faults()
         if self.has["startup_time"]:
             self.startup_time()
-        if self.faults:
-            self.made["faults"] = self.faults
-        return self.made
+        self.made.pop("faults", None)
+        return self.made | ({"faults": self.faults} if self.faults else {})
 
     # ------------------------------------------------------------------ what is there
 

@@ -18,11 +18,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from slosim import theory
 from slosim.theory import (
+    batching,
+    breakdowns,
+    clients,
     deterministic,
     erlang,
+    fan_out,
     keys,
     little,
     mg1,
@@ -684,6 +689,140 @@ def test_rhythm_published_values_and_integration():
     assert transients.rhythm_busy(48 * hour, 10 / hour, 0.8, 24 * hour, hour) == pytest.approx(busy, rel=1e-5)
 
 
+# ---- breakdowns, clients, batches, fan-out
+
+
+def breaking_chain(rate: float, slots: int, breaks: float, repaired: float, room: int) -> float:
+    """Mean number present by solving the chain of messages and slots up at once, cut off at some room."""
+    states = [(n, up) for n in range(room + 1) for up in range(slots + 1)]
+    place = {state: i for i, state in enumerate(states)}
+    rates = np.zeros((len(states), len(states)))
+    for (n, up), i in place.items():
+        for to, at in [
+            ((n + 1, up), rate),
+            ((n - 1, up), min(n, up)),
+            ((n, up - 1), up * breaks),
+            ((n, up + 1), (slots - up) * repaired),
+        ]:
+            if to in place:
+                rates[i, place[to]] = at
+    shares = stationary(rates)
+    return sum(n * shares[i] for (n, _), i in place.items())
+
+
+def test_breaking_slots_published_values():
+    queue = breakdowns.breaking_slots(3.0, 1.0, 5, 50.0, 5.0)
+    assert queue.mean_present == pytest.approx(3.978, abs=5e-4)
+    assert queue.availability == pytest.approx(10 / 11)
+
+
+@pytest.mark.parametrize(
+    ("rate", "slots", "up_s", "down_s"), [(3.0, 5, 50.0, 5.0), (0.4, 1, 4.0, 1.0), (1.2, 3, 1.0, 1.0)]
+)
+def test_breaking_slots_against_the_chain(rate, slots, up_s, down_s):
+    exact = breakdowns.breaking_slots(rate, 1.0, slots, up_s, down_s).mean_present
+    assert exact == pytest.approx(breaking_chain(rate, slots, 1 / up_s, 1 / down_s, 250), rel=1e-6)
+    scaled = breakdowns.breaking_slots(rate / 7, 7.0, slots, 7 * up_s, 7 * down_s)
+    assert scaled.mean_present == pytest.approx(exact)
+    assert scaled.mean_sojourn_s == pytest.approx(7 * exact / rate)
+
+
+def test_one_breaking_slot_against_white_and_christie():
+    rate, mu, f, r = 0.4, 1.0, 0.25, 1.0
+    exact = rate * ((f + r) ** 2 + mu * f) / ((f + r) * (mu * r - rate * (f + r)))
+    assert breakdowns.breaking_slots(rate, 1 / mu, 1, 1 / f, 1 / r).mean_present == pytest.approx(exact)
+
+
+def test_slots_that_hardly_break_are_ordinary_ones():
+    exact = mm.mean_waiting(4.0, 1.0, 5) + 4.0
+    assert breakdowns.breaking_slots(4.0, 1.0, 5, 1e9, 1.0).mean_present == pytest.approx(exact, rel=1e-6)
+
+
+def test_closed_loop_published_values():
+    assert clients.closed_loop(1, 0.02, 0.1).mean_sojourn_s == pytest.approx(0.1)
+    ten = clients.closed_loop(10, 1.145, 0.1)
+    assert ten.mean_sojourn_s == pytest.approx(0.2420, abs=5e-5)
+    assert ten.throughput_per_s == pytest.approx(7.21, abs=5e-3)
+
+
+def test_closed_loop_against_mean_value_analysis():
+    """Reiser and Lavenberg (1980), Mean-value analysis of closed multichain queuing networks, Journal of the
+    ACM 27(2): a client finds what the others alone would leave."""
+    present = 0.0
+    for count in range(1, 31):
+        sojourn = 0.1 * (1 + present)
+        rate = count / (2.0 + sojourn)
+        present = rate * sojourn
+        found = clients.closed_loop(count, 2.0, 0.1)
+        assert found == pytest.approx((rate, sojourn, present, rate * 0.1))
+
+
+def test_clients_against_balance_equations():
+    shares = birth_and_death(lambda n: (9 - n) / 2.0, lambda n: min(n, 3) / 0.5, 10)
+    found = clients.closed_loop(9, 2.0, 0.5, 3)
+    assert found.mean_present == pytest.approx(shares @ np.arange(10))
+    assert found.utilisation == pytest.approx(shares @ np.minimum(np.arange(10), 3) / 3)
+    lossy = birth_and_death(lambda n: (9 - n) / 2.0, lambda n: n / 0.5, 4)
+    asked = lossy * (9 - np.arange(4))
+    assert clients.refused_share(9, 2.0, 0.5, 3) == pytest.approx(asked[3] / asked.sum())
+    assert clients.refused_share(3, 2.0, 0.5, 3) == 0.0
+    many = clients.refused_share(100_000, 100_000 / 5, 1.0, 10)
+    assert many == pytest.approx(erlang.loss_probability(5.0, 10), rel=1e-3)
+
+
+def poll_chain(rate: float, fixed_s: float, per_message_s: float, maximum: int, states: int) -> float:
+    """Mean sojourn by solving the chain of the messages that wait when a batch begins."""
+    step = np.zeros((states, states))
+    waiting = np.maximum(np.arange(states), 1)  # with nothing there the loop waits for the first message
+    batch = np.minimum(waiting, maximum)
+    lasts = fixed_s + per_message_s * batch
+    for n in range(states):
+        left = waiting[n] - batch[n]
+        step[n, left:] = scipy.stats.poisson.pmf(np.arange(states - left), rate * lasts[n])
+    shares = stationary(step)
+    present = shares @ (waiting * lasts + 0.5 * rate * lasts**2)
+    return present / (shares @ lasts + shares[0] / rate) / rate
+
+
+def test_poll_loop_published_values():
+    loop = batching.poll_loop(800.0, 0.050, 0.001, 500)
+    assert loop == pytest.approx((909.1, 200.0, 0.3789), rel=2e-4)
+    assert loop.mean_sojourn_s == pytest.approx(poll_chain(800.0, 0.050, 0.001, 500, 700), rel=1e-6)
+    loop = batching.poll_loop(600.0, 0.020, 0.001, 200)
+    assert loop.mean_sojourn_s == pytest.approx(poll_chain(600.0, 0.020, 0.001, 200, 300), rel=1e-4)
+
+
+def test_lingering_published_values():
+    assert batching.lingering(1000.0, 0.005) == pytest.approx((6.0, 2.916e-3), rel=5e-4)
+    assert batching.lingering(1000.0, 0.005, 4) == pytest.approx((3.828, 1.447e-3), rel=5e-4)
+    assert batching.lingering(100.0, 0.020) == pytest.approx((3.0, 13.33e-3), rel=5e-4)
+    assert batching.lingering(1000.0, 0.005, 60) == pytest.approx(batching.lingering(1000.0, 0.005))
+    assert batching.lingering(1000.0, 0.005, 1) == (1.0, 0.0)
+    assert batching.lingering(10.0, 0.0) == (1.0, 0.0)
+
+
+def test_fan_out_published_values():
+    assert fan_out.slow_share(0.01, 100) == pytest.approx(0.634, abs=5e-4)
+    assert fan_out.slow_share(0.0001, 2000) == pytest.approx(0.181, abs=5e-4)
+
+
+def test_hedging_published_values():
+    """99% N(10, 2), 1% N(100, 10) ms, hedged after 14 ms: p99.5 100 -> 24.03, p99.9 112.8 -> 26.67."""
+
+    def tail(time_ms: float) -> float:
+        return 0.99 * scipy.stats.norm.sf(time_ms, 10, 2) + 0.01 * scipy.stats.norm.sf(time_ms, 100, 10)
+
+    assert fan_out.hedged(tail, 14.0, 0.995) == pytest.approx((1.0325, 24.03), rel=2e-4)
+    assert fan_out.hedged(tail, 14.0, 0.999).quantile_s == pytest.approx(26.67, abs=5e-3)
+    assert fan_out.hedged(tail, 1e6, 0.995).quantile_s == pytest.approx(100.0, abs=5e-2)
+    assert fan_out.hedged(tail, 1e6, 0.999).quantile_s == pytest.approx(112.8, abs=5e-2)
+
+
+def test_fork_and_join_published_values():
+    found = [networks.fork_and_join_mean_sojourn_s(rate, 1.0) for rate in (0.5, 0.8, 0.9)]
+    assert found == pytest.approx([2.875, 7.0, 13.875])
+
+
 # ---- retries, keys, Little
 
 
@@ -723,6 +862,30 @@ def test_retry_quota_against_simulation():
     assert_within_five_errors(attempts[20_000:], retries.quota_attempts(p, 3, cost).mean_attempts)
 
 
+def test_retry_switch_against_simulation():
+    rng = np.random.default_rng(9)
+    p, messages = 0.1, 400_000
+    outcomes = iter((rng.random(2 * messages) < p).tolist())
+    tenths, attempts = 100, np.ones(messages)
+    for i in range(messages):
+        while next(outcomes):
+            tenths = max(0, tenths - 10)
+            if tenths <= 50:
+                break
+            attempts[i] += 1
+        else:
+            tenths = min(100, tenths + 1)
+    assert_within_five_errors(attempts[1_000:], retries.switched_attempts(p, 10, 10).mean_attempts)
+
+
+def test_recovery_from_outage_published_values():
+    """140/s recover from ten seconds, but need more than a hundred; 280/s do not; up to 150/s all do."""
+    assert retries.recovery_from_outage(10.0, 140.0, 300.0, 1.0, 2) == (2660.0, 118.0)
+    assert math.isinf(retries.recovery_from_outage(10.0, 280.0, 300.0, 1.0, 2).recovery_s)
+    assert math.isinf(retries.recovery_from_outage(10.0, 150.0, 300.0, 1.0, 2).recovery_s)
+    assert retries.recovery_from_outage(0.9, 280.0, 300.0, 1.0, 2) == (pytest.approx(252.0), 0.0)
+
+
 def test_attempts_against_a_sum():
     for p in (0.0, 0.02, 0.5, 0.99, 1.0):
         by_hand = sum(p**k for k in range(7))
@@ -759,6 +922,9 @@ def test_saturation_arithmetic():
         lambda: mg1.batch_mean_sojourn_s(0.1, 10, 100, 1.0),
         lambda: priority.mean_waits_s([1.0, 1.0], 1.0, 2),
         lambda: networks.tandem_mean_sojourn_s(1.0, [0.5, 1.0]),
+        lambda: networks.fork_and_join_mean_sojourn_s(1.0, 1.0),
+        lambda: breakdowns.breaking_slots(4.6, 1.0, 5, 50.0, 5.0),
+        lambda: batching.poll_loop(910.0, 0.05, 0.001, 500),
         lambda: retries.mean_sojourn_with_feedback_s(0.8, 1.0, 0.2),
         lambda: rate_limit.mean_wait_s(100.0, 100.0),
     ],
@@ -786,6 +952,15 @@ def test_no_steady_state_is_refused(call):
         lambda: transients.mean_delay_of_stalls_s(6.0, 10.0, 0.5),
         lambda: retries.attempts(1.0, None),
         lambda: retries.attempts(1.1, 2),
+        lambda: retries.switched_attempts(0.0, 10, 10),
+        lambda: retries.recovery_from_outage(10.0, 300.0, 300.0, 1.0, 2),
+        lambda: breakdowns.breaking_slots(1.0, 1.0, 0, 50.0, 5.0),
+        lambda: clients.closed_loop(0, 1.0, 1.0),
+        lambda: clients.refused_share(3, 0.0, 1.0, 1),
+        lambda: batching.poll_loop(1.0, 0.0, 0.0, 5),
+        lambda: batching.lingering(1.0, -1.0),
+        lambda: fan_out.slow_share(2.0, 5),
+        lambda: fan_out.hedged(lambda t: math.exp(-t), 1.0, 1.0),
         lambda: keys.zipf_share(11, 10, 1.0),
         lambda: networks.phases_tail(1.0, []),
         lambda: deterministic.wait_quantile_s(-0.1, 0.5, 1.0),

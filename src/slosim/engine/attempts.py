@@ -277,7 +277,7 @@ def retry_delay(S, service, message):
     if kind == P.RETRY_DISTRIBUTION:
         return draw_rare(S, service.retry_delay, u)
     if kind == P.RETRY_DECORRELATED:
-        previous = service.retry_initial if message.attempt == 1 else message.backoff
+        previous = message.backoff if message.backoff > 0.0 else service.retry_initial
         low = service.retry_initial
         message.backoff = min(service.retry_maximum, low + u * (3.0 * previous - low))
         return message.backoff

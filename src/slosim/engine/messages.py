@@ -98,6 +98,7 @@ def address(S, m, line_index, partition):
     message, line = S.messages[m], S.lines[line_index]
     message.line = line_index
     message.attempt = 0
+    message.backoff = 0.0
     message.held = 0
     message.place = P.IN_TRANSIT
     if line.order == P.PRIORITY:

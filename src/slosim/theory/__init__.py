@@ -9,17 +9,25 @@ hold the simulator against them, and the findings of a report, which explain its
 - `deterministic`: M/D/1 and M/D/c
 - `mg1`: M/G/1, last come first served, M/G/c approximately, batches
 - `priority`: priority classes
-- `networks`: stations in series, Jackson networks
+- `networks`: stations in series, fork and join, Jackson networks
+- `batching`: loops that take all that waits, batches that wait for more
+- `breakdowns`: slots that break down
+- `clients`: a closed loop
+- `fan_out`: waiting for the slowest of many, hedged requests
 - `patience`: messages that expire or give up
-- `retries`: success and load of retries, budgets, feedback
+- `retries`: success and load of retries, budgets, feedback, metastable overload
 - `rate_limit`: token buckets
 - `transients`: outages, draining, daily rhythms
 - `keys`: keys of unequal weight
 """
 
 from . import (
+    batching,
+    breakdowns,
+    clients,
     deterministic,
     erlang,
+    fan_out,
     keys,
     little,
     mg1,
@@ -33,8 +41,12 @@ from . import (
 )
 
 __all__ = [
+    "batching",
+    "breakdowns",
+    "clients",
     "deterministic",
     "erlang",
+    "fan_out",
     "keys",
     "little",
     "mg1",

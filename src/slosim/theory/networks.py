@@ -134,6 +134,29 @@ def _spare_rates_per_s(arrival_rate_per_s: float, service_times_s: Sequence[floa
     return [1.0 / service_time_s - arrival_rate_per_s for service_time_s in service_times_s]
 
 
+def fork_and_join_mean_sojourn_s(arrival_rate_per_s: float, service_time_s: float) -> float:
+    """Mean time until both of two equal M/M/1 stations, which get each message at once, are done, seconds.
+
+        E[T] = (12 - ρ)/8 / (μ - λ),   ρ = λS
+
+    Args:
+        arrival_rate_per_s: λ, > 0.
+        service_time_s: S = 1/μ, exponential mean, > 0.
+
+    Raises:
+        ValueError: an argument out of range, or λS >= 1.
+
+    Source: Flatto and Hahn (1984), Two parallel queues created by arrivals with two demands, SIAM Journal on
+    Applied Mathematics 44(5); Nelson and Tantawi (1988), Approximate analysis of fork/join synchronization in
+    parallel queues, IEEE Transactions on Computers 37(6).
+
+    >>> [round(fork_and_join_mean_sojourn_s(rate, 1.0), 3) for rate in (0.5, 0.8, 0.9)]
+    [2.875, 7.0, 13.875]
+    """
+    (spare,) = _spare_rates_per_s(arrival_rate_per_s, [service_time_s])
+    return (12.0 - arrival_rate_per_s * service_time_s) / 8.0 / spare
+
+
 def traffic_rates_per_s(
     external_rates_per_s: Sequence[float], routing: Sequence[Sequence[float]]
 ) -> tuple[float, ...]:

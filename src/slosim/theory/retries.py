@@ -3,6 +3,7 @@
 p is the probability that an attempt fails, the same for every attempt and independent.
 """
 
+import math
 from typing import NamedTuple
 
 from ._numbers import (
@@ -11,6 +12,7 @@ from ._numbers import (
     require_positive,
     require_probability,
     require_steady,
+    solve_linear,
 )
 
 
@@ -153,6 +155,49 @@ def quota_attempts(failure_probability: float, maximum_attempts: int, retry_cost
     return Attempts(allowed * (1.0 - failure_probability), allowed)
 
 
+def switched_attempts(failure_probability: float, burst_tokens: int, successes_per_token: int) -> Attempts:
+    """Success and load of retries that are switched off while too many attempts fail; no other limit.
+
+    Each failed attempt takes a token, each success brings 1/k of one, up to `burst_tokens`; a failure is
+    retried if more than half of them are left. The tokens after each attempt are a Markov chain of its own:
+
+        q = P(more than half are left after a failure);   attempts = 1/(1 - p·q);   success = attempts·(1 - p)
+
+    Retries are as good as off where p > 1/(1 + k), the share of failures at which the tokens balance.
+
+    Args:
+        failure_probability: p, 0 < p < 1.
+        burst_tokens: >= 1.
+        successes_per_token: k, >= 1.
+
+    Raises:
+        ValueError: an argument out of range.
+
+    Source: retryThrottling of gRPC, proposal A6; stationary distribution of the chain, solved numerically.
+    Checked by simulating the tokens.
+
+    >>> [round(switched_attempts(p, 10, 10).mean_attempts, 4) for p in (0.05, 0.1, 0.2)]
+    [1.0521, 1.0204, 1.0]
+    """
+    require_probability(failure_probability=failure_probability)
+    require_count(burst_tokens=burst_tokens, successes_per_token=successes_per_token)
+    if failure_probability in (0.0, 1.0):
+        raise ValueError("failure_probability must lie between 0 and 1: else the tokens do not move")
+    p, top = failure_probability, burst_tokens * successes_per_token
+    balance = [[0.0] * (top + 1) for _ in range(top + 1)]
+    for tokens in range(top + 1):
+        balance[tokens][tokens] -= 1.0
+        balance[max(0, tokens - successes_per_token)][tokens] += p
+        balance[min(top, tokens + 1)][tokens] += 1.0 - p
+    balance[0] = [1.0] * (top + 1)  # one equation is superfluous
+    shares = solve_linear(balance, [1.0] + [0.0] * top)
+    allowed = math.fsum(
+        share for tokens, share in enumerate(shares) if 2 * (tokens - successes_per_token) > top
+    )
+    mean_attempts = 1.0 / (1.0 - p * allowed)
+    return Attempts(mean_attempts * (1.0 - p), mean_attempts)
+
+
 def stable_rate_per_s(capacity_per_s: float, maximum_attempts: int) -> float:
     """The arrival rate up to which a system recovers from any overload though all clients retry, per second.
 
@@ -177,3 +222,55 @@ def stable_rate_per_s(capacity_per_s: float, maximum_attempts: int) -> float:
     require_positive(capacity_per_s=capacity_per_s)
     require_count(maximum_attempts=maximum_attempts)
     return capacity_per_s / maximum_attempts
+
+
+class Recovery(NamedTuple):
+    """What an outage leaves behind where calls time out and are retried, and abandoned work goes on."""
+
+    backlog: float  # requests, at the end of the outage
+    recovery_s: float  # from then on until answers come in time again; infinite: never
+
+
+def recovery_from_outage(
+    outage_s: float, arrival_rate_per_s: float, capacity_per_s: float, timeout_s: float, maximum_attempts: int
+) -> Recovery:
+    """Requests pile up in an outage, all come too late, and each message is tried as often as it may be.
+
+        backlog = λ·Σ_{k<n} max(0, d - k·τ);   recovery = (backlog - μτ)/(μ - λn)
+
+    0 where the backlog is no longer than the time-out, infinite where it is and λn >= μ: the overload feeds
+    itself, which is called metastable.
+
+    Args:
+        outage_s: d, in which nothing is served, >= 0.
+        arrival_rate_per_s: λ, messages, > 0.
+        capacity_per_s: μ, requests, > λ.
+        timeout_s: τ of each attempt, > 0.
+        maximum_attempts: n, counts the first try, >= 1; a retry follows at once.
+
+    Raises:
+        ValueError: an argument out of range, or λ >= μ.
+
+    Source: fluid approximation of the example of Bronson, Aghayev, Charapko and Zhu (2021), as
+    `stable_rate_per_s`.
+
+    >>> recovery_from_outage(10.0, 140.0, 300.0, 1.0, 2)
+    Recovery(backlog=2660.0, recovery_s=118.0)
+    >>> recovery_from_outage(10.0, 280.0, 300.0, 1.0, 2).recovery_s
+    inf
+    """
+    require_not_negative(outage_s=outage_s)
+    require_positive(
+        arrival_rate_per_s=arrival_rate_per_s, capacity_per_s=capacity_per_s, timeout_s=timeout_s
+    )
+    require_count(maximum_attempts=maximum_attempts)
+    if arrival_rate_per_s >= capacity_per_s:
+        raise ValueError("arrival_rate_per_s must be below capacity_per_s: else there is nothing to recover")
+    backlog = arrival_rate_per_s * math.fsum(
+        max(0.0, outage_s - attempt * timeout_s) for attempt in range(maximum_attempts)
+    )
+    too_many = backlog - capacity_per_s * timeout_s
+    spare = capacity_per_s - arrival_rate_per_s * maximum_attempts
+    if too_many <= 0:
+        return Recovery(backlog, 0.0)
+    return Recovery(backlog, too_many / spare if spare > 0 else math.inf)

@@ -28,6 +28,7 @@ def start(S, g, s, i, now):
     instance.stop = -1
     instance.starts += 1
     mechanism.starts += 1
+    mechanism.concerned = 1
     tell_instance(S, P.STARTS, i, now)
     identity = mix(mechanism.startup_key + np.uint64(instance.number + 1) * G)
     seconds = draw_rare(S, mechanism.startup, uniform(mechanism.startup_stream, identity, instance.starts))

@@ -198,6 +198,18 @@ def arrive(S, g, m, now):
 
 
 @rule
+def concerns_its_service(kind):
+    """Does the service always take what it can after such an event? After others only if it says so."""
+    return (
+        kind != P.ANSWERS
+        and kind != P.STOP_BEGINS
+        and kind != P.STOP_ENDS
+        and kind != P.DEPENDENCY_WAKES
+        and kind != P.THINKING_ENDS
+    )
+
+
+@rule
 def handle(S, g, m, now):
     """An entry of the calendar; m is its message, attempt, request or timer."""
     kind = S.messages[m].kind
@@ -205,7 +217,7 @@ def handle(S, g, m, now):
         arrive(S, g, m, now)
         return
     s = S.lines[S.messages[m].line].service
-    if kind != P.ANSWERS and kind != P.DEPENDENCY_WAKES and kind != P.THINKING_ENDS:
+    if concerns_its_service(kind):
         S.mechanisms[s].concerned = 1
     if kind == P.ATTEMPT_ENDS:
         end_attempt(S, g, s, m, now)

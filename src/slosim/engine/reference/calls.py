@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from slosim.engine.reference.services import Service
     from slosim.engine.reference.simulation import Group, World
 
-WAITING, IN_SERVICE, OVER = "waiting", "in_service", "over"
-"""What a request can be."""
+WAITING, IN_SERVICE, ANSWERED, OVER = "waiting", "in_service", "answered", "over"
+"""What a request can be; an answer is heard after the server has taken the next request."""
 
 
 @dataclass(eq=False)
@@ -134,7 +134,7 @@ class Dependency:
     def answer(self, request: Request, succeeded: bool) -> None:
         """S56: the server is free and takes the next; then the call goes on."""
         self.counts.add("answered" if succeeded else "failed", self.world.now)
-        request.state = OVER
+        request.state = ANSWERED
         self.busy.add(-1, self.world.now)
         self.serve()
         self.is_over(request, succeeded)

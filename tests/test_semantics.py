@@ -1949,7 +1949,7 @@ def test_S42_on_a_log_the_owner_takes(engine: str) -> None:
         """
         topics: {orders: {partitions: 3}}
         producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
-        services: {payment: {consumes: orders, instances: 2, service_time: 3s, startup_time: 1s}}
+        services: {payment: {consumes: orders, instances: 2, service_time: 3s, shed: {wait_over: 100s}}}
         """,
         """
         0 s  payment  checkout#0  taken by 0

@@ -104,6 +104,7 @@ class _Lowering:
         arrays |= timelines.lay(arrays, timelines.occurrences())
         arrays["run"] = self._run(arrays)
         self._find_relays(arrays)
+        messages_per_s = self._messages_per_s(arrays)
         names = P.Names(
             tuple(self.producers),
             tuple(self.services),
@@ -115,7 +116,7 @@ class _Lowering:
             tuple(self.scenario.dependencies),
             tuple(fault.name for fault in timelines.random),
         )
-        return P.Program(names, arrays, STREAMS, self._bursts(), timelines, self._messages_per_s())
+        return P.Program(names, arrays, STREAMS, self._bursts(), timelines, messages_per_s)
 
     # Nouns.
 
@@ -630,12 +631,15 @@ class _Lowering:
             if isinstance(self.scenario.producers[name].arrivals, model.Bursts)
         )
 
-    def _messages_per_s(self) -> float:
+    def _messages_per_s(self, arrays: dict[str, np.ndarray]) -> float:
         """Rough rate at which messages start, for the length of the time slices."""
         duration = self.scenario.run.duration
         return sum(
-            producer.copies * mean_rate(producer.arrivals, duration)
-            for producer in self.scenario.producers.values()
+            producer.copies
+            * mean_rate(producer.arrivals, duration)
+            * clocks.last_reading(arrays["producers"][p], arrays["clocks"], duration)
+            / duration
+            for p, producer in enumerate(self.scenario.producers.values())
         )
 
 

@@ -406,7 +406,7 @@ def plan_wake(S, g, s, now):
             if until > now:
                 time = min(time, until)
     for i in range(service.first_instance, service.first_instance + service.instance_count):
-        if S.instances[i].state == P.UP and not is_working(S, i, now):
+        if not is_working(S, i, now) and S.instances[i].state == P.UP:
             time = min(time, S.instances[i].effect_until)
     if S.mechanisms[s].batch_max > 1:
         begins = batch_begins(S, s, now)

@@ -228,14 +228,18 @@ class Calls:
             self.end(call, succeeded)
 
     def end(self, call: Call, succeeded: bool) -> None:
-        """S56: the next call, or the attempt ends; then what the call leaves behind may be cancelled."""
+        """S56: after a success what the call leaves behind may be cancelled, then the next call is made or the
+        attempt ends; an attempt that fails ends first."""
         attempt = call.attempt
         call.is_over = True
+        if succeeded:
+            self.leave_behind(call)
         if succeeded and call.place + 1 < len(self.service.rules.calls):
             self.make(attempt, call.place + 1)
         else:
             self.service.attempts.calls_over(attempt, succeeded)
-        self.leave_behind(call)
+        if not succeeded:
+            self.leave_behind(call)
 
     def abandoned_by(self, attempt: Attempt) -> Call | None:
         """S44, S56: nobody waits for the call that an attempt makes any more."""

@@ -348,14 +348,14 @@ class Mechanisms(Drawing):
 
     def call(self, dependency: str, in_time: bool) -> dict[str, Any]:
         call: dict[str, Any] = {"dependency": dependency}
-        if self.chance(0.2):
-            call["service_time"] = self.duration(1, zero=True)
         if self.chance(0.5):
             call["timeout"] = self.seconds(2, 4)
         if self.chance(0.5):
             call["hedge_after"] = "1s" if self.ties else self.seconds(0.2, 1.5)
         if self.chance(0.5) and (len(call) > 1 or in_time):
             call["cancel"] = True
+        if self.chance(0.2):
+            call["service_time"] = self.duration(1, zero=True)
         return call
 
     def dependency(self) -> dict[str, Any]:

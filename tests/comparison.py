@@ -112,7 +112,7 @@ def compare_events(scenario: Scenario, expected: list[Event], got: list[Event]) 
 
 
 def same_event(a: Event, b: Event) -> bool:
-    """The instance that takes is compared where both engines tell it."""
+    """An engine numbers the instances that take only where it tells them apart."""
     is_untold = a.what == "taken" and min(a.value, b.value) < 0
     return (
         a[1:7] == b[1:7]

@@ -73,6 +73,7 @@ class _Replications:
 
         self.scenario = scenario
         self.program = lower(scenario)
+        engine.load(self.program)
         self.count = scenario.run.replications
         self.workers = min(self.count, workers or os.cpu_count() or 1)
         self.memory_limit_bytes = (memory_limit_bytes or engine.MEMORY_LIMIT_BYTES) // self.workers

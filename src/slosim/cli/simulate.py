@@ -60,7 +60,7 @@ def simulate_file(
     memory_limit_bytes = parse_size(memory_limit)
     scenario = load_scenario(scenario_file, sets)
     require_places(json_file, out, scenario_file)
-    announce_compilation(quiet)
+    announce_compilation(scenario, quiet)
     import slosim
 
     with ProgressBar(shown=not quiet) as progress:
@@ -76,12 +76,17 @@ def simulate_file(
     return report
 
 
-def announce_compilation(quiet: bool) -> None:
-    """The first run on a machine compiles the engine: say so before the silence."""
-    from slosim.engine import is_compiled
+def announce_compilation(scenario: Scenario, quiet: bool) -> None:
+    """The first run on a machine compiles the engine, or its mechanisms: say so before the silence."""
+    if quiet:
+        return
+    from slosim.compile.topology import has_mechanisms
+    from slosim.engine.cache import KERNEL, MECHANISMS, is_compiled
 
-    if not quiet and not is_compiled():
+    if not is_compiled(KERNEL):
         exits.complain("Compiling the engine for this machine, once; this takes about 20 seconds ...")
+    elif has_mechanisms(scenario) and not is_compiled(MECHANISMS):
+        exits.complain("Compiling the mechanisms of this scenario, once; this takes about 15 seconds ...")
 
 
 def require_places(json_file: Path | None, out: Path | None, scenario_file: Path | None = None) -> None:

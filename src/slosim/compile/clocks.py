@@ -79,6 +79,16 @@ def clock(producer: Producer, duration: float, occurrences: list[Occurrence]) ->
     return rows
 
 
+def last_reading(producer: np.void, clocks: np.ndarray, duration: float) -> float:
+    """What a producer's clock shows at the end of the run, s."""
+    if producer["clock_count"] == 0:
+        return duration
+    rows = clocks[producer["first_clock"] :][: producer["clock_count"]]
+    row = rows[np.searchsorted(rows["at"], duration, side="right") - 1]
+    rest = duration - row["at"]
+    return float(row["integral"] + rest * (row["factor"] + 0.5 * row["slope"] * rest))
+
+
 def rate_rows(starts: np.ndarray, rates: np.ndarray) -> np.ndarray:
     """RATE rows from start times (s) and rates (1/s), each holding to the next."""
     rows = np.zeros(len(starts), RATE)

@@ -33,6 +33,7 @@ WHEN_FULL = {"reject": P.REJECT, "drop_oldest": P.DROP_OLDEST, "block": P.BLOCK}
 STREAMS = (
     ("services", "service_stream"),
     ("services", "failure_stream"),
+    ("services", "poison_stream"),
     ("services", "retry_stream"),
     ("services", "choose_stream"),
     ("lines", "delay_stream"),
@@ -104,6 +105,7 @@ class _Lowering:
         arrays |= timelines.lay(arrays, timelines.occurrences())
         arrays["run"] = self._run(arrays)
         self._find_relays(arrays)
+        messages_per_s = self._messages_per_s(arrays)
         names = P.Names(
             tuple(self.producers),
             tuple(self.services),
@@ -115,7 +117,7 @@ class _Lowering:
             tuple(self.scenario.dependencies),
             tuple(fault.name for fault in timelines.random),
         )
-        return P.Program(names, arrays, STREAMS, self._bursts(), timelines, self._messages_per_s())
+        return P.Program(names, arrays, STREAMS, self._bursts(), timelines, messages_per_s)
 
     # Nouns.
 
@@ -282,6 +284,8 @@ class _Lowering:
         row["service_stream"] = key_of(f"services.{name}/service_time")
         row["failure_probability"] = service.failures.probability
         row["failure_stream"] = key_of(f"services.{name}/failure")
+        row["poison"] = service.failures.poison
+        row["poison_stream"] = key_of(f"services.{name}/poison")
         row["fails_at_start"] = service.failures.at == "start"
         row["timeout"] = np.inf if service.timeout is None else service.timeout
         row["abandons"] = service.on_timeout == "abandon"
@@ -630,12 +634,15 @@ class _Lowering:
             if isinstance(self.scenario.producers[name].arrivals, model.Bursts)
         )
 
-    def _messages_per_s(self) -> float:
+    def _messages_per_s(self, arrays: dict[str, np.ndarray]) -> float:
         """Rough rate at which messages start, for the length of the time slices."""
         duration = self.scenario.run.duration
         return sum(
-            producer.copies * mean_rate(producer.arrivals, duration)
-            for producer in self.scenario.producers.values()
+            producer.copies
+            * mean_rate(producer.arrivals, duration)
+            * clocks.last_reading(arrays["producers"][p], arrays["clocks"], duration)
+            / duration
+            for p, producer in enumerate(self.scenario.producers.values())
         )
 
 

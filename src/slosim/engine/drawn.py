@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from slosim.compile.clocks import Occurrence, rate_rows
+from slosim.compile.clocks import Occurrence, last_reading, rate_rows
 from slosim.compile.program import Program
 from slosim.compile.streams import key_of, numbered, stream_of, uniform
 from slosim.model import Fault
@@ -67,16 +67,6 @@ def draw_bursts(program: Program, arrays: dict[str, np.ndarray], run: int) -> No
         producer["first_rate"] = producer["rate"] = len(arrays["rates"])
         producer["rate_count"] = len(rows)
         arrays["rates"] = np.concatenate((arrays["rates"], rows))
-
-
-def last_reading(producer: np.void, clocks: np.ndarray, duration: float) -> float:
-    """What a producer's clock shows at the end of the run, s."""
-    if producer["clock_count"] == 0:
-        return duration
-    rows = clocks[producer["first_clock"] :][: producer["clock_count"]]
-    row = rows[np.searchsorted(rows["at"], duration, side="right") - 1]
-    rest = duration - row["at"]
-    return float(row["integral"] + rest * (row["factor"] + 0.5 * row["slope"] * rest))
 
 
 class Periods:

@@ -66,7 +66,25 @@ def advance(S, until, slice_s):
             return P.DONE
         run.group = 0
         run.slice_start = run.slice_until
-        run.slice_until = min(run.slice_until + slice_s, until)
+        # where nothing happens for a while the next slice ends after what happens next
+        run.slice_until = min(max(run.slice_until, next_time(S)) + slice_s, until)
+
+
+@rule
+def next_time(S):
+    """Time of what happens next anywhere, s."""
+    run, time = S.run[0], math.inf
+    for g in range(run.groups):
+        group = S.groups[g]
+        if group.producer >= 0:
+            time = min(time, S.producers[group.producer].next_time)
+            continue
+        if group.heap_length > 0:
+            time = min(time, S.heap_times[group.heap_first])
+        for e in range(group.first_edge, group.first_edge + group.edge_count):
+            if S.edges[e].head >= 0:
+                time = min(time, S.messages[S.edges[e].head].published)
+    return time
 
 
 @branch

@@ -37,6 +37,12 @@ class Outcome(NamedTuple):
     stopped: str | None
 
 
+def load(program: P.Program) -> None:
+    """Compile what a program needs, or load it, before threads ask for it."""
+    if program.arrays["run"]["mechanisms"][0]:
+        mechanisms()
+
+
 @dataclass
 class Run:
     """One replication of a program.

@@ -1064,6 +1064,7 @@ def test_blocking_retries_hold_the_head_of_the_line():
     run = replication(
         services={"work": service(failed=200, retried=200, wait=Histogram.of(np.full(1000, 3.0)))},
         flows={"done": changed(flow(), parts=("work.wait", "work.retry"))},
+        lines={("jobs", "work"): line(lag=over_time(8.0), partition_lag_max_samples=np.full(100, 6.0))},
     )
 
     text = texts(
@@ -1075,6 +1076,19 @@ def test_blocking_retries_hold_the_head_of_the_line():
 
     assert "200 retries per run wait 24.8 min in all, which is 37.1% of the time of its 4 partitions" in text
     assert "attempts wait 3.00 s on average" in text
+    assert "worst partition of jobs has a lag of 6 on average and 6 at most, all of them together 8" in text
+
+
+def test_event_lag_that_is_nothing_has_no_axis():
+    run = replication(lines={("jobs", "work"): line(event_lag=Histogram.of(np.zeros(1000)))})
+
+    section = report_of(run).to_text().split("EVENT LAG")[1].split("\n\n")[0]
+
+    assert section.splitlines() == [
+        "  published to first taken",
+        "topic → consumer  at once  p50  p99  max",
+        "jobs → work          100%    0    0    0",
+    ]
 
 
 def test_batches_have_a_capacity_in_messages():

@@ -11,6 +11,8 @@ from slosim.report.layout import Column, clean, cut, finish, pad, paint, paragra
     [
         (None, "–"),
         (0.0, "0"),
+        (1.4e-12, "0"),
+        (1e-9, "0.00100 µs"),
         (0.00025, "250 µs"),
         (0.0404, "40.4 ms"),
         (0.99996, "1.00 s"),

@@ -60,7 +60,6 @@ def event_lag_section(data: dict, width: int) -> list[str]:
     ]
     if not rows:
         return []
-    least, most = _decades(rows)
     at_once = [_at_once_ratio(stat) for _, stat in rows]
     numbers = [
         Column("topic → consumer", [cut(label, 34) for label, _ in rows], "<"),
@@ -69,6 +68,9 @@ def event_lag_section(data: dict, width: int) -> list[str]:
         Column("p99", [duration(stat["p99"]["value"]) for _, stat in rows]),
         Column("max", [duration(stat["max"]) for _, stat in rows]),
     ]
+    if not any(stat["max"] for _, stat in rows):
+        return [title("EVENT LAG", "published to first taken", width), *table(numbers, width)]
+    least, most = _decades(rows)
     columns = max(12, width - width_of(table(numbers, width)[1]) - 2)
     strips = [paint(_density(stat, least, most, columns), "cyan") for _, stat in rows]
     note = "published to first taken; logarithmic scale, each row to its own height"

@@ -146,7 +146,7 @@ def instances_section(data: dict, width: int) -> list[str]:
     ]
     whole = f"0 to {clock(run['duration_s'])}"
     plot = Column(whole, [paint(strip, "cyan") for strip in strips], "<")
-    note = "that are up; mean over replications, peaks and dips kept, each row from 0 to its own height"
+    note = "that are up; mean over replications, peaks and dips kept, each row to its own height"
     return [title("INSTANCES", note, width), *table([*columns, plot], width)]
 
 

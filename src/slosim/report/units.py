@@ -8,6 +8,9 @@ from decimal import Decimal
 NOTHING = "–"
 """Shown for an undefined number."""
 
+SHORTEST_S = 1e-9
+"""What is shorter is 0, as in the lowest bucket of histograms: rounding errors look like this."""
+
 _DURATIONS = (
     (1e-3, 1e6, "µs"),
     (1.0, 1e3, "ms"),
@@ -32,9 +35,9 @@ def duration(seconds: float | None) -> str:
     """A length of time: 250 µs, 40.0 ms, 1.23 s, 12.3 min, 5.20 h, 3.10 d."""
     if seconds is None:
         return NOTHING
-    if seconds == 0:
-        return "0"
     size = abs(seconds)
+    if size < SHORTEST_S:
+        return "0"
     for below, factor, unit in _DURATIONS:
         if size < below * 0.9995:
             return f"{three_digits(seconds * factor)} {unit}"

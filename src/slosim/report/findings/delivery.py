@@ -162,8 +162,21 @@ def head_of_line(evidence: Evidence) -> Iterator[Finding]:
             f"blocking retries hold {what}s of {name}: {count(retried)} retries per run wait"
             f" {duration(held_s)} in all, which is {share(held_s / (places * evidence.seconds))} of the time"
             f" of its {plural(places, what)}. What comes behind such a message waits for it: attempts wait"
-            f" {duration(waits['mean']['value'])} on average, p99 {duration(waits['p99']['value'])}.",
+            f" {duration(waits['mean']['value'])} on average, p99 {duration(waits['p99']['value'])}."
+            f"{_worst_partition(evidence, name)}",
         )
+
+
+def _worst_partition(evidence: Evidence, name: str) -> str:
+    """How unevenly the lag of a log is spread, which its total does not show; empty for a queue."""
+    worst = [
+        f" The worst partition of {topic} has a lag of {count(line['partition_lag_max']['mean']['value'])} on"
+        f" average and {count(line['partition_lag_max']['max'])} at most, all of them together"
+        f" {count(line['lag']['mean']['value'])} on average."
+        for topic, line in evidence.lines_of(name)
+        if line["partition_lag_max"] is not None and line["partition_lag_max"]["max"]
+    ]
+    return "".join(worst)
 
 
 def _backing_off_s(evidence: Evidence, name: str) -> float:

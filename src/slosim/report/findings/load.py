@@ -169,11 +169,18 @@ def overloaded(evidence: Evidence) -> Iterator[Finding]:
         load, spell = offered_load(evidence, name), overload_of(evidence, name)
         if load is not None and load.slots is not None and spell is not None:
             text = (
-                f"{name} has all its {plural(spell.slots, 'usable slot')} busy from {clock(spell.first_s)} to"
+                f"{name} has all its {_usable(spell.slots)} busy from {clock(spell.first_s)} to"
                 f" {clock(spell.last_s)} ({duration(spell.last_s - spell.first_s)}), and its lag rises from"
                 f" {short(spell.lag)} to {short(spell.peak)} by {clock(spell.peak_s)}."
             )
             yield Finding(f"services.{name}", f"{text} {_overload_arithmetic(evidence, name, load, spell)}")
+
+
+def _usable(slots: float) -> str:
+    """How many slots, or their mean where instances came and went."""
+    return (
+        plural(slots, "usable slot") if slots == round(slots) else f"usable slots ({short(slots)} on average)"
+    )
 
 
 def _overload_arithmetic(evidence: Evidence, name: str, load: OfferedLoad, spell: Spell) -> str:

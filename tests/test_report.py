@@ -1114,23 +1114,27 @@ def test_batches_have_a_capacity_in_messages():
 
 
 def test_a_join_whose_partners_never_come():
+    """Of each message of jobs a second service makes one of late, and not of all."""
+    text = TWO_TOPICS.replace(
+        "services: {", "services: {second: {consumes: jobs, emits: late, service_time: 1s}, "
+    )
     run = replication(
+        services={"second": service(), "work": service()},
         topics={"jobs": TopicMeasurements(1000, 0, 0), "late": TopicMeasurements(770, 0, 0)},
         lines={
+            ("jobs", "second"): line(),
             ("jobs", "work"): line(waiting_at_end=233, finished=766),
             ("late", "work"): line(waiting_at_end=3, finished=766, published=770),
         },
     )
 
-    text = texts(
-        report_of(
-            run, text=TWO_TOPICS, services__work__consumes=["jobs", "late"], services__work__join="true"
-        ),
+    found = texts(
+        report_of(run, text=text, services__work__consumes=["jobs", "late"], services__work__join="true"),
         "join_alone",
     )[0]
 
-    assert "233 messages of jobs waiting and 3 of late: 230 lack a partner" in text
-    assert "Published were 1,000 to jobs and 770 to late; what never gets a partner waits for ever" in text
+    assert "233 messages of jobs waiting and 3 of late: 230 lack a partner" in found
+    assert "Published were 1,000 to jobs and 770 to late; what never gets a partner waits for ever" in found
 
 
 def test_circuit_breaker_makes_a_partial_failure_total():
@@ -1362,16 +1366,17 @@ def test_unavailable_topic_holds_publishers_back():
     assert not texts(report_of(run, faults=fault), "back_pressure")
 
 
+REDRIVE = "{name: replay, at: 300s, for: 100s, target: topics.late, effect: {redrive: {to: jobs, rate: 2/s}}}"
+DEAD_LETTERS = TWO_TOPICS.replace("service_time: 1s", "service_time: 1s, dead_letter: late")
+
+
 def test_redrive_sends_messages_back():
-    fault = (
-        "{name: replay, at: 300s, for: 100s, target: topics.late, effect: {redrive: {to: jobs, rate: 2/s}}}"
-    )
     run = changed(
         with_lag((0, 1), (310, 60), (460, 1)),
         topics={"jobs": TopicMeasurements(1200, 0, 0), "late": TopicMeasurements(230, 30, 0)},
     )
 
-    report = report_of(run, faults=fault, text=TWO_TOPICS)
+    report = report_of(run, faults=REDRIVE, text=DEAD_LETTERS)
 
     assert (
         "'replay' sends 200 messages of late back to jobs at 2.00/s, which takes 100 s; 30 rest there"
@@ -1610,12 +1615,12 @@ services:
     consumes: [a, b]
     service_time: 1s
     emits: [q, r, b]
-    retry: {maximum_attempts: 3, blocking: true}
+    retry: {maximum_attempts: 3}
     rebalance: {protocol: cooperative}
     autoscale: {metric: lag, target: 10, maximum: 9}
     batch: {max_messages: 5}
     dead_letter: dlq
-  joiner: {consumes: [q, r], join: true, service_time: 1s, instances: 3, prefetch: 5}
+  joiner: {consumes: [q, r], join: true, service_time: 1s, instances: 3, prefetch: 5, retry: {maximum_attempts: 2, blocking: true}}
   shedder:
     consumes: q
     concurrency: unlimited

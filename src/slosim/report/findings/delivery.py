@@ -150,7 +150,7 @@ def head_of_line(evidence: Evidence) -> Iterator[Finding]:
         retried = evidence.service(name)["retried"]["value"]
         if service.retry is None or not service.retry.blocking or not retried or evidence.seconds == 0:
             continue
-        held_s = _backing_off_s(evidence, name)
+        held_s = backing_off_s(evidence, name)
         partitions = partitions_of(evidence.scenario, name)
         places = mean_slots(evidence, name) if partitions is None else partitions
         if not held_s or not places:
@@ -179,7 +179,7 @@ def _worst_partition(evidence: Evidence, name: str) -> str:
     return "".join(worst)
 
 
-def _backing_off_s(evidence: Evidence, name: str) -> float:
+def backing_off_s(evidence: Evidence, name: str) -> float:
     """Seconds per run that completed instances of all flows backed off at a service."""
     return sum(
         (flow["where_time_goes_s"]["mean"].get(f"{name}.retry", {}).get("value") or 0.0)

@@ -104,6 +104,8 @@ class Mechanisms(Drawing):
                 for name in self.those(self.services):
                     if suits(name):
                         step(name)
+        for name in self.those(self.services):
+            self.poison(name)
         if self.has["clients"]:
             self.clients()
         if self.has["unavailable"]:
@@ -336,6 +338,14 @@ class Mechanisms(Drawing):
             calls.append(self.call(dependency, "timeout" in self.services[name]))
         self.services[name]["calls"] = calls
 
+    def poison(self, name: str) -> None:
+        """Now and then some messages that always fail."""
+        retry = self.services[name].get("retry", {})
+        if self.chance(0.15) and retry.get("maximum_attempts") != "unlimited":
+            failures = self.services[name].get("failures", "0%")
+            made = failures if isinstance(failures, dict) else {"probability": failures}
+            self.services[name]["failures"] = made | {"poison": self.share(10, 50)}
+
     def call(self, dependency: str, in_time: bool) -> dict[str, Any]:
         call: dict[str, Any] = {"dependency": dependency}
         if self.chance(0.5):
@@ -344,6 +354,8 @@ class Mechanisms(Drawing):
             call["hedge_after"] = "1s" if self.ties else self.seconds(0.2, 1.5)
         if self.chance(0.5) and (len(call) > 1 or in_time):
             call["cancel"] = True
+        if self.chance(0.2):
+            call["service_time"] = self.duration(1, zero=True)
         return call
 
     def dependency(self) -> dict[str, Any]:

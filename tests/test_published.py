@@ -257,7 +257,7 @@ def test_regular_stalls_of_a_dependency():
 
 @pytest.mark.parametrize(
     ("slow", "answers", "share", "requests", "precision"),
-    [("1%", 100, 0.634, 150, 0.06), ("0.01%", 2000, 0.181, 24, 0.3)],
+    [("1%", 100, 0.634, 150, 0.06), ("0.01%", 2000, 0.181, 36, 0.3)],
 )
 def test_one_slow_answer_of_many(slow: str, answers: int, share: float, requests: int, precision: float):
     """63% of the requests that need 100 answers, of which 1% is slow, are; almost one in five of those that
@@ -510,7 +510,6 @@ def test_messages_received_too_often(stuck: float, maximum: int, receives: float
             "{poisson: 10/s}",
             times,
             600,
-            warmup_s=0,
             service=f"concurrency: unlimited, visibility_timeout: 1s, retry: {{maximum_attempts: {maximum}}}",
         )
     )
@@ -573,7 +572,11 @@ def test_retry_budget_as_a_switch(failure: float):
     )
     exact = retries.switched_attempts(failure, 10, 10)
 
-    agrees(each(runs, attempts_per_message), exact.mean_attempts, 0.01)
+    if failure < 0.2:
+        agrees(each(runs, attempts_per_message), exact.mean_attempts, 0.01)
+    else:  # a retry in 700,000 messages
+        assert max(each(runs, attempts_per_message)) < 1.001
+        assert exact.mean_attempts < 1.00001
     if failure < 0.06:
         assert exact.mean_attempts > 1 + 0.98 * (1 / (1 - failure) - 1)
     if failure > 0.11:

@@ -1312,6 +1312,29 @@ def test_S27_a_failure_at_the_end_takes_the_time_and_one_at_the_start_takes_none
     assert run.service("payment").service == (1, 0)
 
 
+def test_S27_every_attempt_of_a_poison_message_fails(engine: str) -> None:
+    """Half of the messages are poison: all their attempts fail, and the others, without other failures, succeed
+    at once."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services: {payment: {consumes: orders, service_time: 100ms, failures: {poison: 50%}, retry: {maximum_attempts: 4}}}
+        """,
+        until="60s",
+    )
+    outcomes: dict[int, list[str]] = {}
+    for event in run.events:
+        if event.what in ("failed", "succeeded", "dead_lettered"):
+            outcomes.setdefault(event.number, []).append(event.what)
+    poison = ["failed"] * 4 + ["dead_lettered"]
+    # the last orders are still being retried at the end
+    assert all(words in (["succeeded"], poison) for number, words in outcomes.items() if number < 50)
+    # 8 of 50 or fewer, 42 or more: less than once in a million
+    assert 8 < sum(words == poison for number, words in outcomes.items() if number < 50) < 42
+
+
 def test_S27_in_an_outage_every_attempt_fails_at_the_start_and_takes_a_token(engine: str) -> None:
     """The two orders of 0 s fail at 0 s and, for want of a second token, at 2 s; the one of 4 s succeeds."""
     check(
@@ -2969,6 +2992,29 @@ def test_S56_an_attempt_makes_its_calls_after_its_service_time(engine: str) -> N
     assert (gateway.requests, gateway.answered, gateway.wait) == (2, 2, (2, pytest.approx(3)))
     assert (gateway.busy.integral, gateway.waiting.integral) == (pytest.approx(6), pytest.approx(3))
     assert run.service("payment").busy.integral == pytest.approx(6 + 9)
+
+
+def test_S56_a_call_may_take_a_time_of_its_own(engine: str) -> None:
+    """The same database answers a query in 1 s and a report in 4 s."""
+    check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s,
+                    calls: [{dependency: database}, {dependency: database, service_time: 4s}]}
+        dependencies: {database: {capacity: 1, service_time: 1s}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  called database
+        2 s  payment  checkout#0  answered
+        2 s  payment  checkout#0  called database
+        6 s  payment  checkout#0  answered
+        6 s  payment  checkout#0  succeeded
+        """,
+    )
 
 
 def test_S56_a_request_is_refused_beyond_the_queue_limit_and_in_an_outage_it_fails(engine: str) -> None:

@@ -33,6 +33,7 @@ WHEN_FULL = {"reject": P.REJECT, "drop_oldest": P.DROP_OLDEST, "block": P.BLOCK}
 STREAMS = (
     ("services", "service_stream"),
     ("services", "failure_stream"),
+    ("services", "poison_stream"),
     ("services", "retry_stream"),
     ("services", "choose_stream"),
     ("lines", "delay_stream"),
@@ -283,6 +284,8 @@ class _Lowering:
         row["service_stream"] = key_of(f"services.{name}/service_time")
         row["failure_probability"] = service.failures.probability
         row["failure_stream"] = key_of(f"services.{name}/failure")
+        row["poison"] = service.failures.poison
+        row["poison_stream"] = key_of(f"services.{name}/poison")
         row["fails_at_start"] = service.failures.at == "start"
         row["timeout"] = np.inf if service.timeout is None else service.timeout
         row["abandons"] = service.on_timeout == "abandon"

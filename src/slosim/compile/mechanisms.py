@@ -27,7 +27,7 @@ def mechanism_arrays(scenario: Scenario, distributions: DistributionTable) -> di
         _protection(row, service, room)
         _scaling(row, service, scenario, room)
         row["first_call"], row["call_count"] = len(calls), len(service.calls)
-        calls += [_call(scenario, name, i) for i in range(len(service.calls))]
+        calls += [_call(scenario, name, i, distributions) for i in range(len(service.calls))]
     return {
         "mechanisms": rows,
         "calls": np.concatenate(calls) if calls else np.zeros(1, P.CALL),
@@ -121,10 +121,11 @@ def _ring(span: float, interval: float, most: int) -> int:
     return min(most, math.ceil(span / interval) + 2)
 
 
-def _call(scenario: Scenario, name: str, i: int) -> np.ndarray:
+def _call(scenario: Scenario, name: str, i: int, distributions: DistributionTable) -> np.ndarray:
     call = scenario.services[name].calls[i]
     row = np.zeros(1, P.CALL)
     row["dependency"] = list(scenario.dependencies).index(call.dependency)
+    row["service_time"] = distributions.add(call.time_at(scenario.dependencies[call.dependency]))
     row["timeout"] = np.inf if call.timeout is None else call.timeout
     row["hedge_after"] = np.inf if call.hedge_after is None else call.hedge_after
     row["cancel"] = call.cancel
@@ -137,7 +138,6 @@ def _dependencies(scenario: Scenario, distributions: DistributionTable) -> np.nd
     for row, (name, dependency) in zip(rows, scenario.dependencies.items(), strict=False):
         row["capacity"] = P.UNLIMITED if dependency.capacity is None else dependency.capacity
         row["queue_limit"] = P.UNLIMITED if dependency.queue_limit is None else dependency.queue_limit
-        row["service_time"] = distributions.add(dependency.service_time)
         row["service_stream"] = key_of(f"dependencies.{name}/service_time")
         row["failure_probability"] = dependency.failures
         row["failure_stream"] = key_of(f"dependencies.{name}/failure")

@@ -284,7 +284,7 @@ def partitions_of(scenario: Scenario, name: str) -> int | None:
 def _service_load(scenario: Scenario, name: str, arrival_rate_per_s: float, is_bound: bool) -> ServiceLoad:
     service = scenario.services[name]
     failure = _failure_probability(scenario, service)
-    attempts = mean_attempts(failure, _maximum_attempts(service))
+    attempts = _mean_attempts(service, failure)
     service_time = _slot_time_mean_s(scenario, service)
     offered = _product(arrival_rate_per_s, attempts, service_time)
     slots = useful_slots(scenario, name)
@@ -308,13 +308,21 @@ def _maximum_attempts(service: Service) -> int | None:
     return 1 if service.retry is None else service.retry.maximum_attempts
 
 
+def _mean_attempts(service: Service, failure: float) -> float:
+    """Attempts per message; a poison message uses all it may."""
+    most, poison = _maximum_attempts(service), service.failures.poison
+    attempts = (1.0 - poison) * mean_attempts(failure, most) if poison < 1.0 else 0.0
+    return attempts + poison * (math.inf if most is None else most) if poison > 0.0 else attempts
+
+
 def _success_share(scenario: Scenario, service: Service) -> float:
     """Share of the messages that succeed in the end."""
     maximum = _maximum_attempts(service)
     failure = _failure_probability(scenario, service)
+    healthy = 1.0 - service.failures.poison
     if maximum is None:
-        return 1.0 if failure < 1.0 else 0.0
-    return 1.0 - failure**maximum
+        return healthy if failure < 1.0 else 0.0
+    return healthy * (1.0 - failure**maximum)
 
 
 def _failure_probability(scenario: Scenario, service: Service) -> float:
@@ -395,7 +403,7 @@ def _call_failures(scenario: Scenario, service: Service) -> list[float]:
     found: list[float] = []
     for call in service.calls:
         dependency = scenario.dependencies[call.dependency]
-        late = 0.0 if call.timeout is None else _probability_above(dependency.service_time, call.timeout)
+        late = 0.0 if call.timeout is None else _probability_above(call.time_at(dependency), call.timeout)
         found.append(1.0 - (1.0 - dependency.failures) * (1.0 - late))
     return found
 
@@ -414,14 +422,14 @@ def _calls_mean_s(scenario: Scenario, service: Service) -> float:
         return 0.0
     made = zip(service.calls, _calls_made(scenario, service), strict=True)
     return sum(
-        share / starts * _mean_at_most(scenario.dependencies[call.dependency].service_time, call.timeout)
+        share / starts * _mean_at_most(call.time_at(scenario.dependencies[call.dependency]), call.timeout)
         for call, share in made
     )
 
 
 def _held_mean_s(call: Call, dependency: Dependency) -> float:
     """Mean time a request holds its place: what nobody waits for goes on, unless it is cancelled."""
-    return _mean_at_most(dependency.service_time, call.timeout if call.cancel else None)
+    return _mean_at_most(call.time_at(dependency), call.timeout if call.cancel else None)
 
 
 def _dependency_load(dependency: Dependency, requests: list[tuple[float, float, bool]]) -> DependencyLoad:

@@ -219,6 +219,8 @@ SERVICE_RECORD = layout([
     ("service_stream", "u8", "", ""),
     ("failure_probability", "f8", "", ""),
     ("failure_stream", "u8", "", ""),
+    ("poison", "f8", "", "share of the messages of which every attempt fails"),
+    ("poison_stream", "u8", "", ""),
     ("fails_at_start", "i8", "", ""),
     ("attempts_max", "i8", "", ""),
     ("retry_kind", "i8", "", ""),
@@ -403,6 +405,7 @@ INSTANCE = layout([
 
 CALL = layout([
     ("dependency", "i8", "", ""),
+    ("service_time", "i8", "", "distribution: its own, or the dependency's"),
     ("timeout", "f8", "s", "inf when absent"),
     ("hedge_after", "f8", "s", "inf when absent"),
     ("cancel", "i8", "", ""),
@@ -412,7 +415,6 @@ CALL = layout([
 DEPENDENCY = layout([
     ("capacity", "i8", "", ""),
     ("queue_limit", "i8", "", ""),
-    ("service_time", "i8", "", "distribution"),
     ("service_stream", "u8", "", ""),
     ("failure_probability", "f8", "", ""),
     ("failure_stream", "u8", "", ""),
@@ -730,7 +732,8 @@ DETAIL = layout([
     ("mate", "i4", "", "next attempt of its batch, -1"),
     ("weight", "i4", "", "attempts in the batch"),
     ("stage", "i4", "", "WORKING, CALLING, PUBLISHING, ABANDONED, HELD"),
-    ("call", "i4", "", "which of its calls"),
+    ("call", "i4", "", "which of its calls (a request: its dependency)"),
+    ("service_time", "i4", "", "of a request: distribution"),
     ("request", "i4", "", "of the call, -1"),
     ("hedge", "i4", "", "its second request, -1"),
     ("pending", "i4", "", "message it publishes, waiting for room, -1"),

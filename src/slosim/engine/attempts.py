@@ -96,6 +96,8 @@ def begin(S, g, s, m, now):
     outcome = P.SUCCEEDED
     if probability > 0.0 and uniform(service.failure_stream, message.identity, attempt) < probability:
         outcome = P.FAILED
+    if service.poison > 0.0 and is_poison(S, service, message.identity):
+        outcome = P.FAILED
     if outage != 0 or (outcome == P.FAILED and service.fails_at_start != 0):
         record(S, s, P.SERVICE, 0.0)
         fail(S, g, s, m, now, P.FAILED_AT_START)
@@ -109,6 +111,12 @@ def begin(S, g, s, m, now):
     if service.is_log != 0:
         S.queues[message.queue].busy = 1
     schedule(S, S.groups[g], m, now + duration, P.ATTEMPT_ENDS)
+
+
+@rule
+def is_poison(S, service, identity):
+    """Does every attempt of the message with this identity fail?"""
+    return uniform(service.poison_stream, identity, 0) < service.poison
 
 
 # Ending.

@@ -219,7 +219,7 @@ def is_delayed(S, g, line, m, now):
     visible = message.visible
     if line.delay >= 0:
         delay = draw_rare(S, line.delay, uniform(line.delay_stream, message.identity, 0))
-        visible = now + ((visible - now) + delay)
+        visible = visible + delay
     if visible <= now:
         return False
     message.place = P.DELAYED

@@ -31,6 +31,9 @@ class Call:
 
     word = "call"
     dependency: str = spec(Reference("dependencies"), "what is called")
+    service_time: Distribution | None = spec(
+        DISTRIBUTION, "how long the dependency works on this call; absent: its own service_time", optional=True
+    )
     timeout: float | None = spec(
         DURATION.above_zero(),
         "from the call to its answer, waiting at the dependency included; beyond it the call fails",
@@ -46,6 +49,10 @@ class Call:
         "true: a call that nobody waits for any more ends; false: it goes on and holds its place",
         default="false",
     )
+
+    def time_at(self, dependency: Dependency) -> Distribution:
+        """How long the dependency works on it."""
+        return self.service_time or dependency.service_time
 
     @relation("timeout", "hedge_after")
     def hedge_comes_in_time(self, given: set[str]) -> Iterator[Broken]:

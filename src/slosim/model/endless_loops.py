@@ -44,7 +44,9 @@ class Instants:
 
     def passes_at_once(self, service: Service) -> bool:
         """Whether a success takes no time; one must be possible."""
-        certain = service.failures.probability == 1 or any(one.failures == 1 for one in self.called(service))
+        failures = service.failures
+        certain = failures.probability == 1 or failures.poison == 1
+        certain = certain or any(one.failures == 1 for one in self.called(service))
         return not certain and not self.takes_time(service)
 
     def fails_at_once(self, name: str) -> bool:
@@ -53,17 +55,23 @@ class Instants:
         if service.rate_limit is not None:
             return False
         effects = self.parts.effects_on(f"services.{name}")
-        fails = service.failures.probability == 1 or any(one.error_rate == 1 for one in effects)
+        failures = service.failures
+        fails = failures.probability == 1 or failures.poison > 0 or any(one.error_rate == 1 for one in effects)
         fails_in_time = fails and (service.failures.at == "start" or not self.takes_time(service))
         return fails_in_time or any(one.outage for one in effects) or self._a_call_fails_at_once(service)
 
     def can_fail(self, service: Service) -> bool:
         """Whether an attempt may fail outside all faults, and not for its length."""
-        return service.failures.probability > 0 or any(one.failures > 0 for one in self.called(service))
+        own = service.failures.probability > 0 or service.failures.poison > 0
+        return own or any(one.failures > 0 for one in self.called(service))
 
     def takes_time(self, service: Service) -> bool:
         own = service.service_time.maximum() > 0 or (service.batch and service.batch.per_message > 0)
-        return bool(own) or any(one.service_time.maximum() > 0 for one in self.called(service))
+        return bool(own) or any(
+            call.time_at(self.parts.dependencies[call.dependency]).maximum() > 0
+            for call in service.calls
+            if call.dependency in self.parts.dependencies
+        )
 
     def called(self, service: Service) -> list[Dependency]:
         dependencies = self.parts.dependencies

@@ -307,7 +307,10 @@ class Failures:
     """How often an attempt fails by itself, and when that shows."""
 
     word = "failures"
-    probability: float = spec(SHARE, "chance that an attempt fails")
+    probability: float = spec(SHARE, "chance that an attempt fails", default="0%")
+    poison: float = spec(
+        SHARE, "share of the messages of which every attempt fails, as no retry can help", default="0%"
+    )
     at: str = spec(
         Choice(("end", "start")),
         "end: after the service time; start: at once, which costs no time",

@@ -75,7 +75,7 @@ def start_request(S, g, d, q, now):
     dependency.wait_total += waited
     dependency.wait_max = max(dependency.wait_max, waited)
     u = uniform(dependency.service_stream, message.identity, message.attempt)
-    seconds = draw_rare(S, dependency.service_time, u)
+    seconds = draw_rare(S, S.details[q].service_time, u)
     survives = 1.0 - dependency.failure_probability
     if dependency.effect_count > 0:
         effect = S.effects[dependency.effect]
@@ -157,6 +157,7 @@ def request(S, g, a, r, now):
     message.instance = -1
     S.details[q].message = a
     S.details[q].call = d
+    S.details[q].service_time = call.service_time
     serve_next(S, g, d, now)  # a pause may just be over
     if dependency.head < 0 and has_server(S, g, d, now):
         if start_request(S, g, d, q, now):

@@ -26,11 +26,9 @@ def find_instance_effect(S, i, now):
 def is_working(S, i, now):
     """Is an instance up, and not paused by a fault of its own?"""
     instance = S.instances[i]
-    if instance.state != P.UP:
-        return False
     if now >= instance.effect_until:
         find_instance_effect(S, i, now)
-    return instance.paused == 0
+    return instance.state == P.UP and instance.paused == 0
 
 
 @rule

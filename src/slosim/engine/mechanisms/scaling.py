@@ -24,7 +24,10 @@ def plan_reading(S, g, s):
     mechanism = S.mechanisms[s]
     while True:
         mechanism.readings_taken += 1
-        time = mechanism.readings_taken * mechanism.scale_interval - mechanism.scale_delay
+        decided = mechanism.readings_taken * mechanism.scale_interval
+        if decided >= S.run[0].duration:
+            return
+        time = decided - mechanism.scale_delay
         if time >= 0.0:
             break
     schedule_rare(S, S.groups[g], timer_of(mechanism, P.STAGE_METRIC), time, P.READS_METRIC)

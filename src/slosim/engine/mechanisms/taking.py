@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from slosim.compile import program as P
-from slosim.engine.attempts import record, record_event_lag
+from slosim.engine.attempts import is_poison, record, record_event_lag
 from slosim.engine.calendar import schedule_rare
 from slosim.engine.chance import draw_rare, uniform
 from slosim.engine.gates import spend_token, token_at
@@ -304,6 +304,8 @@ def outcome_of(S, s, i, m, now):
     probability = 1.0 - survives
     if probability > 0.0 and uniform(service.failure_stream, message.identity, message.attempt) < probability:
         return P.FAILED
+    if service.poison > 0.0 and is_poison(S, service, message.identity):
+        return P.FAILED
     return P.SUCCEEDED
 
 
@@ -404,7 +406,7 @@ def plan_wake(S, g, s, now):
             if until > now:
                 time = min(time, until)
     for i in range(service.first_instance, service.first_instance + service.instance_count):
-        if S.instances[i].state == P.UP and not is_working(S, i, now):
+        if not is_working(S, i, now) and S.instances[i].state == P.UP:
             time = min(time, S.instances[i].effect_until)
     if S.mechanisms[s].batch_max > 1:
         begins = batch_begins(S, s, now)

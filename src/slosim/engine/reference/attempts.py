@@ -98,6 +98,9 @@ class Attempts:
         stream = f"services.{self.service.name}/failure"
         identity = attempt.entry.message.identity
         attempt.fails = self.world.chance.happens(1 - survives, stream, identity, attempt.number)
+        attempt.fails |= self.world.chance.happens(
+            failures.poison, f"services.{self.service.name}/poison", identity
+        )
         return any(effect.outage for effect in effects) or (attempt.fails and failures.at == "start")
 
     def effects(self, instance: ServiceInstance) -> list:

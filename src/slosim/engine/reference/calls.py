@@ -117,7 +117,8 @@ class Dependency:
         call, number = request.call, request.call.attempt.number
         name = f"services.{call.attempt.entry.line.service.name}/calls[{call.place}]"
         identity = identity_of_request(call.attempt.entry.message.identity, name, request.number)
-        time_s = world.chance.draw(self.rules.service_time, f"{stream}/service_time", identity, number)
+        service_time = call.rules.time_at(self.rules)
+        time_s = world.chance.draw(service_time, f"{stream}/service_time", identity, number)
         time_s = time_s * math.prod(e.slowdown for e in effects) + sum(e.added_latency for e in effects)
         survives = math.prod((1 - e.error_rate for e in effects), start=1 - self.rules.failures)
         fails = world.chance.happens(1 - survives, f"{stream}/failure", identity, number)
@@ -227,14 +228,18 @@ class Calls:
             self.end(call, succeeded)
 
     def end(self, call: Call, succeeded: bool) -> None:
-        """S56: the next call, or the attempt ends; then what the call leaves behind may be cancelled."""
+        """S56: after a success what the call leaves behind may be cancelled, then the next call is made or the
+        attempt ends; an attempt that fails ends first."""
         attempt = call.attempt
         call.is_over = True
+        if succeeded:
+            self.leave_behind(call)
         if succeeded and call.place + 1 < len(self.service.rules.calls):
             self.make(attempt, call.place + 1)
         else:
             self.service.attempts.calls_over(attempt, succeeded)
-        self.leave_behind(call)
+        if not succeeded:
+            self.leave_behind(call)
 
     def abandoned_by(self, attempt: Attempt) -> Call | None:
         """S44, S56: nobody waits for the call that an attempt makes any more."""

@@ -319,6 +319,7 @@ class Line:
             parts=lambda: with_part(entry.parts, service.name, "wait", world.now - left_s),
             matters=lambda flow: service.name in flow.matters,
             finished=lambda: world.no_longer_matters(still_alive),
+            is_dead_letter=True,
         )
         world.publishers.go_on(publishing)
         self.left(entry)

@@ -80,7 +80,8 @@ class Partitions:
         ups = instance.ups
 
         def is_missed() -> bool:
-            if instance.ups != ups:
+            successor = self.service.instances.by_number.get(instance.number)
+            if instance.ups != ups or (successor not in (None, instance) and successor.ups > 0):
                 return False
             self.members_change()
             return True

@@ -79,10 +79,14 @@ class Publishers:
         """S19, S64: publish one after the other, until a topic makes it wait or all is accepted."""
         while publishing.remaining:
             topic, message, _ = publishing.remaining[0]
+            if publishing.is_dead_letter and not publishing.has_turn:
+                publishing.partition = self.partition_of(topic, message, publishing.rotation)
+                publishing.has_turn = True
             if not topic.is_available():
                 self.wait_for_end(topic, publishing)
                 return
-            publishing.partition = self.partition_of(topic, message, publishing.rotation)
+            if not publishing.has_turn:
+                publishing.partition = self.partition_of(topic, message, publishing.rotation)
             if topic.blocks and (topic.publishers or not self.everyone_has_room(publishing)):
                 topic.publishers.append(publishing)
                 self.tell("blocked", publishing, topic)

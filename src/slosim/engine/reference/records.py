@@ -165,6 +165,7 @@ class Publishing:
     parts     the time parts that what is published now inherits
     matters   whether a loss of what is published concerns a flow
     partition of the next message, set when its turn comes
+    is_dead_letter  its turn comes when the message leaves, even if the topic is not available then (S64)
     is_outside  whether what is published now belongs to no flow (S50)
     """
 
@@ -179,6 +180,8 @@ class Publishing:
     matters: Callable[[Flow], bool]
     finished: Callable[[], None]
     partition: int = -1
+    is_dead_letter: bool = False
+    has_turn: bool = False
     is_outside: Callable[[], bool] = lambda: False
 
 

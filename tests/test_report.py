@@ -693,16 +693,16 @@ def test_overload_at_a_busy_dependency_asks_for_no_instances():
     its = {"dependencies": GATEWAY, "services__work__calls": CALLS}
     waits = overloaded(dependencies={"gateway": dependency(busy=over_time(during(200, 400, 2.0, 0.5)))})
     idle = overloaded(dependencies={"gateway": dependency(busy=over_time(0.5))})
-    slow = overloaded(dependencies={"gateway": dependency(busy=over_time(1.0))})
 
     assert texts(report_of(waits, **its), "overloaded")[0].endswith(
         "more than it can do while its slots wait for gateway, whose 2 servers are 100% busy: more instances"
         " would only wait there."
     )
-    assert "2 instances would give 0.75" in texts(report_of(idle, **its), "overloaded")[0]
+    roomy = its | {"dependencies": {"gateway": {"capacity": 4, "service_time": "1s"}}}
+    assert "2 instances would give 0.75" in texts(report_of(idle, **roomy), "overloaded")[0]
     assert (
-        "No number of instances is enough: they would ask gateway for 3.00 requests/s, and it can do 2"
-        " servers ÷ 1.00 s = 2.00 requests/s." in texts(report_of(slow, **its), "overloaded")[0]
+        "No number of instances is enough: they would ask gateway for 3.00 requests/s × 1.00 s ="
+        " 3.00 servers, and it has 2." in texts(report_of(idle, **its), "overloaded")[0]
     )
 
 
@@ -1016,6 +1016,19 @@ def test_dependency_saturated_by_repeats_gives_the_load_of_first_attempts():
     )
 
 
+def test_calls_of_different_length_are_weighed_without_repeats():
+    """Each message calls for 1 s and for 0.2 s: 2 requests/s of 0.6 s on average, when tried once."""
+    calls = [*CALLS, CALLS[0] | {"service_time": "200ms"}]
+    run = replication(
+        services={"work": service(attempts=3000, first_attempts=1000)},
+        dependencies={"gateway": dependency(requests=6000, busy=over_time(2.0))},
+    )
+
+    text = texts(report_of(run, dependencies=GATEWAY, services__work__calls=calls), "dependency_saturated")[0]
+
+    assert text.endswith("it would be 2.00 requests/s and a utilisation of 0.60.")
+
+
 def test_dependency_overloaded_for_a_while_says_whose_slots_wait():
     """Both servers busy in [200, 400), 40 requests waiting for them, of 2 slots instead of 0.5."""
     gateway = dependency(
@@ -1036,7 +1049,7 @@ def test_dependency_overloaded_for_a_while_says_whose_slots_wait():
         " callers meanwhile: 2 of work (0.500 at other times); more of them would only wait here."
     ]
     assert not texts(report, "headroom")
-    assert "(3.17 min) during and after 'provider down'" in texts(after, "dependency_overloaded")[0]
+    assert "(3.17 min) after 'provider down'" in texts(after, "dependency_overloaded")[0]
 
 
 def test_work_that_nobody_waits_for():
@@ -1218,11 +1231,14 @@ def test_delivery_limit_is_what_the_line_gave_up_and_the_service_did_not():
 
 
 def test_blocking_retries_hold_the_head_of_the_line():
-    """Of the mean latency of 2 s, 1.5 s are back-off: 990 messages hold 4 partitions for 1485 of 4000 s."""
+    """Of a lag of 8 there wait 5.5, and 1 is in work: 1.5 back off, and hold 4 partitions for 1500 s."""
     run = replication(
         services={"work": service(failed=200, retried=200, wait=Histogram.of(np.full(1000, 3.0)))},
-        flows={"done": changed(flow(), parts=("work.wait", "work.retry"))},
-        lines={("jobs", "work"): line(lag=over_time(8.0), partition_lag_max_samples=np.full(100, 6.0))},
+        lines={
+            ("jobs", "work"): line(
+                lag=over_time(8.0), waiting=over_time(5.5), partition_lag_max_samples=np.full(100, 6.0)
+            )
+        },
     )
 
     text = texts(
@@ -1232,23 +1248,26 @@ def test_blocking_retries_hold_the_head_of_the_line():
         "head_of_line",
     )[0]
 
-    assert "200 retries per run wait 24.8 min in all, which is 37.1% of the time of its 4 partitions" in text
+    assert "200 retries per run wait 25.0 min in all, which is 37.5% of the time of its 4 partitions" in text
     assert "attempts wait 3.00 s on average" in text
     assert "worst partition of jobs has a lag of 6 on average and 6 at most, all of them together 8" in text
 
 
 def test_headroom_counts_partitions_that_blocking_retries_hold():
-    """1 message/s of 1 s in 2 partitions, which retries hold for 990 x 0.5 s of 2 x 1000 s besides."""
+    """1 message/s of 1 s in 2 partitions; of a lag of 1.5 another 0.5 back off. Delays: as flows tell."""
     run = replication(
-        lines={("jobs", "work"): line(partition_published=np.array([500, 500]))},
+        lines={("jobs", "work"): line(lag=over_time(1.5), partition_published=np.array([500, 500]))},
         services={"work": service(retried=40)},
         flows={"done": changed(flow(), parts=("work.retry", "work.service"))},
     )
     retry = {"maximum_attempts": 3, "blocking": "true"}
 
-    text = texts(report_of(run, topics__jobs__partitions=2, services__work__retry=retry), "headroom")[0]
+    its = {"topics__jobs__partitions": 2, "services__work__retry": retry}
+    text = texts(report_of(run, **its), "headroom")[0]
+    delayed = texts(report_of(run, **its, topics__jobs__delay="1s"), "headroom")[0]
 
-    assert "at 1.34 times this load" in text
+    assert "partitions 0.75." in delayed
+    assert "at 1.33 times this load" in text
     assert "= utilisation 0.50, and with the time that blocking retries hold its partitions 0.75." in text
 
 

@@ -110,17 +110,22 @@ def load_without_repeats(
     """What would be asked without hedges and without repeats beyond the callers' own failures.
 
     None where that is not notably less. An attempt that fails before its last call makes fewer: at most.
+    Calls that differ in the time they take are weighed as the callers make them.
     """
-    requests = 0.0
+    dependency, times = evidence.scenario.dependencies[load.name], set()
+    requests, server_s = 0.0, 0.0
     for caller in callers_of(load.name, evidence.scenario):
         its, made = evidence.scenario.services[caller], evidence.service(caller)["attempts_per_message"]
-        calls = sum(call.dependency == load.name for call in its.calls)
+        calls = [call.time_at(dependency).mean() for call in its.calls if call.dependency == load.name]
+        times.update(calls)
         starting = 1 - its.failures.probability if its.failures.at == "start" else 1.0
         attempts = own_attempts(evidence, caller, made["value"] or 1.0)
-        requests += (evidence.accepted_per_s(caller) or 0.0) * attempts * starting * calls
+        per_s = (evidence.accepted_per_s(caller) or 0.0) * attempts * starting
+        requests, server_s = requests + per_s * len(calls), server_s + per_s * sum(calls)
     if not requests or load.requests_per_s < repeated * requests:
         return None
-    return replace(load, requests_per_s=requests)
+    alike = len(times) == 1
+    return replace(load, requests_per_s=requests, server_s=load.server_s if alike else server_s / requests)
 
 
 def _without_repeats(evidence: Evidence, name: str) -> str:
@@ -177,16 +182,16 @@ def dependency_overloaded(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _around_fault(evidence: Evidence, name: str, spell: DependencySpell) -> str:
-    """The fault of a dependency that acts during a spell, or ends as it begins."""
+    """The fault of a dependency that acts in a spell, or ends as it begins: ` after 'database stops'`."""
     step = evidence.scenario.run.sample_every
     faults = [
-        one.name
+        one
         for one in occurrences_of(evidence.scenario)
         if one.target == f"dependencies.{name}"
         and one.start_s < spell.last_s
         and one.end_s >= spell.first_s - step
     ]
-    return f" during and after '{faults[0]}'" if faults else ""
+    return f" {'during' if faults[0].end_s > spell.first_s else 'after'} '{faults[0].name}'" if faults else ""
 
 
 def _askers(evidence: Evidence, name: str, spell: DependencySpell) -> str:
@@ -215,13 +220,17 @@ def busy_dependency(evidence: Evidence, service: str, first_s: float, last_s: fl
 
 def too_much_for_a_dependency(evidence: Evidence, service: str, attempts_per_s: float) -> str | None:
     """What a dependency could not do if a service made so many attempts; None where all could."""
-    calls = [call.dependency for call in evidence.scenario.services[service].calls]
-    for name in dict.fromkeys(calls):
-        load, asked = dependency_load(evidence, name), attempts_per_s * calls.count(name)
-        if load is not None and asked > load.most_per_s:
+    calls = evidence.scenario.services[service].calls
+    for name in dict.fromkeys(call.dependency for call in calls):
+        dependency = evidence.scenario.dependencies[name]
+        times = [call.time_at(dependency).mean() for call in calls if call.dependency == name]
+        needed = attempts_per_s * sum(times)
+        if dependency.capacity is not None and needed > dependency.capacity:
             return (
-                f"No number of instances is enough: they would ask {name} for {three_digits(asked)}"
-                f" requests/s, and it can do {load.capacity()}."
+                f"No number of instances is enough: they would ask {name} for"
+                f" {three_digits(attempts_per_s * len(times))} requests/s ×"
+                f" {duration(sum(times) / len(times))} = {three_digits(needed)} servers, and it has"
+                f" {count(dependency.capacity)}."
             )
     return None
 

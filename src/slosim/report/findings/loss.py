@@ -90,6 +90,9 @@ def _load_during(evidence: Evidence, fault: Fault, name: str) -> OfferedLoad | N
         return None
     failing = failing_during(evidence, fault, name)
     attempts = attempts_of(failing, service.retry.maximum_attempts)
+    if service.failures.poison:
+        poisoned = attempts_of(1.0, service.retry.maximum_attempts)
+        attempts += service.failures.poison * (poisoned - attempts)
     budget = service.retry_budget
     if budget is not None:
         attempts = min(attempts, 1 + budget.ratio) if budget.kind == "cap" else 1.0
@@ -159,7 +162,8 @@ def _messages(numbers: dict) -> float:
 
 def _own_loss(evidence: Evidence, name: str, most: int) -> float:
     """Share of the messages that a service's own failures dead-letter, without any fault."""
-    return evidence.on_paper[name].failure_probability ** most
+    poison = evidence.scenario.services[name].failures.poison
+    return 1 - (1 - poison) * (1 - evidence.on_paper[name].failure_probability ** most)
 
 
 def waits_of(retry: Retry) -> tuple[float, float] | None:

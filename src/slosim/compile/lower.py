@@ -237,9 +237,7 @@ class _Lowering:
             | {0}
         )
 
-    def _line(
-        self, name: str, s: int, topic_name: str, queues: list[np.ndarray]
-    ) -> np.ndarray:
+    def _line(self, name: str, s: int, topic_name: str, queues: list[np.ndarray]) -> np.ndarray:
         """The line of a service for a topic it consumes; its queues are added to `queues`."""
         topic = self.scenario.topics[topic_name]
         line = np.zeros(1, P.LINE)
@@ -469,10 +467,16 @@ class _Lowering:
             ]
             row["edge_count"] = len(edges) - row["first_edge"]
             names = {self.services[s] for s in own}
-            called = [d for d, name in enumerate(self.scenario.dependencies) if names & set(callers_of(self.scenario, name))]
+            called = [
+                d
+                for d, name in enumerate(self.scenario.dependencies)
+                if names & set(callers_of(self.scenario, name))
+            ]
             row["first_dependency"], row["dependency_count"] = len(dependencies), len(called)
             dependencies += called
-            waiting = [p for p, name in enumerate(self.producers) if f"producers.{name}" in nodes] if own else []
+            waiting = (
+                [p for p, name in enumerate(self.producers) if f"producers.{name}" in nodes] if own else []
+            )
             row["first_closed"], row["closed_count"] = len(closed), len(waiting)
             closed += waiting
             row["mechanisms"] = bool(waiting) or any(uses_mechanisms(self.scenario, name) for name in names)

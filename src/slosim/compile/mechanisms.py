@@ -83,11 +83,11 @@ def _protection(row: np.void, service: Service, room: _Room) -> None:
         row["budget"], row["budget_ratio"] = BUDGETS[budget.kind], budget.ratio
         row["budget_burst"] = row["tokens"] = budget.burst
     row["first_above"] = P.NONE
-    if shed is not None and shed.codel is not None:
+    if shed is not None and shed.wait_over is not None:
+        row["sheds"], row["shed_target"] = P.WAIT_OVER, shed.wait_over
+    elif shed is not None and shed.codel is not None:
         row["sheds"] = P.CODEL
         row["shed_target"], row["shed_interval"] = shed.codel.target, shed.codel.interval
-    elif shed is not None:
-        row["sheds"], row["shed_target"] = P.WAIT_OVER, shed.wait_over
 
 
 def _scaling(row: np.void, service: Service, scenario: Scenario, room: _Room) -> None:
@@ -107,7 +107,10 @@ def _scaling(row: np.void, service: Service, scenario: Scenario, room: _Room) ->
         row["scale_down_instances"] = scale.scale_down_limit.instances
     row["scale_even"] = scale.even_partitions
     decisions = int(scenario.run.duration / scale.interval) + 2
-    row["first_reading"], row["reading_count"] = room.readings, _ring(scale.metric_delay, scale.interval, decisions)
+    row["first_reading"], row["reading_count"] = (
+        room.readings,
+        _ring(scale.metric_delay, scale.interval, decisions),
+    )
     row["first_advice"] = room.advice
     row["advice_count"] = _ring(scale.scale_down_window, scale.interval, decisions)
     row["first_scaling"] = room.scalings

@@ -113,9 +113,9 @@ BY_RATE, BY_GAP, EVERY, BERNOULLI, TRACE, BY_CLIENTS = 0, 1, 2, 3, 4, 5
 TRACE_WORDS = (
     "published", "visible", "taken", "succeeded", "failed", "timed_out", "retry", "rejected", "dropped",
     "expired", "dead_lettered", "rested", "work_ended", "blocked", "accepted", "lost", "shed", "duplicate",
-    "delivered", "withdrawn", "called", "hedged", "answered", "call_timed_out", "set_aside", "joined", "crashed",
-    "starting", "up", "leaving", "gone", "rebalance_started", "rebalance_over", "opened", "half_opened", "closed",
-    "scaled",
+    "delivered", "withdrawn", "called", "hedged", "answered", "call_timed_out", "set_aside", "joined",
+    "crashed", "starting", "up", "leaving", "gone", "rebalance_started", "rebalance_over", "opened",
+    "half_opened", "closed", "scaled",
 )  # fmt: skip
 (
     PUBLISHED, VISIBLE, TAKEN, SUCCESS, FAILURE, TIMEOUT, RETRY, REJECTED, DROPPED,
@@ -689,7 +689,7 @@ MESSAGE = layout([
     ("taken", "f8", "s", ""),
     ("backoff", "f8", "s", "previous delay (decorrelated jitter)"),
     ("expires", "f8", "s", "when it leaves if it still waits"),
-    ("work_ends", "f8", "s", "when abandoned work would end; with mechanisms: until when its time is in `parts`"),
+    ("work_ends", "f8", "s", "end of abandoned work; with mechanisms: until when its time is in `parts`"),
     ("origin", "i8", "", "producer << 48 | number"),
     ("path", "u8", "", "of rule S3"),
     ("identity", "u8", "", "of rule S6"),

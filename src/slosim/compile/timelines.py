@@ -38,7 +38,7 @@ class Timelines:
         ]
 
     def lay(self, arrays: dict[str, np.ndarray], occurrences: Iterable[Occurrence]) -> dict[str, np.ndarray]:
-        """The arrays `effects`, `clocks`, `windows` and `stops`; sets where they stand in those of targets."""
+        """The arrays `effects`, `clocks`, `windows` and `stops`; tells the targets where their rows stand."""
         place = {fault.name: i for i, fault in enumerate(self.scenario.faults)}
         found = sorted(occurrences, key=lambda one: (place[one.fault.name], one.start, one.instance))
         by_target: dict[str, list[Occurrence]] = {}
@@ -58,9 +58,7 @@ class Timelines:
             for i, instance in enumerate(arrays["instances"][first : first + int(row["instance_count"])]):
                 effects.link(instance, effect_rows([one for one in own if one.instance == i]))
         for d, name in enumerate(self.scenario.dependencies):
-            effects.link(
-                arrays["dependencies"][d], effect_rows(by_target.get(f"dependencies.{name}", []))
-            )
+            effects.link(arrays["dependencies"][d], effect_rows(by_target.get(f"dependencies.{name}", [])))
         for t, name in enumerate(self.scenario.topics):
             row, rows = arrays["topics"][t], window_rows(by_target.get(f"topics.{name}", []))
             row["first_window"], row["window_count"] = windows.add(rows), len(rows)

@@ -120,9 +120,11 @@ def uses_mechanisms(scenario: Scenario, name: str) -> bool:
 
 def has_mechanisms(scenario: Scenario) -> bool:
     """Whether the engine needs its mechanisms for any part of a scenario."""
-    return any(isinstance(producer.arrivals, Clients) for producer in scenario.producers.values()) or any(
-        uses_mechanisms(scenario, name) for name in scenario.services
-    ) or any(fault.effect.redrive is not None for fault in scenario.faults)
+    return (
+        any(isinstance(producer.arrivals, Clients) for producer in scenario.producers.values())
+        or any(uses_mechanisms(scenario, name) for name in scenario.services)
+        or any(fault.effect.redrive is not None for fault in scenario.faults)
+    )
 
 
 def _concerns_instances(fault: Fault) -> bool:

@@ -1,4 +1,4 @@
-"""What is drawn anew for each run before it starts: bursts of producers (rule S9), random faults (rule S66)."""
+"""What is drawn for each run before it starts: bursts of producers (rule S9), random faults (rule S66)."""
 
 from __future__ import annotations
 

@@ -40,6 +40,7 @@ from slosim.engine.producers import plan_next, produce
 ENDLESS_AT = 20_000_000
 """Events of one group at one instant that only an endless loop reaches."""
 
+
 @entry
 def prepare(S):
     """Set every producer's first publish."""

@@ -318,7 +318,7 @@ def cancel_expiry(S, g, m):
 
 @rule
 def lose(S, g, m, now, word):
-    """A message of the lag, in no queue any more, leaves for good: expired, dropped, shed or dead-lettered."""
+    """A message of the lag, in no queue any more, leaves: expired, dropped, shed or dead-lettered."""
     line = S.lines[S.messages[m].line]
     if word == P.EXPIRED:
         line.expired += 1

@@ -162,7 +162,9 @@ class Run:
         run = self.state.run[0]
         if run.trace_count == 0:  # one event needs more than there is
             run.trace_capacity *= 2
-            self.state = self.state.replaced(trace=states.as_records(np.zeros(run.trace_capacity, P.TRACE_ROW)))
+            self.state = self.state.replaced(
+                trace=states.as_records(np.zeros(run.trace_capacity, P.TRACE_ROW))
+            )
         self.trace_rows.append(self.state.trace[: run.trace_count].copy())
         run.trace_count = 0
 

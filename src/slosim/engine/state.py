@@ -245,7 +245,9 @@ def reserve_timers(state: State) -> None:
         for k in range(len(state.stops)):
             stop = state.stops[k]
             stop.timer = timers.count
-            order = timer_order(int(stop.service), P.STAGE_STOP_BEGINS, int(stop.place), int(stop.instance) + 1)
+            order = timer_order(
+                int(stop.service), P.STAGE_STOP_BEGINS, int(stop.place), int(stop.instance) + 1
+            )
             timers.add(services[stop.service].line, order)
             state.details[timers.count - 1].call = k
         for d in range(len(state.dependencies)):

@@ -283,7 +283,7 @@ def end_work(S, g, s, leader, now):
 
 @rule
 def end_one(S, g, s, a, now):
-    """An attempt of a batch ends by itself, unless it has to wait with publishing; the last frees the slot."""
+    """An attempt of a batch ends, unless it has to wait with publishing; the last one frees the slot."""
     if S.messages[a].outcome == P.SUCCEEDED:
         if not publish_all(S, g, s, a, now):
             return

@@ -294,7 +294,7 @@ def in_outage(S, s, i):
 
 @rule
 def outcome_of(S, s, i, m, now):
-    """Does an attempt that begins now fail by itself, by the service, its faults and those of the instance?"""
+    """Does an attempt that begins fail by itself, by the service, its faults and those of the instance?"""
     service, message, instance = S.services[s], S.messages[m], S.instances[i]
     survives = 1.0 - service.failure_probability
     if service.effect_count > 0:

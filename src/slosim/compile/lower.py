@@ -192,7 +192,7 @@ class _Lowering:
         rows["service"], rows["number"] = s, np.arange(most)
         rows["state"][service.instances :] = P.GONE
         rows["effect_until"] = np.inf
-        for field in ("stop", "restart", "head", "tail", "first_work", "last_work"):
+        for field in ("crash", "restart", "head", "tail", "first_work", "last_work"):
             rows[field] = P.NONE
         return rows
 
@@ -243,7 +243,6 @@ class _Lowering:
         line = np.zeros(1, P.LINE)
         line["topic"] = self.topics.index(topic_name)
         line["service"] = s
-        line["group"] = self.group_of[f"services.{name}"]
         line["order"] = ORDERS[topic.order]
         line["first_queue"] = _size(queues)
         queues.append(self._queues(topic_name))
@@ -346,9 +345,9 @@ class _Lowering:
 
     # Outlets, in the order of the emission slots (rule S3).
 
-    def _outlet(self, topic: str, publisher: str, group: int, emission: str, slot: int) -> np.ndarray:
+    def _outlet(self, topic: str, publisher: str, emission: str, slot: int) -> np.ndarray:
         outlet = np.zeros(1, P.OUTLET)
-        outlet["topic"], outlet["group"] = self.topics.index(topic), group
+        outlet["topic"] = self.topics.index(topic)
         outlet["probability"], outlet["copies"], outlet["delay"] = 1.0, 1, P.NONE
         outlet["emission"], outlet["slot"] = key_of(emission), slot
         outlet["rotation"] = self.rotations.setdefault((publisher, topic), len(self.rotations))
@@ -359,11 +358,10 @@ class _Lowering:
         """The outlets of a service and of its lines; the next free emission slot."""
         service = self.scenario.services[name]
         publisher = f"services.{name}"
-        group = self.group_of[publisher]
         row["first_emit"] = len(self.outlets)
         for i, emit in enumerate(service.emits):
             emission = f"{publisher}/emits[{i}]"
-            outlet = self._outlet(emit.topic, publisher, group, emission, slot)
+            outlet = self._outlet(emit.topic, publisher, emission, slot)
             outlet["probability"], outlet["copies"] = emit.probability, emit.copies
             outlet["probability_stream"] = key_of(f"{emission}/probability")
             outlet["delay"] = self.distributions.add_unless_zero(emit.delay)
@@ -372,25 +370,23 @@ class _Lowering:
         cumulated = 0.0
         for i, choice in enumerate(service.choose):
             cumulated += choice.share
-            outlet = self._outlet(choice.topic, publisher, group, f"{publisher}/choose[{i}]", slot)
+            outlet = self._outlet(choice.topic, publisher, f"{publisher}/choose[{i}]", slot)
             outlet["probability"] = cumulated
             slot += 1
         row["chooses"] = bool(service.choose)
         row["choose_stream"] = key_of(f"{publisher}/choose")
         row["emit_count"] = len(self.outlets) - row["first_emit"][0]
-        emitted = [emit.topic for emit in service.emits] + [choice.topic for choice in service.choose]
-        row["blocks"] = any(blocks(self.scenario, topic) for topic in emitted)
         row["dead_letter"] = P.NONE
         if service.dead_letter is not None:
             row["dead_letter"] = len(self.outlets)
-            self._outlet(service.dead_letter, publisher, group, f"{publisher}/dead_letter", slot)
+            self._outlet(service.dead_letter, publisher, f"{publisher}/dead_letter", slot)
             slot += 1
         for line, topic in zip(lines, service.consumes, strict=True):
             dead_letter = self.scenario.topics[topic].dead_letter
             if dead_letter is not None:
                 line["dead_letter"] = len(self.outlets)
                 emission = f"topics.{topic}/dead_letter/{name}"
-                self._outlet(dead_letter, f"topics.{topic}/{name}", group, emission, slot)
+                self._outlet(dead_letter, f"topics.{topic}/{name}", emission, slot)
                 slot += 1
         return slot
 
@@ -549,7 +545,7 @@ class _Lowering:
             row, publisher = rows[p], f"producers.{name}"
             row["group"] = self.group_of[publisher]
             row["outlet"] = len(self.outlets)
-            self._outlet(producer.topic, publisher, row["group"], publisher, 0)["copies"] = 0
+            self._outlet(producer.topic, publisher, publisher, 0)["copies"] = 0
             row["name_key"] = key_of(publisher)
             for purpose in ("gap", "key", "priority"):
                 row[f"{purpose}_stream"] = key_of(f"{publisher}/{purpose}")

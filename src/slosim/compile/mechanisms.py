@@ -31,7 +31,7 @@ def mechanism_arrays(scenario: Scenario, distributions: DistributionTable) -> di
     return {
         "mechanisms": rows,
         "calls": np.concatenate(calls) if calls else np.zeros(1, P.CALL),
-        "dependencies": _dependencies(scenario, distributions),
+        "dependencies": _dependencies(scenario),
         "outcomes": np.zeros(max(1, room.outcomes), np.uint8),
         "readings": np.zeros(max(1, room.readings)),
         "advice": np.zeros((max(1, room.advice), 2)),
@@ -136,7 +136,7 @@ def _call(scenario: Scenario, name: str, i: int, distributions: DistributionTabl
     return row
 
 
-def _dependencies(scenario: Scenario, distributions: DistributionTable) -> np.ndarray:
+def _dependencies(scenario: Scenario) -> np.ndarray:
     rows = np.zeros(max(1, len(scenario.dependencies)), P.DEPENDENCY)
     for row, (name, dependency) in zip(rows, scenario.dependencies.items(), strict=False):
         row["capacity"] = P.UNLIMITED if dependency.capacity is None else dependency.capacity

@@ -24,10 +24,10 @@ from slosim.engine.averages import (
     pass_dependency,
     pass_service,
     pass_time,
-    restart_dependency,
-    restart_line,
-    restart_mechanism,
-    restart_service,
+    reset_dependency,
+    reset_line,
+    reset_mechanism,
+    reset_service,
 )
 from slosim.engine.calendar import precedes, remove_first
 from slosim.engine.flows import leave_for_good, mark_dead
@@ -163,7 +163,7 @@ def serve(S, g):
                     if is_free(S, service, line, message, now):
                         direct = m
                     else:
-                        wait(S, g, line, m, now)
+                        wait(S, g, line, m)
             elif kind == P.ATTEMPT_ENDS:
                 add_part(S, m, service.part_service, now - message.taken)
                 record_service(S, s, m, now)
@@ -199,12 +199,12 @@ def serve(S, g):
                 if m < 0:
                     break
                 if not is_open(S, service, now):
-                    wake_later(S, g, s, now)
+                    wake_later(S, g, s)
                     break
                 if is_short(S, group):
                     group.resume = s
                     break
-                leave_queue(S, g, line, m, now)
+                leave_queue(S, g, line, m)
             direct = -1
             take(S, g, s, line, m, now)
 
@@ -279,7 +279,7 @@ def comes_before(S, head, m):
 def expire(S, g, m, now):
     """Rule S20."""
     line = S.lines[S.messages[m].line]
-    leave_queue(S, g, line, m, now)
+    leave_queue(S, g, line, m)
     lose(S, g, m, now, P.EXPIRED)
 
 
@@ -341,13 +341,13 @@ def end_warmup(S, g):
     for i in range(group.first_service, group.first_service + group.service_count):
         s = S.members[i]
         service = S.services[s]
-        restart_service(S, s, service, now)
+        reset_service(S, s, service)
         for line_index in range(service.line, service.line + service.line_count):
-            restart_line(S, line_index, now)
+            reset_line(S, line_index, now)
         if group.mechanisms != 0:
-            restart_mechanism(S, s, now)
+            reset_mechanism(S, s, now)
     for i in range(group.first_dependency, group.first_dependency + group.dependency_count):
-        restart_dependency(S, S.group_dependencies[i], now)
+        reset_dependency(S, S.group_dependencies[i], now)
 
 
 @entry

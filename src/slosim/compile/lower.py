@@ -187,9 +187,8 @@ class _Lowering:
     def _instances(self, name: str, s: int) -> np.ndarray:
         """As many as there may ever be; those it begins with are up."""
         service = self.scenario.services[name]
-        most = service.instances if service.autoscale is None else service.autoscale.maximum
-        rows = np.zeros(most, P.INSTANCE)
-        rows["service"], rows["number"] = s, np.arange(most)
+        rows = np.zeros(service.instances_at_most, P.INSTANCE)
+        rows["service"], rows["number"] = s, np.arange(len(rows))
         rows["state"][service.instances :] = P.GONE
         rows["effect_until"] = np.inf
         for field in ("crash", "restart", "head", "tail", "first_work", "last_work"):
@@ -274,7 +273,7 @@ class _Lowering:
         topics = [self.scenario.topics[topic] for topic in service.consumes]
         row["group"] = self.group_of[f"services.{name}"]
         row["is_log"] = topics[0].partitions is not None
-        row["instance_count"] = service.instances if service.autoscale is None else service.autoscale.maximum
+        row["instance_count"] = service.instances_at_most
         row["concurrency"] = P.UNLIMITED if service.concurrency is None else service.concurrency
         row["slots"] = P.UNLIMITED if service.concurrency is None else service.concurrency * service.instances
         row["service_time"] = self.distributions.add(service.service_time)

@@ -1,8 +1,9 @@
 """The event loop (docs/semantics.md S1 to S4, S23): what happens next, and who takes afterwards.
 
 `advance` moves every coupling group forward slice by slice, upstream first. Within a group `serve` handles
-one event after the other. All state is in the records of `compile/program.py`; the loop can stop before any
-event and go on later, so arrays grow and people interrupt outside.
+one event after the other; a group of services with mechanisms has a loop of its own (engine/mechanisms). All
+state is in the records of `compile/program.py`; the loop can stop before any event and go on later, so arrays
+grow and people interrupt outside.
 """
 
 from __future__ import annotations

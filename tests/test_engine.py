@@ -12,8 +12,9 @@ import pytest
 
 import slosim
 from slosim.compile import keys
-from slosim.compile.lower import key_of, lower
+from slosim.compile.lower import lower
 from slosim.compile.quantiles import DistributionTable, tail_grid
+from slosim.compile.streams import G, key_of, numbered, run_key, stream_of
 from slosim.engine import state as states
 from slosim.engine.compiled import advance
 from slosim.engine.run import INTERRUPTED, MEMORY_LIMIT, Run, trace
@@ -72,7 +73,7 @@ def summary(measurements):
 
 def uniforms(streams, identities, attempts):
     """The draws at addresses, by the rule S5 in NumPy."""
-    g = np.uint64(states.G)
+    g = np.uint64(G)
     with np.errstate(over="ignore"):
         x = streams ^ (identities + attempts * g)
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
@@ -83,28 +84,24 @@ def uniforms(streams, identities, attempts):
 
 def identities(count):
     name = key_of("producers.checkout")
-    return np.array([states.mix(name + (n + 1) * states.G & states.MASK) for n in range(count)], np.uint64)
+    return np.array([numbered(name, n) for n in range(count)], np.uint64)
 
 
 def axes():
     """Draws along every axis in which addresses are enumerated."""
     one = np.uint64(1)
-    stream = np.uint64(states.stream_of(key_of("services.payment/service_time"), states.run_key(1, 0)))
+    stream = np.uint64(stream_of(key_of("services.payment/service_time"), run_key(1, 0)))
     messages = identities(200_000)
     yield "messages", uniforms(stream, messages, one)
     yield "attempts", uniforms(stream, messages[7], np.arange(1, 200_001, dtype=np.uint64))
-    runs = [states.run_key(seed, 0) for seed in range(20_000)]
-    streams = np.array(
-        [states.stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64
-    )
+    runs = [run_key(seed, 0) for seed in range(20_000)]
+    streams = np.array([stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64)
     yield "seeds", uniforms(streams, messages[7], one)
-    runs = [states.run_key(1, replication) for replication in range(20_000)]
-    streams = np.array(
-        [states.stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64
-    )
+    runs = [run_key(1, replication) for replication in range(20_000)]
+    streams = np.array([stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64)
     yield "replications", uniforms(streams, messages[7], one)
     streams = np.array(
-        [states.stream_of(key_of(f"services.s{i}/failure"), runs[0]) for i in range(20_000)], np.uint64
+        [stream_of(key_of(f"services.s{i}/failure"), runs[0]) for i in range(20_000)], np.uint64
     )
     yield "streams", uniforms(streams, messages[7], one)
 
@@ -140,9 +137,9 @@ def test_the_kernel_draws_what_the_rule_says():
     events = [event for event in trace(scenario, replication=3).events if event.where == "sink"]
     taken = {event.number: event.time_s for event in events if event.what == "taken"}
     times = [event.time_s - taken[event.number] for event in events if event.what == "succeeded"]
-    stream = np.uint64(states.stream_of(key_of("services.sink/service_time"), states.run_key(9, 3)))
+    stream = np.uint64(stream_of(key_of("services.sink/service_time"), run_key(9, 3)))
     name = key_of("producers.source")
-    messages = np.array([states.mix(name + (n + 1) * states.G & states.MASK) for n in range(50)], np.uint64)
+    messages = np.array([numbered(name, n) for n in range(50)], np.uint64)
     expected = -0.1 * np.log(1 - uniforms(stream, messages, np.uint64(1)))
     assert np.allclose(times, expected[: len(times)], rtol=1e-9, atol=1e-12)
     assert len(times) >= 49

@@ -95,14 +95,10 @@ def axes():
     yield "messages", uniforms(stream, messages, one)
     yield "attempts", uniforms(stream, messages[7], np.arange(1, 200_001, dtype=np.uint64))
     runs = [run_key(seed, 0) for seed in range(20_000)]
-    streams = np.array(
-        [stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64
-    )
+    streams = np.array([stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64)
     yield "seeds", uniforms(streams, messages[7], one)
     runs = [run_key(1, replication) for replication in range(20_000)]
-    streams = np.array(
-        [stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64
-    )
+    streams = np.array([stream_of(key_of("services.payment/service_time"), run) for run in runs], np.uint64)
     yield "replications", uniforms(streams, messages[7], one)
     streams = np.array(
         [stream_of(key_of(f"services.s{i}/failure"), runs[0]) for i in range(20_000)], np.uint64

@@ -1313,14 +1313,18 @@ def test_S27_a_failure_at_the_end_takes_the_time_and_one_at_the_start_takes_none
 
 
 def test_S27_every_attempt_of_a_poison_message_fails(engine: str) -> None:
-    """Half of the messages are poison: all their attempts fail, and the others, without other failures, succeed
-    at once."""
+    """Half of the messages are poison: all their attempts fail; the others succeed at once."""
     run = simulate(
         engine,
         """
         topics: {orders: {}}
         producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
-        services: {payment: {consumes: orders, service_time: 100ms, failures: {poison: 50%}, retry: {maximum_attempts: 4}}}
+        services:
+          payment:
+            consumes: orders
+            service_time: 100ms
+            failures: {poison: 50%}
+            retry: {maximum_attempts: 4}
         """,
         until="60s",
     )

@@ -13,6 +13,7 @@ from slosim.cli.options import load_scenario, parse_size
 from slosim.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
+    from slosim.model import Scenario
     from slosim.report import Report
 
 JsonFile = Annotated[

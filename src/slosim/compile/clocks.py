@@ -79,7 +79,7 @@ def clock(producer: Producer, duration: float, occurrences: list[Occurrence]) ->
     return rows
 
 
-def last_reading(producer: np.void, clocks: np.ndarray, duration: float) -> float:
+def last_reading(producer: np.void | np.ndarray, clocks: np.ndarray, duration: float) -> float:
     """What a producer's clock shows at the end of the run, s."""
     if producer["clock_count"] == 0:
         return duration

@@ -113,9 +113,9 @@ BY_RATE, BY_GAP, EVERY, BERNOULLI, TRACE, BY_CLIENTS = 0, 1, 2, 3, 4, 5
 TRACE_WORDS = (
     "published", "visible", "taken", "succeeded", "failed", "timed_out", "retry", "rejected", "dropped",
     "expired", "dead_lettered", "rested", "work_ended", "blocked", "accepted", "lost", "shed", "duplicate",
-    "delivered", "withdrawn", "called", "hedged", "answered", "call_timed_out", "set_aside", "joined", "crashed",
-    "starting", "up", "leaving", "gone", "rebalance_started", "rebalance_over", "opened", "half_opened", "closed",
-    "scaled",
+    "delivered", "withdrawn", "called", "hedged", "answered", "call_timed_out", "set_aside", "joined",
+    "crashed", "starting", "up", "leaving", "gone", "rebalance_started", "rebalance_over", "opened",
+    "half_opened", "closed", "scaled",
 )  # fmt: skip
 (
     PUBLISHED, VISIBLE, TAKEN, SUCCESS, FAILURE, TIMEOUT, RETRY, REJECTED, DROPPED,
@@ -195,7 +195,7 @@ GROUP = layout([
     ("boundary", "f8", "s", "next sample or the warm-up"),
     ("sample", "i8", "", "next sample"),
     ("warm", "i8", "", "1 after the warm-up"),
-    ("resume", "i8", "", "service whose taking was interrupted by a full array"),
+    ("resume", "i8", "", "service whose taking was interrupted by a full array; UNFINISHED: several"),
     ("same_instant", "i8", "", "events in a row at `now`"),
 ])  # fmt: skip
 
@@ -241,7 +241,6 @@ SERVICE_RECORD = layout([
     ("dead_letter", "i8", "", "outlet"),
     ("relay_line", "i8", "", "the only line its only certain emit reaches: the message itself moves on"),
     ("relay_keeps_flows", "i8", "", "1: moving on changes no flow"),
-    ("blocks", "i8", "", "1: emits to a topic that blocks"),
     ("first_effect", "i8", "", "in `effects`"),
     ("effect_count", "i8", "", ""),
     ("part_delay", "i8", "", "columns of `parts`, -1 when it cannot occur"),
@@ -345,7 +344,6 @@ MECHANISM = layout([
     ("held_ahead_integral", "f8", "s", ""),
     ("open_integral", "f8", "s", "time the breaker was open"),
     ("open_max", "i8", "", ""),
-    ("rebalancing", "i8", "", "1: owners are about to change"),
     ("breaker", "i8", "", "CLOSED, OPEN, HALF_OPEN"),
     ("epoch", "i8", "", "changes of the breaker's state"),
     ("kept", "i8", "", "outcomes in the window; half open: attempts begun"),
@@ -389,8 +387,8 @@ INSTANCE = layout([
     ("busy", "i8", "", "slots in use"),
     ("state", "i8", "", "UP, STARTING, DOWN, LEAVING, RESTARTING, GONE"),
     ("starts", "i8", "", "how often it has started"),
-    ("stop", "i8", "", "row of `stops` whose crash it is down by, -1"),
-    ("restart", "i8", "", "row of `stops` whose restart it goes through, -1"),
+    ("crash", "i8", "", "row of `stops` by which it is down, -1"),
+    ("restart", "i8", "", "row of `stops` by which it restarts, -1"),
     ("owned", "i8", "", "partitions, while owners are settled"),
     ("share", "i8", "", "that it may own then"),
     ("head", "i8", "", "messages held ahead, in the order of delivery"),
@@ -465,7 +463,6 @@ STOP = layout([
 LINE = layout([
     ("topic", "i8", "", ""),
     ("service", "i8", "", ""),
-    ("group", "i8", "", ""),
     ("order", "i8", "", "FIFO, LIFO or PRIORITY"),
     ("first_queue", "i8", "", "in `queues`: partitions, or classes of priority"),
     ("queue_count", "i8", "", ""),
@@ -489,6 +486,7 @@ LINE = layout([
     ("waiting", "i8", "", ""),
     ("waiting_max", "i8", "", ""),
     ("waiting_integral", "f8", "s", ""),
+    ("held_ahead", "i8", "", "of the waiting: held by instances ahead of their slots"),
     ("delayed", "i8", "", ""),
     ("backing_off", "i8", "", ""),
     ("in_work", "i8", "", ""),
@@ -506,7 +504,6 @@ LINE = layout([
     ("expired_before", "i8", "", ""),
     ("dropped_before", "i8", "", ""),
     ("shed_before", "i8", "", ""),
-    ("held_ahead", "i8", "", "of the waiting: held by instances ahead of their slots"),
     ("time_in_line", "f8", "s", "of the messages that left, at the end of all, cut to the window"),
     ("unsettled", "i8", "", "counted at the end: messages of the lag"),
     ("unsettled_waiting", "i8", "", "of these waiting"),
@@ -546,7 +543,6 @@ TOPIC = layout([
 
 OUTLET = layout([
     ("topic", "i8", "", ""),
-    ("group", "i8", "", "of the publisher"),
     ("probability", "f8", "", "emits; the cumulated share of a choice"),
     ("probability_stream", "u8", "", ""),
     ("copies", "i8", "", ""),
@@ -689,7 +685,7 @@ MESSAGE = layout([
     ("taken", "f8", "s", ""),
     ("backoff", "f8", "s", "previous delay (decorrelated jitter)"),
     ("expires", "f8", "s", "when it leaves if it still waits"),
-    ("work_ends", "f8", "s", "when abandoned work would end; with mechanisms: until when its time is in `parts`"),
+    ("work_ends", "f8", "s", "end of abandoned work; with mechanisms: until when its time is in `parts`"),
     ("origin", "i8", "", "producer << 48 | number"),
     ("path", "u8", "", "of rule S3"),
     ("identity", "u8", "", "of rule S6"),
@@ -704,13 +700,13 @@ MESSAGE = layout([
     ("newer", "i4", "", "list of the messages of a line, by publishing"),
     ("older", "i4", "", ""),
     ("heap", "i4", "", "place in the calendar, -1"),
-    ("parent", "i4", "", "the attempt that waits for this publish to be accepted"),
+    ("parent", "i4", "", "the attempt that waits for this publish to be accepted, -1"),
     ("cursor", "i4", "", "emission slot an attempt publishes next"),
     ("outlet", "i4", "", "of a publish that waits for room"),
     ("kind", "i1", "", "of its calendar entry"),
     ("place", "i1", "", "IN_TRANSIT ... HELD_BACK"),
     ("outcome", "i1", "", "of the attempt in work"),
-    ("held", "i1", "", "1: a blocking retry; 2: and its token is reserved"),
+    ("held", "i1", "", "1: a blocking retry; 2: and its token is reserved; LOST_HOLDER"),
 ])  # fmt: skip
 
 DETAIL = layout([
@@ -725,14 +721,14 @@ DETAIL = layout([
     # an attempt
     ("message", "i4", "", "what it works on (a request: its attempt), -1 when that goes on without it"),
     ("other", "i4", "", "an older attempt of the message that goes on, -1"),
-    ("instance", "i4", "", "where it works"),
+    ("instance", "i4", "", "where it works (a timer: the instance it is of)"),
     ("before", "i4", "", "attempts of the instance"),
     ("after", "i4", "", ""),
     ("leader", "i4", "", "first attempt of its batch: itself without one"),
     ("mate", "i4", "", "next attempt of its batch, -1"),
     ("weight", "i4", "", "attempts in the batch"),
     ("stage", "i4", "", "WORKING, CALLING, PUBLISHING, ABANDONED, HELD"),
-    ("call", "i4", "", "which of its calls (a request: its dependency)"),
+    ("call", "i4", "", "which of its calls (a request, a timer: its dependency; or row of `stops`)"),
     ("service_time", "i4", "", "of a request: distribution"),
     ("request", "i4", "", "of the call, -1"),
     ("hedge", "i4", "", "its second request, -1"),
@@ -740,7 +736,6 @@ DETAIL = layout([
     ("epoch", "i8", "", "of the breaker when it began"),
     ("deadline", "f8", "s", "when it times out, inf"),
     ("work_until", "f8", "s", "when its service time is over"),
-    ("calls_began", "f8", "s", ""),
     ("call_deadline", "f8", "s", ""),
     ("hedge_at", "f8", "s", ""),
 ])  # fmt: skip

@@ -38,16 +38,33 @@ class Timelines:
         ]
 
     def lay(self, arrays: dict[str, np.ndarray], occurrences: Iterable[Occurrence]) -> dict[str, np.ndarray]:
-        """The arrays `effects`, `clocks`, `windows` and `stops`; sets where they stand in those of targets."""
+        """The arrays `effects`, `clocks`, `windows` and `stops`; tells the targets where their rows stand."""
         place = {fault.name: i for i, fault in enumerate(self.scenario.faults)}
         found = sorted(occurrences, key=lambda one: (place[one.fault.name], one.start, one.instance))
         by_target: dict[str, list[Occurrence]] = {}
         for one in found:
             by_target.setdefault(one.fault.target, []).append(one)
-        effects, windows, clock_rows = _Rows(P.EFFECT), _Rows(P.WINDOW), _Rows(P.CLOCK)
+        clocks = _Rows(P.CLOCK)
+        for row, (name, producer) in zip(arrays["producers"], self.scenario.producers.items(), strict=True):
+            rows = clock(producer, self.scenario.run.duration, by_target.get(f"producers.{name}", []))
+            row["first_clock"] = row["clock"] = clocks.add(rows)
+            row["clock_count"] = len(rows)
+        windows = _Rows(P.WINDOW)
+        for row, name in zip(arrays["topics"], self.scenario.topics, strict=True):
+            rows = window_rows(by_target.get(f"topics.{name}", []))
+            row["first_window"], row["window_count"] = windows.add(rows), len(rows)
+        return {
+            "effects": self._effects(arrays, by_target),
+            "windows": windows.joined(),
+            "clocks": clocks.joined(),
+            "stops": self._stops(found, place),
+        }
+
+    def _effects(self, arrays: dict[str, np.ndarray], by_target: dict[str, list[Occurrence]]) -> np.ndarray:
+        """EFFECT rows of services, of their instances and of dependencies."""
+        effects = _Rows(P.EFFECT)
         for s, name in enumerate(self.scenario.services):
-            hits = by_target.get(f"services.{name}", [])
-            row = arrays["services"][s]
+            row, hits = arrays["services"][s], by_target.get(f"services.{name}", [])
             if is_redrive(name):
                 topic = name.removesuffix(REDRIVE_SUFFIX)
                 effects.link(row, redrive_rows(by_target.get(f"topics.{topic}", [])))
@@ -58,24 +75,8 @@ class Timelines:
             for i, instance in enumerate(arrays["instances"][first : first + int(row["instance_count"])]):
                 effects.link(instance, effect_rows([one for one in own if one.instance == i]))
         for d, name in enumerate(self.scenario.dependencies):
-            effects.link(
-                arrays["dependencies"][d], effect_rows(by_target.get(f"dependencies.{name}", []))
-            )
-        for t, name in enumerate(self.scenario.topics):
-            row, rows = arrays["topics"][t], window_rows(by_target.get(f"topics.{name}", []))
-            row["first_window"], row["window_count"] = windows.add(rows), len(rows)
-        for p, name in enumerate(self.scenario.producers):
-            hits = by_target.get(f"producers.{name}", [])
-            rows = clock(self.scenario.producers[name], self.scenario.run.duration, hits)
-            row = arrays["producers"][p]
-            row["first_clock"] = row["clock"] = clock_rows.add(rows)
-            row["clock_count"] = len(rows)
-        return {
-            "effects": effects.joined(),
-            "windows": windows.joined(),
-            "clocks": clock_rows.joined(),
-            "stops": self._stops(found, place),
-        }
+            effects.link(arrays["dependencies"][d], effect_rows(by_target.get(f"dependencies.{name}", [])))
+        return effects.joined()
 
     def _stops(self, occurrences: list[Occurrence], place: dict[str, int]) -> np.ndarray:
         """One row for each time that instances crash or restart."""

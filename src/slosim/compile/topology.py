@@ -1,6 +1,6 @@
 """Who publishes to whom: lines, coupling groups and their rank (rule S2), which lines matter to a flow.
 
-Nodes are the producers, then the services, in file order. Pure functions over the scenario and plain lists.
+Nodes are "producers.X", then "services.X", in file order.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from slosim.model.redrive import is_redrive
 
 @dataclass(frozen=True)
 class Topology:
-    """Indices follow the file: producers, services and topics in their order.
+    """Who is connected with whom, all in file order.
 
     consumers  topic -> services that consume it
-    outputs    service -> topics it publishes to: emits, its dead letters, the dead letters of its topic
-    groups     coupling groups as tuples of nodes, in rank order; node p is a producer, P + s a service
+    outputs    service -> topics it publishes to: emits, its dead letters, the dead letters of its topics
+    groups     coupling groups as tuples of nodes, in rank order
     """
 
     consumers: dict[str, tuple[str, ...]]
@@ -53,7 +53,7 @@ def blocks(scenario: Scenario, topic: str) -> bool:
 
 
 def arrows(scenario: Scenario) -> dict[str, set[str]]:
-    """Arrows between "producers.X" and "services.X": messages one way, coupling both ways."""
+    """Arrows between nodes: messages one way, coupling both ways."""
     consumers, outputs = consumers_of(scenario), outputs_of(scenario)
     result: dict[str, set[str]] = {f"producers.{name}": set() for name in scenario.producers}
     result |= {f"services.{name}": set() for name in scenario.services}
@@ -120,9 +120,11 @@ def uses_mechanisms(scenario: Scenario, name: str) -> bool:
 
 def has_mechanisms(scenario: Scenario) -> bool:
     """Whether the engine needs its mechanisms for any part of a scenario."""
-    return any(isinstance(producer.arrivals, Clients) for producer in scenario.producers.values()) or any(
-        uses_mechanisms(scenario, name) for name in scenario.services
-    ) or any(fault.effect.redrive is not None for fault in scenario.faults)
+    return (
+        any(isinstance(producer.arrivals, Clients) for producer in scenario.producers.values())
+        or any(uses_mechanisms(scenario, name) for name in scenario.services)
+        or any(fault.effect.redrive is not None for fault in scenario.faults)
+    )
 
 
 def _concerns_instances(fault: Fault) -> bool:

@@ -96,7 +96,7 @@ def begin(S, g, s, m, now):
     outcome = P.SUCCEEDED
     if probability > 0.0 and uniform(service.failure_stream, message.identity, attempt) < probability:
         outcome = P.FAILED
-    if service.poison > 0.0 and is_poison(S, service, message.identity):
+    if service.poison > 0.0 and is_poison(service, message.identity):
         outcome = P.FAILED
     if outage != 0 or (outcome == P.FAILED and service.fails_at_start != 0):
         record(S, s, P.SERVICE, 0.0)
@@ -114,7 +114,7 @@ def begin(S, g, s, m, now):
 
 
 @rule
-def is_poison(S, service, identity):
+def is_poison(service, identity):
     """Does every attempt of the message with this identity fail?"""
     return uniform(service.poison_stream, identity, 0) < service.poison
 

@@ -67,7 +67,7 @@ def pass_dependency(S, d, now):
 
 
 @leaf
-def restart_service(S, s, service, now):
+def reset_service(S, s, service):
     service.attempts = 0
     service.first_attempts = 0
     service.succeeded = 0
@@ -89,7 +89,7 @@ def restart_service(S, s, service, now):
 
 
 @rule
-def restart_mechanism(S, s, now):
+def reset_mechanism(S, s, now):
     mechanism = S.mechanisms[s]
     # an autoscaler's reading goes on over the warm-up
     mechanism.busy_since_reading += S.services[s].busy * (now - mechanism.since)
@@ -113,7 +113,7 @@ def restart_mechanism(S, s, now):
 
 
 @rule
-def restart_dependency(S, d, now):
+def reset_dependency(S, d, now):
     dependency = S.dependencies[d]
     dependency.since = now
     dependency.busy_integral = 0.0
@@ -134,7 +134,7 @@ def restart_dependency(S, d, now):
 
 
 @rule
-def restart_line(S, line_index, now):
+def reset_line(S, line_index, now):
     line = S.lines[line_index]
     line.published_before = line.published
     line.rejected_before = line.rejected

@@ -69,7 +69,7 @@ def is_compiled(part: str = KERNEL) -> bool:
 
 @contextmanager
 def compiling(target: str, part: str) -> Iterator[tuple[Path, bool]]:
-    """Hold the cache folder of what is compiled for while compiling; yields it, and whether the part is there.
+    """Hold the folder of what is compiled for while compiling; yields it, and whether the part is there.
 
     Functions call each other by symbol, so code of different compilations must not meet: another process
     waits, and what an interrupted compilation left is thrown away.

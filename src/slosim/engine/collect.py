@@ -227,7 +227,9 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
         lag=TimeAverage(float(line.lag_integral), float(line.lag_max), samples[P.SAMPLE_LAG]),
         waiting=TimeAverage(float(line.waiting_integral), float(line.waiting_max), samples[P.SAMPLE_WAITING]),
         age_samples=samples[P.SAMPLE_AGE],
-        event_lag=Histogram(state.event_lags[index].copy(), float(line.event_lag_total), float(line.event_lag_max)),
+        event_lag=Histogram(
+            state.event_lags[index].copy(), float(line.event_lag_total), float(line.event_lag_max)
+        ),
         partition_lag_max_samples=samples[P.SAMPLE_PARTITION_LAG] if is_log else None,
         partition_published=queues["published"].copy() if is_log else None,
     )

@@ -1,4 +1,4 @@
-"""What is drawn anew for each run before it starts: bursts of producers (rule S9), random faults (rule S66)."""
+"""What is drawn for each run before it starts: bursts of producers (rule S9), random faults (rule S66)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from slosim.compile.clocks import Occurrence, last_reading, rate_rows
-from slosim.compile.program import Program
+from slosim.compile.program import NONE, Program
 from slosim.compile.streams import key_of, numbered, stream_of, uniform
 from slosim.model import Fault
 from slosim.model.distributions import Distribution
@@ -19,21 +19,21 @@ def draw_faults(program: Program, run: int) -> list[Occurrence]:
     found = []
     for fault in program.timelines.random:
         assert fault.random is not None
-        count = 1
         if fault.random.per == "instance":
             service = scenario.services[fault.target.removeprefix("services.")]
-            count = service.instances if service.autoscale is None else service.autoscale.maximum
-        for i in range(count):
-            instance = i if fault.random.per == "instance" else -1
-            found += _alternating(fault, i, instance, scenario.run.duration, run)
+            instances = range(service.instances_at_most)
+        else:
+            instances = (NONE,)
+        for instance in instances:
+            found += _alternating(fault, instance, scenario.run.duration, run)
     return found
 
 
-def _alternating(fault: Fault, i: int, instance: int, duration: float, run: int) -> list[Occurrence]:
-    """Times up and down in turn, starting up."""
+def _alternating(fault: Fault, instance: int, duration: float, run: int) -> list[Occurrence]:
+    """Times up and down in turn, starting up; instance: the only one it hits, or NONE."""
     assert fault.random is not None
     up, down = (stream_of(key_of(f"faults.{fault.name}/{word}"), run) for word in ("up", "down"))
-    identity = numbered(key_of(f"faults.{fault.name}"), i)
+    identity = numbered(key_of(f"faults.{fault.name}"), max(instance, 0))
     found, time, j = [], 0.0, 0
     while True:
         start = time - fault.random.mtbf * math.log(1.0 - uniform(up, identity, j))

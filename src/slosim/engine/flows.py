@@ -157,10 +157,7 @@ def note_finish(S, k, m, now):
     if instance.finish == now:
         if instance.finish_path > message.path:
             return
-        if (
-            instance.finish_path == message.path
-            and instance.finish_line > message.line
-        ):
+        if instance.finish_path == message.path and instance.finish_line > message.line:
             return
     instance.finish = now
     instance.finish_path = message.path

@@ -7,15 +7,21 @@ from slosim.engine.calendar import schedule_rare
 from slosim.engine.jit import leaf, rule
 
 
+@leaf
+def move_on(S, target, now):
+    """Find the row of `effects` that is in force for a service, an instance or a dependency."""
+    row = target.effect
+    while row + 1 < target.first_effect + target.effect_count and S.effects[row + 1].at <= now:
+        row += 1
+    target.effect = row
+    target.effect_until = S.effects[row].until
+    target.paused = S.effects[row].paused
+
+
 @rule
 def find_effect(S, service, now):
-    """Move on to the row of `effects` that is in force."""
-    row = service.effect
-    while row + 1 < service.first_effect + service.effect_count and S.effects[row + 1].at <= now:
-        row += 1
-    service.effect = row
-    service.effect_until = S.effects[row].until
-    service.paused = S.effects[row].paused
+    """`move_on` for a service."""
+    move_on(S, service, now)
 
 
 @leaf
@@ -39,7 +45,7 @@ def spend_token(service, now):
 
 
 @rule
-def wake_later(S, g, s, now):
+def wake_later(S, g, s):
     """A closed gate with a message before it: look again when the pause ends or the token comes."""
     service = S.services[s]
     if S.messages[s].heap >= 0:

@@ -31,7 +31,8 @@ from slosim.engine.handle import STATE, record_type
 KINDS = (
     {"S": STATE}
     | dict.fromkeys(
-        ("now", "time", "start", "reading", "u", "tail", "value", "until", "slice_s", "end", "waited"), types.float64
+        ("now", "time", "start", "reading", "u", "tail", "value", "until", "slice_s", "end", "waited"),
+        types.float64,
     )
     | dict.fromkeys(("succeeded", "has_slot"), types.boolean)
     | {"identity": types.uint64}

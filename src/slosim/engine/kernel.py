@@ -1,8 +1,9 @@
 """The event loop (docs/semantics.md S1 to S4, S23): what happens next, and who takes afterwards.
 
 `advance` moves every coupling group forward slice by slice, upstream first. Within a group `serve` handles
-one event after the other. All state is in the records of `compile/program.py`; the loop can stop before any
-event and go on later, so arrays grow and people interrupt outside.
+one event after the other; a group of services with mechanisms has a loop of its own (engine/mechanisms). All
+state is in the records of `compile/program.py`; the loop can stop before any event and go on later, so arrays
+grow and people interrupt outside.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from slosim.engine.averages import (
     pass_dependency,
     pass_service,
     pass_time,
-    restart_dependency,
-    restart_line,
-    restart_mechanism,
-    restart_service,
+    reset_dependency,
+    reset_line,
+    reset_mechanism,
+    reset_service,
 )
 from slosim.engine.calendar import precedes, remove_first
 from slosim.engine.flows import leave_for_good, mark_dead
@@ -39,6 +40,7 @@ from slosim.engine.producers import plan_next, produce
 
 ENDLESS_AT = 20_000_000
 """Events of one group at one instant that only an endless loop reaches."""
+
 
 @entry
 def prepare(S):
@@ -162,7 +164,7 @@ def serve(S, g):
                     if is_free(S, service, line, message, now):
                         direct = m
                     else:
-                        wait(S, g, line, m, now)
+                        wait(S, g, line, m)
             elif kind == P.ATTEMPT_ENDS:
                 add_part(S, m, service.part_service, now - message.taken)
                 record_service(S, s, m, now)
@@ -198,12 +200,12 @@ def serve(S, g):
                 if m < 0:
                     break
                 if not is_open(S, service, now):
-                    wake_later(S, g, s, now)
+                    wake_later(S, g, s)
                     break
                 if is_short(S, group):
                     group.resume = s
                     break
-                leave_queue(S, g, line, m, now)
+                leave_queue(S, g, line, m)
             direct = -1
             take(S, g, s, line, m, now)
 
@@ -278,7 +280,7 @@ def comes_before(S, head, m):
 def expire(S, g, m, now):
     """Rule S20."""
     line = S.lines[S.messages[m].line]
-    leave_queue(S, g, line, m, now)
+    leave_queue(S, g, line, m)
     lose(S, g, m, now, P.EXPIRED)
 
 
@@ -340,13 +342,13 @@ def end_warmup(S, g):
     for i in range(group.first_service, group.first_service + group.service_count):
         s = S.members[i]
         service = S.services[s]
-        restart_service(S, s, service, now)
+        reset_service(S, s, service)
         for line_index in range(service.line, service.line + service.line_count):
-            restart_line(S, line_index, now)
+            reset_line(S, line_index, now)
         if group.mechanisms != 0:
-            restart_mechanism(S, s, now)
+            reset_mechanism(S, s, now)
     for i in range(group.first_dependency, group.first_dependency + group.dependency_count):
-        restart_dependency(S, S.group_dependencies[i], now)
+        reset_dependency(S, S.group_dependencies[i], now)
 
 
 @entry

@@ -201,7 +201,7 @@ def make_room(S, g, line, m, now):
     if line.when_full == P.DROP_OLDEST:
         oldest = oldest_waiting(S, line)
         if oldest >= 0:
-            leave_queue(S, g, line, oldest, now)
+            leave_queue(S, g, line, oldest)
             lose(S, g, oldest, now, P.DROPPED)
             return True
         line.dropped += 1
@@ -247,7 +247,7 @@ def appear(S, line, m, now):
 
 
 @leaf
-def wait(S, g, line, m, now):
+def wait(S, g, line, m):
     """A visible message joins the tail of its queue or partition."""
     message = S.messages[m]
     line.waiting += 1
@@ -269,7 +269,7 @@ def reappear(S, g, m, now):
         if line.ttl >= 0:
             start_ttl(S, line, m, now)
         appear(S, line, m, now)
-        wait(S, g, line, m, now)
+        wait(S, g, line, m)
         return
     line.backing_off -= 1
     if line.ttl >= 0 and now >= message.expires:
@@ -287,7 +287,7 @@ def reappear(S, g, m, now):
             schedule_rare(S, S.groups[g], m, message.expires, P.EXPIRES)
         return
     appear(S, line, m, now)
-    wait(S, g, line, m, now)
+    wait(S, g, line, m)
 
 
 @leaf
@@ -301,7 +301,7 @@ def add_part(S, m, part, seconds):
 
 
 @leaf
-def leave_queue(S, g, line, m, now):
+def leave_queue(S, g, line, m):
     """Take a waiting message out of its queue."""
     message = S.messages[m]
     unlink(S, S.queues[message.queue], m)
@@ -318,7 +318,7 @@ def cancel_expiry(S, g, m):
 
 @rule
 def lose(S, g, m, now, word):
-    """A message of the lag, in no queue any more, leaves for good: expired, dropped, shed or dead-lettered."""
+    """A message of the lag, in no queue any more, leaves: expired, dropped, shed or dead-lettered."""
     line = S.lines[S.messages[m].line]
     if word == P.EXPIRED:
         line.expired += 1
@@ -342,7 +342,7 @@ def depart(S, g, line, m, now, word):
     if o >= 0 and word != P.SHED:
         topic = S.outlets[o].topic
         published = available_at(S, S.topics[topic], now)
-        waited = wait_so_far(S, m, now, word) + (published - now)
+        waited = wait_so_far(S, m, now) + (published - now)
         add_part(S, m, S.services[line.service].part_wait, waited)
         publish(S, g, o, m, 0, published)
     loss = P.LOST_DEAD_LETTERED if word == P.DEAD_LETTERED else P.LOST_DROPPED
@@ -351,7 +351,7 @@ def depart(S, g, line, m, now, word):
 
 
 @rule
-def wait_so_far(S, m, now, word):
+def wait_so_far(S, m, now):
     """Seconds a message waited that leaves out of the middle of waiting."""
     if S.messages[m].place == P.WAITING:
         return now - S.messages[m].visible

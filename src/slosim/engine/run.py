@@ -22,8 +22,8 @@ STEPS_PER_S = 10.0
 """How often a run comes back to Python."""
 EVENTS_PER_STEP = 1_000_000
 """At most, so that it comes back soon whatever happens in simulated time."""
-SLICES = 1_000_000
-"""At most, of a whole run: slices in which nothing happens cost time too."""
+SLICES_LEAST, SLICES_MOST = 100, 1_000_000
+"""Of a whole run: progress shows after each, and slices in which nothing happens cost time too."""
 MEMORY_LIMIT_BYTES = 4 << 30
 
 INTERRUPTED = "interrupted"
@@ -67,9 +67,9 @@ class Run:
         self.sums = FlowSums(len(self.state.flows))
         self.trace_rows: list[np.ndarray] = []
         self.duration = float(self.state.run[0].duration)
-        rate = max(self.program.expected_messages_per_s, 1e-9)
-        usual = max(MESSAGES_PER_SLICE / rate, self.duration / SLICES)
-        self.slice_s = self.slice_s or min(self.duration, usual)
+        messages = self.program.expected_messages_per_s * self.duration
+        slices = min(max(messages / MESSAGES_PER_SLICE, SLICES_LEAST), SLICES_MOST)
+        self.slice_s = self.slice_s or self.duration / slices
         self.until = 0.0
         self.messages = 0
         self.is_full = False
@@ -162,7 +162,9 @@ class Run:
         run = self.state.run[0]
         if run.trace_count == 0:  # one event needs more than there is
             run.trace_capacity *= 2
-            self.state = self.state.replaced(trace=states.as_records(np.zeros(run.trace_capacity, P.TRACE_ROW)))
+            self.state = self.state.replaced(
+                trace=states.as_records(np.zeros(run.trace_capacity, P.TRACE_ROW))
+            )
         self.trace_rows.append(self.state.trace[: run.trace_count].copy())
         run.trace_count = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,9 +17,6 @@ from slosim.measure.histogram import BUCKET_COUNT
 FIRST_MESSAGES = 4096
 FIRST_HEAP = 256
 TRACE_ROWS = 1 << 16
-TIMERS_PER_SERVICE = P.STAGE_WAKES - P.STAGE_REBALANCE
-"""Of a service with mechanisms, beside the one by which it takes again."""
-TIMERS_PER_INSTANCE = 2
 DEPENDENCIES_LAST = 1 << 56
 """Before it, in the order of timers, come those of services."""
 
@@ -77,10 +75,7 @@ LAYOUTS: dict[str, tuple[object, int]] = {
     "latencies": ("i8", 2),  # i8[flows, buckets]
     "finished": ("i8", 2),  # i8[flows, coarse buckets]
     "part_ticks": ("i8", 3),  # i8[flows, coarse buckets, parts] 2**-30 s
-    "turned": (
-        "i8",
-        3,
-    ),  # i8[objectives, 2, samples + 1]: good, bad by sample; the last column is what comes after
+    "turned": ("i8", 3),  # i8[objectives, 2, samples + 1]: good, bad by sample; last: after all samples
     "samples": ("f8", 3),  # f8[lines, P.SAMPLE_FIELDS, samples]
     "service_samples": ("f8", 3),  # f8[services, P.SERVICE_SAMPLE_FIELDS, samples]
     "dependency_samples": ("f8", 3),  # f8[dependencies, busy and waiting, samples]
@@ -162,11 +157,11 @@ def new_state(program: Program, seed: int, replication: int, tracing: bool = Fal
     info["free_head"] = info["instance_head"] = P.NONE
     state = State(**{name: as_records(array) for name, array in arrays.items()})
     state.occurrences = drawn
-    timers = _timers_of(state)
-    state = grow_messages(state, FIRST_MESSAGES + 2 * int(info["margin"]) + timers)
+    timers = timers_of(state)
+    state = grow_messages(state, FIRST_MESSAGES + 2 * int(info["margin"]) + len(timers))
     for group in range(len(state.groups)):
-        state = grow_calendar(state, group, FIRST_HEAP + 4 * int(info["margin"]) + timers)
-    reserve_timers(state)
+        state = grow_calendar(state, group, FIRST_HEAP + 4 * int(info["margin"]) + len(timers))
+    reserve(state, timers)
     return state
 
 
@@ -213,69 +208,71 @@ def grow_calendar(state: State, group: int, capacity: int) -> State:
     return state.replaced(heap_times=times, heap_messages=messages)
 
 
-def _timers_of(state: State) -> int:
-    """Message records that are timers of something else than a message."""
-    count = len(state.services)
-    if state.run[0].mechanisms:
-        count += TIMERS_PER_SERVICE * len(state.services) + TIMERS_PER_INSTANCE * len(state.instances)
-        count += len(state.stops) + len(state.dependencies) + int(state.producers["clients"].sum())
-    return count
+# Timers.
 
 
-def reserve_timers(state: State) -> None:
-    """Message records that are timers, after the messages of their instant in the order of rule S1.
+class Timer(NamedTuple):
+    """A message record that is a timer of something else than a message.
+
+    order     stands for the origin in the message order
+    instance  that it is of, -1
+    call      dependency or row of `stops` that it is of
+    """
+
+    line: int
+    order: int
+    instance: int = P.NONE
+    call: int = 0
+
+
+def timers_of(state: State) -> list[Timer]:
+    """The timers, in the order of their records; tells those that have them where they are.
 
     Record s is the timer by which service s takes again. Where there are mechanisms the others follow.
     """
-    timers = _Timers(state)
-    services, instances = state.services, state.instances
+    services = state.services
+    timers = [Timer(services[s].line, timer_order(s, P.STAGE_WAKES)) for s in range(len(services))]
+    if not state.run[0].mechanisms:
+        return timers
     for s in range(len(services)):
-        timers.add(services[s].line, timer_order(s, P.STAGE_WAKES))
-    if state.run[0].mechanisms:
-        for s in range(len(services)):
-            state.mechanisms[s].first_timer = timers.count
-            for stage in range(P.STAGE_REBALANCE, P.STAGE_WAKES):
-                timers.add(services[s].line, timer_order(s, stage))
-            first = int(services[s].first_instance)
-            for i in range(first, first + int(services[s].instance_count)):
-                instances[i].timer = timers.count
-                for stage in (P.STAGE_COMES_UP, P.STAGE_SESSION):
-                    timers.add(services[s].line, timer_order(s, stage, number=int(instances[i].number)))
-                    state.details[timers.count - 1].instance = i
-        for k in range(len(state.stops)):
-            stop = state.stops[k]
-            stop.timer = timers.count
-            order = timer_order(int(stop.service), P.STAGE_STOP_BEGINS, int(stop.place), int(stop.instance) + 1)
-            timers.add(services[stop.service].line, order)
-            state.details[timers.count - 1].call = k
-        for d in range(len(state.dependencies)):
-            state.dependencies[d].timer = timers.count
-            timers.add(0, DEPENDENCIES_LAST + d)
-            state.details[timers.count - 1].call = d
-        for p in range(len(state.producers)):
-            state.producers[p].first_client = timers.count
-            for _ in range(int(state.producers[p].clients)):
-                timers.add(0, p << 48)
-    run = state.run[0]
-    run.free_head, run.free_count = timers.count, run.free_count - timers.count
+        line, first = services[s].line, int(services[s].first_instance)
+        state.mechanisms[s].first_timer = len(timers)
+        timers += [Timer(line, timer_order(s, stage)) for stage in range(P.STAGE_REBALANCE, P.STAGE_WAKES)]
+        for i in range(first, first + int(services[s].instance_count)):
+            state.instances[i].timer = len(timers)
+            number = int(state.instances[i].number)
+            for stage in (P.STAGE_COMES_UP, P.STAGE_SESSION):
+                timers.append(Timer(line, timer_order(s, stage, number=number), instance=i))
+    for k in range(len(state.stops)):
+        stop = state.stops[k]
+        stop.timer = len(timers)
+        number = int(stop.instance) + 1
+        order = timer_order(int(stop.service), P.STAGE_STOP_BEGINS, int(stop.place), number)
+        timers.append(Timer(services[stop.service].line, order, call=k))
+    for d in range(len(state.dependencies)):
+        state.dependencies[d].timer = len(timers)
+        timers.append(Timer(0, DEPENDENCIES_LAST + d, call=d))
+    for p in range(len(state.producers)):
+        state.producers[p].first_client = len(timers)
+        timers += [Timer(0, p << 48)] * int(state.producers[p].clients)
+    return timers
 
 
 def timer_order(service: int, stage: int, place: int = 0, number: int = 0) -> int:
-    """What stands for the origin in the message order of a service's timers."""
+    """Place of a service's timer among those of its instant: after all messages (rule S1)."""
     return service << 48 | stage << 44 | place << 24 | number
 
 
-class _Timers:
-    """Message records taken for timers, one after the other."""
-
-    def __init__(self, state: State) -> None:
-        self.messages = state.messages
-        self.count = 0
-
-    def add(self, line: int, order: int) -> None:
-        timer = self.messages[self.count]
-        timer.start, timer.origin, timer.line, timer.instance = np.inf, order, line, P.NONE
-        self.count += 1
+def reserve(state: State, timers: list[Timer]) -> None:
+    """Take the first message records for timers."""
+    for record, timer in enumerate(timers):
+        message = state.messages[record]
+        message.start, message.origin, message.line = np.inf, timer.order, timer.line
+        message.instance = P.NONE
+        if state.run[0].mechanisms:
+            state.details[record].instance, state.details[record].call = timer.instance, timer.call
+    run = state.run[0]
+    run.free_head, run.free_count = len(timers), run.free_count - len(timers)
 
 
 def bytes_of(state: State) -> int:

@@ -32,7 +32,9 @@ class Call:
     word = "call"
     dependency: str = spec(Reference("dependencies"), "what is called")
     service_time: Distribution | None = spec(
-        DISTRIBUTION, "how long the dependency works on this call; absent: its own service_time", optional=True
+        DISTRIBUTION,
+        "how long the dependency works on this call; absent: its own service_time",
+        optional=True,
     )
     timeout: float | None = spec(
         DURATION.above_zero(),

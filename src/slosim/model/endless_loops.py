@@ -56,7 +56,9 @@ class Instants:
             return False
         effects = self.parts.effects_on(f"services.{name}")
         failures = service.failures
-        fails = failures.probability == 1 or failures.poison > 0 or any(one.error_rate == 1 for one in effects)
+        fails = (
+            failures.probability == 1 or failures.poison > 0 or any(one.error_rate == 1 for one in effects)
+        )
         fails_in_time = fails and (service.failures.at == "start" or not self.takes_time(service))
         return fails_in_time or any(one.outage for one in effects) or self._a_call_fails_at_once(service)
 

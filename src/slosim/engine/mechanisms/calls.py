@@ -11,12 +11,13 @@ from slosim.engine.averages import pass_dependency
 from slosim.engine.calendar import schedule_rare
 from slosim.engine.chance import draw_rare, uniform
 from slosim.engine.flows import bucket_of
+from slosim.engine.gates import move_on
 from slosim.engine.jit import rule
 from slosim.engine.lines import add_part
 from slosim.engine.mechanisms.attempts import end_abandoned, time_out
 from slosim.engine.mechanisms.places import record_beside, unschedule
 from slosim.engine.mechanisms.publishing import end_work
-from slosim.engine.messages import child_identity, free, trace
+from slosim.engine.messages import child_identity, free, join_tail, trace, unlink
 
 NO_REQUEST = -1
 
@@ -43,14 +44,8 @@ def tell_call(S, what, a, now, value):
 
 @rule
 def find_dependency_effect(S, d, now):
-    """Move on to the row of `effects` that is in force for a dependency."""
-    dependency = S.dependencies[d]
-    row = dependency.effect
-    while row + 1 < dependency.first_effect + dependency.effect_count and S.effects[row + 1].at <= now:
-        row += 1
-    dependency.effect = row
-    dependency.effect_until = S.effects[row].until
-    dependency.paused = S.effects[row].paused
+    """`move_on` for a dependency."""
+    move_on(S, S.dependencies[d], now)
 
 
 @rule
@@ -98,30 +93,15 @@ def start_request(S, g, d, q, now):
 
 @rule
 def join_requests(S, d, q):
-    dependency, message = S.dependencies[d], S.messages[q]
-    message.place = P.WAITING
-    message.next = -1
-    message.previous = dependency.tail
-    if dependency.tail < 0:
-        dependency.head = q
-    else:
-        S.messages[dependency.tail].next = q
-    dependency.tail = q
-    dependency.waiting += 1
+    S.messages[q].place = P.WAITING
+    join_tail(S, S.dependencies[d], q)
+    S.dependencies[d].waiting += 1
 
 
 @rule
 def leave_requests(S, d, q):
-    dependency, message = S.dependencies[d], S.messages[q]
-    if message.previous < 0:
-        dependency.head = message.next
-    else:
-        S.messages[message.previous].next = message.next
-    if message.next < 0:
-        dependency.tail = message.previous
-    else:
-        S.messages[message.next].previous = message.previous
-    dependency.waiting -= 1
+    unlink(S, S.dependencies[d], q)
+    S.dependencies[d].waiting -= 1
 
 
 @rule
@@ -181,7 +161,6 @@ def begin_calls(S, g, s, a, now):
         detail.stage = P.CALLING
         add_part(S, a, S.services[s].part_service, now - S.messages[a].work_ends)
     S.messages[a].work_ends = now
-    detail.calls_began = now
     detail.call = 0
     go_on_calling(S, g, s, a, now)
 

@@ -25,7 +25,7 @@ def start(S, g, s, i, now):
     """An instance starts; it is up after its start-up time."""
     mechanism, instance = S.mechanisms[s], S.instances[i]
     instance.state = P.STARTING
-    instance.stop = -1
+    instance.crash = -1
     instance.starts += 1
     mechanism.starts += 1
     mechanism.concerned = 1
@@ -89,7 +89,7 @@ def go(S, g, s, i, now):
     """An instance is gone."""
     instance = S.instances[i]
     instance.state = P.GONE
-    instance.stop = -1
+    instance.crash = -1
     S.mechanisms[s].existing -= 1
     tell_instance(S, P.GOES, i, now)
     go_on_restarting(S, g, i, now)

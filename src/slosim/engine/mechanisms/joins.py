@@ -5,7 +5,7 @@ from __future__ import annotations
 from slosim.compile import program as P
 from slosim.engine.calendar import schedule_rare
 from slosim.engine.jit import rule
-from slosim.engine.mechanisms.places import line_up, move, show, step_out, take_over_parts, time_stopped
+from slosim.engine.mechanisms.places import line_up, move, note_visible, show, step_out, take_over_parts
 from slosim.engine.messages import join_tail, trace
 
 
@@ -74,10 +74,7 @@ def join_partners(S, g, s, m, now):
         last = one
     if leader != m:
         take_over_parts(S, leader, m)
-    S.messages[leader].visible = now
-    S.run[0].shown += 1
-    S.details[leader].shown = S.run[0].shown
-    S.details[leader].stopped_before = time_stopped(S, S.messages[leader].queue, now)
+    note_visible(S, leader, now)
     if S.run[0].tracing != 0:
         trace(S, P.JOINED, P.AT_SERVICE, s, leader, now, -1.0)
     line_up(S, g, leader)

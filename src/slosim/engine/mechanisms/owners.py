@@ -50,7 +50,6 @@ def change_members(S, g, s, now):
 @rule
 def start_rebalance(S, g, s, now):
     service, mechanism = S.services[s], S.mechanisms[s]
-    mechanism.rebalancing = 1
     mechanism.rebalance_count += 1
     for line_index in range(service.line, service.line + service.line_count):
         line = S.lines[line_index]
@@ -68,7 +67,6 @@ def start_rebalance(S, g, s, now):
 def end_rebalance(S, s, now):
     """The new owners take over."""
     mechanism = S.mechanisms[s]
-    mechanism.rebalancing = 0
     hand_over(S, s)
     look_who_stands(S, s, now)
     mechanism.concerned = 1

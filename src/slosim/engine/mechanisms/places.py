@@ -11,12 +11,6 @@ from slosim.engine.lines import add_part
 from slosim.engine.messages import copy_of, join_head, join_tail, trace, unlink
 
 
-@leaf
-def concern(S, s):
-    """The service takes what it can after this event."""
-    S.mechanisms[s].concerned = 1
-
-
 @rule
 def tell(S, what, s, number, now, value):
     """A row of the trace about an instance of a service, or the service (number -1); the caller checked."""
@@ -109,16 +103,21 @@ def time_stopped(S, q, now):
     return queue.stopped_total
 
 
+@leaf
+def note_visible(S, m, now):
+    """From when, and in which order of all, the message is visible."""
+    S.messages[m].visible = now
+    S.run[0].shown += 1
+    S.details[m].shown = S.run[0].shown
+    S.details[m].stopped_before = time_stopped(S, S.messages[m].queue, now)
+
+
 @rule
 def show(S, m, now):
     """The message is visible from now on."""
-    message = S.messages[m]
-    message.visible = now
-    S.run[0].shown += 1
-    S.details[m].shown = S.run[0].shown
-    S.details[m].stopped_before = time_stopped(S, message.queue, now)
+    note_visible(S, m, now)
     if S.run[0].tracing != 0:
-        trace(S, P.VISIBLE, P.AT_SERVICE, S.lines[message.line].service, m, now, -1.0)
+        trace(S, P.VISIBLE, P.AT_SERVICE, S.lines[S.messages[m].line].service, m, now, -1.0)
 
 
 @rule
@@ -151,7 +150,7 @@ def line_up(S, g, m):
     S.details[m].returned = 0
     queue.waiting += 1
     watch_expiry(S, g, line, m)
-    concern(S, line.service)
+    S.mechanisms[line.service].concerned = 1
 
 
 @rule
@@ -167,7 +166,7 @@ def line_up_first(S, g, m):
     S.details[m].returned = 1
     queue.waiting += 1
     watch_expiry(S, g, line, m)
-    concern(S, line.service)
+    S.mechanisms[line.service].concerned = 1
 
 
 @rule

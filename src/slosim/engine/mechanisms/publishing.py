@@ -24,7 +24,7 @@ from slosim.engine.lines import (
 )
 from slosim.engine.mechanisms.attempts import drop, fail, leave_slot, succeed
 from slosim.engine.mechanisms.joins import become_visible
-from slosim.engine.mechanisms.places import add_wait, concern, forget, oldest_waiting, step_out
+from slosim.engine.mechanisms.places import add_wait, forget, oldest_waiting, step_out
 from slosim.engine.mechanisms.returns import give_up
 from slosim.engine.mechanisms.room import takes_at_once
 from slosim.engine.messages import (
@@ -52,7 +52,7 @@ def reach(S, g, m, now):
     if not has_room(S, line, m, now) and not make_room(S, g, line, m, now):
         return
     join_lag(S, line, m)
-    concern(S, line.service)
+    S.mechanisms[line.service].concerned = 1
     if line.delays != 0 and is_delayed(S, g, line, m, now):
         return
     become_visible_first(S, g, m, now)
@@ -283,7 +283,7 @@ def end_work(S, g, s, leader, now):
 
 @rule
 def end_one(S, g, s, a, now):
-    """An attempt of a batch ends by itself, unless it has to wait with publishing; the last frees the slot."""
+    """An attempt of a batch ends, unless it has to wait with publishing; the last one frees the slot."""
     if S.messages[a].outcome == P.SUCCEEDED:
         if not publish_all(S, g, s, a, now):
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slosim.compile import program as P
-from slosim.engine.gates import find_effect, token_at
+from slosim.engine.gates import find_effect, move_on, token_at
 from slosim.engine.jit import rule
 from slosim.engine.lines import available_at
 from slosim.engine.mechanisms.protection import lets_begin
@@ -12,14 +12,8 @@ from slosim.engine.messages import first_waiting, precedes
 
 @rule
 def find_instance_effect(S, i, now):
-    """Move on to the row of `effects` that is in force for one instance."""
-    instance = S.instances[i]
-    row = instance.effect
-    while row + 1 < instance.first_effect + instance.effect_count and S.effects[row + 1].at <= now:
-        row += 1
-    instance.effect = row
-    instance.effect_until = S.effects[row].until
-    instance.paused = S.effects[row].paused
+    """`move_on` for one instance."""
+    move_on(S, S.instances[i], now)
 
 
 @rule

@@ -35,7 +35,7 @@ def end_stop(S, g, k, now):
     """The instances that a crash stopped start again."""
     service = S.services[S.stops[k].service]
     for i in range(service.first_instance, service.first_instance + service.instance_count):
-        if S.instances[i].state == P.DOWN and S.instances[i].stop == k:
+        if S.instances[i].state == P.DOWN and S.instances[i].crash == k:
             start(S, g, S.stops[k].service, i, now)
 
 
@@ -86,7 +86,7 @@ def go_down(S, g, s, i, k, now):
         if mechanism.rebalances != 0 and S.services[s].is_log != 0:
             schedule_rare(S, S.groups[g], instance.timer + 1, now + mechanism.session, P.SESSION_ENDS)
     instance.state = P.DOWN
-    instance.stop = k
+    instance.crash = k
     mechanism.crashes += 1
     tell_instance(S, P.CRASHED, i, now)
 

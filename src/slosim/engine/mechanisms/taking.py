@@ -15,7 +15,6 @@ from slosim.engine.mechanisms.attempts import drop, fail_at_start, new_attempt
 from slosim.engine.mechanisms.instances import stop_if_drained
 from slosim.engine.mechanisms.places import (
     add_wait,
-    concern,
     hold_ahead,
     let_go,
     move,
@@ -244,7 +243,7 @@ def take(S, g, s, i, m, now):
     message.held = 0
     spend_token(S.services[s], now)
     epoch = enter_attempt(S, s, i, m, now)
-    if fails_now(S, s, i, m, now):
+    if fails_now(S, s, i, m):
         fail_at_start(S, g, s, i, m, epoch, now)
         return -1
     if mechanism.visibility < math.inf:  # of what was held ahead it goes on, as a timer of this attempt
@@ -253,7 +252,7 @@ def take(S, g, s, i, m, now):
         schedule_rare(S, S.groups[g], m, S.details[m].deadline, P.VISIBILITY_ENDS)
     a = new_attempt(S, i, m)
     S.details[a].epoch = epoch
-    S.messages[a].outcome = outcome_of(S, s, i, m, now)
+    S.messages[a].outcome = outcome_of(S, s, i, m)
     return a
 
 
@@ -277,11 +276,11 @@ def enter_attempt(S, s, i, m, now):
 
 
 @rule
-def fails_now(S, s, i, m, now):
+def fails_now(S, s, i, m):
     """Does the attempt fail the instant it is taken (rule S27)?"""
     if in_outage(S, s, i):
         return True
-    return S.services[s].fails_at_start != 0 and outcome_of(S, s, i, m, now) == P.FAILED
+    return S.services[s].fails_at_start != 0 and outcome_of(S, s, i, m) == P.FAILED
 
 
 @rule
@@ -293,8 +292,8 @@ def in_outage(S, s, i):
 
 
 @rule
-def outcome_of(S, s, i, m, now):
-    """Does an attempt that begins now fail by itself, by the service, its faults and those of the instance?"""
+def outcome_of(S, s, i, m):
+    """Does an attempt that begins fail by itself, by the service, its faults and those of the instance?"""
     service, message, instance = S.services[s], S.messages[m], S.instances[i]
     survives = 1.0 - service.failure_probability
     if service.effect_count > 0:
@@ -304,7 +303,7 @@ def outcome_of(S, s, i, m, now):
     probability = 1.0 - survives
     if probability > 0.0 and uniform(service.failure_stream, message.identity, message.attempt) < probability:
         return P.FAILED
-    if service.poison > 0.0 and is_poison(S, service, message.identity):
+    if service.poison > 0.0 and is_poison(service, message.identity):
         return P.FAILED
     return P.SUCCEEDED
 
@@ -375,15 +374,15 @@ def begin_held(S, g, s, i, m, a, epoch, now):
     """The next attempt in a slot that has been held: its record takes the place of the old one."""
     unlink_attempt(S, a)
     drop(S, a)
-    if fails_now(S, s, i, m, now):
+    if fails_now(S, s, i, m):
         occupy_slot(S, i, -1)
         fail_at_start(S, g, s, i, m, epoch, now)
-        concern(S, s)
+        S.mechanisms[s].concerned = 1
         stop_if_drained(S, g, s, i, now)
         return
     new = new_attempt(S, i, m)
     S.details[new].epoch = epoch
-    S.messages[new].outcome = outcome_of(S, s, i, m, now)
+    S.messages[new].outcome = outcome_of(S, s, i, m)
     plan_end(S, g, s, new, now)
 
 

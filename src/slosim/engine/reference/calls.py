@@ -228,8 +228,8 @@ class Calls:
             self.end(call, succeeded)
 
     def end(self, call: Call, succeeded: bool) -> None:
-        """S56: after a success what the call leaves behind may be cancelled, then the next call is made or the
-        attempt ends; an attempt that fails ends first."""
+        """S56: after a success what the call leaves behind may be cancelled, then the next call is made or
+        the attempt ends; an attempt that fails ends first."""
         attempt = call.attempt
         call.is_over = True
         if succeeded:

@@ -72,5 +72,4 @@ class Faults:
 
     def most_instances(self, target: str) -> int:
         """How many numbers the instances of a service can have."""
-        service = self.scenario.services[target.removeprefix("services.")]
-        return max(service.instances, 0 if service.autoscale is None else service.autoscale.maximum)
+        return self.scenario.services[target.removeprefix("services.")].instances_at_most

@@ -250,10 +250,6 @@ class Instances:
             self.service.busy.add(-1, self.world.now)
             self.stop_when_idle(slot.instance)
 
-    def finish(self, end_s: float) -> None:
-        for average in (self.wanted, self.up, self.slots_up):
-            average.hold(end_s)
-
 
 class RollingRestart:
     """S45: one occurrence of a rolling restart."""

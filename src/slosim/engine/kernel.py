@@ -52,6 +52,12 @@ def prepare(S):
 @entry
 def advance(S, until, slice_s):
     """Advance every group to `until` (s) in slices; DONE, or what the caller must do before calling again."""
+    return advance_plain(S, until, slice_s)
+
+
+@rule
+def advance_plain(S, until, slice_s):
+    """`advance` up to the next group that has mechanisms, which engine/mechanisms handles in between."""
     run = S.run[0]
     while True:
         while run.group < run.groups:

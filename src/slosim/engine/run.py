@@ -73,11 +73,12 @@ class Run:
         self.until = 0.0
         self.messages = 0
         self.is_full = False
-        self.mechanisms = mechanisms() if self.state.run[0].mechanisms else None
+        needed = mechanisms() if self.state.run[0].mechanisms else None
+        self.kernel = needed.advance if needed else advance
         with np.errstate(over="ignore"):
             prepare(self.state)
-            if self.mechanisms:
-                self.mechanisms.prepare(self.state)
+            if needed:
+                needed.prepare(self.state)
 
     def measure(self) -> Outcome:
         """Run to the end, or until `stop` is set or memory runs out.
@@ -101,7 +102,7 @@ class Run:
         run = self.state.run
         run["budget"] = EVENTS_PER_STEP
         with np.errstate(over="ignore"):
-            while (code := self._advance(until)) != P.DONE:
+            while (code := self.kernel(self.state, until, self.slice_s)) != P.DONE:
                 self._make_room(code)
                 run = self.state.run
                 self.messages = int(run[0].published)
@@ -110,17 +111,6 @@ class Run:
                     break
         self.until = until
         self.messages = int(run[0].published)
-
-    def _advance(self, until: float) -> int:
-        """The kernel, with groups that have mechanisms handled between its groups."""
-        while (code := advance(self.state, until, self.slice_s)) == P.NEEDS_MECHANISMS:
-            assert self.mechanisms is not None
-            run = self.state.run[0]
-            code = self.mechanisms.advance_group(self.state, run.group)
-            if code != P.DONE:
-                break
-            run.group += 1
-        return code
 
     def _reached(self) -> float:
         """Where the service that is furthest behind is, within a slice."""

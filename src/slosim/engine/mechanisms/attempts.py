@@ -6,7 +6,7 @@ from slosim.compile import program as P
 from slosim.engine.attempts import record, record_service, record_sojourn, retry_delay
 from slosim.engine.calendar import schedule_rare
 from slosim.engine.flows import leave
-from slosim.engine.jit import rule
+from slosim.engine.jit import leaf, rule
 from slosim.engine.lines import add_part, settle
 from slosim.engine.mechanisms.instances import stop_if_drained
 from slosim.engine.mechanisms.places import (
@@ -40,7 +40,7 @@ def new_attempt(S, i, m):
     return a
 
 
-@rule
+@leaf
 def count_service(S, s, a, now):
     """The time of an attempt, taken to ended."""
     add_part(S, a, S.services[s].part_service, now - S.messages[a].work_ends)
@@ -48,7 +48,7 @@ def count_service(S, s, a, now):
     record_service(S, s, a, now)
 
 
-@rule
+@leaf
 def succeed(S, g, s, a, now):
     """The attempt has published what it emits: the first success settles its message (rules S31, S50)."""
     mechanism = S.mechanisms[s]
@@ -71,24 +71,26 @@ def succeed(S, g, s, a, now):
     finish(S, g, s, m, now)
 
 
-@rule
+@leaf
 def finish(S, g, s, m, now):
     """A message leaves its line with success."""
     line = S.lines[S.messages[m].line]
     if S.messages[m].place == P.WAITING:
         step_out(S, g, m)
     unschedule(S, g, m)
-    let_attempts_go_on(S, m)
+    if S.details[m].attempt >= 0:
+        let_attempts_go_on(S, m)
     move(S, m, P.IN_TRANSIT)
     record_sojourn(S, s, m, now)
     line.finished += 1
     settle(S, g, line, m, now)
     leave(S, m, now, True, P.NO_LOSS, P.NONE)
-    finish_followers(S, g, m, now)
+    if S.details[m].follower >= 0:
+        finish_followers(S, g, m, now)
     free(S, m)
 
 
-@rule
+@leaf
 def release_partition(S, a):
     if S.services[S.lines[S.messages[a].line].service].is_log != 0:
         S.queues[S.messages[a].queue].busy -= 1
@@ -197,7 +199,8 @@ def leave_slot(S, g, s, a, now):
     occupy_slot(S, i, -1)
     drop(S, a)
     S.mechanisms[s].concerned = 1
-    stop_if_drained(S, g, s, i, now)
+    if S.instances[i].state != P.UP:
+        stop_if_drained(S, g, s, i, now)
 
 
 @rule

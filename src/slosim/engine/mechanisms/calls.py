@@ -12,7 +12,7 @@ from slosim.engine.calendar import schedule_rare
 from slosim.engine.chance import draw_rare, uniform
 from slosim.engine.flows import bucket_of
 from slosim.engine.gates import move_on
-from slosim.engine.jit import rule
+from slosim.engine.jit import leaf, rule
 from slosim.engine.lines import add_part
 from slosim.engine.mechanisms.attempts import end_abandoned, time_out
 from slosim.engine.mechanisms.places import record_beside, unschedule
@@ -347,7 +347,7 @@ def times_out(S, g, s, a, now):
     leave_behind(S, g, second, cancels, now)
 
 
-@rule
+@leaf
 def pass_dependencies(S, g, now):
     group = S.groups[g]
     for k in range(group.first_dependency, group.first_dependency + group.dependency_count):

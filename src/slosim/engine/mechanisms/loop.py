@@ -13,8 +13,8 @@ from slosim.compile import program as P
 from slosim.engine.averages import pass_service
 from slosim.engine.calendar import remove_first, schedule_rare
 from slosim.engine.flows import think
-from slosim.engine.jit import entry, rule
-from slosim.engine.kernel import ENDLESS_AT, comes_before, next_edge, pass_boundary
+from slosim.engine.jit import entry, leaf, rule
+from slosim.engine.kernel import ENDLESS_AT, advance_plain, comes_before, next_edge, pass_boundary
 from slosim.engine.lines import add_part
 from slosim.engine.mechanisms.attempts import end_abandoned, time_out
 from slosim.engine.mechanisms.calls import (
@@ -72,6 +72,20 @@ def prepare(S):
 
 
 @entry
+def advance(S, until, slice_s):
+    """What `advance` of engine/kernel.py does, where groups have mechanisms."""
+    run = S.run[0]
+    while True:
+        code = advance_plain(S, until, slice_s)
+        if code != P.NEEDS_MECHANISMS:
+            return code
+        code = advance_group(S, run.group)
+        if code != P.DONE:
+            return code
+        run.group += 1
+
+
+@rule
 def advance_group(S, g):
     """Handle the events of a group up to the end of the slice; DONE, or what the caller must do before."""
     run, group = S.run[0], S.groups[g]
@@ -115,7 +129,7 @@ def advance_group(S, g):
         let_take(S, g, group.now)
 
 
-@rule
+@leaf
 def next_event(S, g):
     """(time, message, edge) of what is next: the calendar (edge -1), or a message that comes in."""
     group = S.groups[g]
@@ -131,7 +145,7 @@ def next_event(S, g):
     return now, m, -1
 
 
-@rule
+@leaf
 def weight_of(S, g, m, e):
     """How many messages an event may handle."""
     group = S.groups[g]
@@ -178,7 +192,7 @@ def weight_of_waiting(S, g):
     return weight
 
 
-@rule
+@leaf
 def pass_all(S, g, now):
     """Time passes for everything of the group."""
     group = S.groups[g]
@@ -187,7 +201,7 @@ def pass_all(S, g, now):
     pass_dependencies(S, g, now)
 
 
-@rule
+@leaf
 def arrive(S, g, m, now):
     """A message comes in: it reaches its line, or its producer offers it to a topic that blocks."""
     if S.messages[m].place == P.HELD_BACK:
@@ -197,7 +211,7 @@ def arrive(S, g, m, now):
         reach(S, g, m, now)
 
 
-@rule
+@leaf
 def concerns_its_service(kind):
     """Does the service always take what it can after such an event? After others only if it says so."""
     return (
@@ -323,7 +337,7 @@ def publish_from_client(S, client):
     producer.client = P.NONE
 
 
-@rule
+@leaf
 def let_take(S, g, now):
     """The services that this event concerned take what they can (S23); full topics accept (S19)."""
     group = S.groups[g]

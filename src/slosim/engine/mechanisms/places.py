@@ -51,7 +51,7 @@ def move(S, m, place):
         m = S.details[m].follower
 
 
-@rule
+@leaf
 def forget(S, m):
     """A record that has just been taken has no details yet."""
     detail = S.details[m]
@@ -85,7 +85,7 @@ def record_beside(S, m):
     return c
 
 
-@rule
+@leaf
 def unschedule(S, g, m):
     if S.messages[m].heap >= 0:
         cancel(S, S.groups[g], m)
@@ -94,7 +94,7 @@ def unschedule(S, g, m):
 # Standing still (rule S53).
 
 
-@rule
+@leaf
 def time_stopped(S, q, now):
     """Seconds a partition has stood still."""
     queue = S.queues[q]
@@ -244,7 +244,7 @@ def step_out(S, g, m):
 # The attempts of an instance, in the order in which they began.
 
 
-@rule
+@leaf
 def begin_at(S, i, a):
     """Attempt a is the latest of an instance."""
     instance, detail = S.instances[i], S.details[a]
@@ -258,7 +258,7 @@ def begin_at(S, i, a):
     instance.last_work = a
 
 
-@rule
+@leaf
 def end_at(S, a):
     """Attempt a is none of its instance any more."""
     detail = S.details[a]
@@ -273,7 +273,7 @@ def end_at(S, a):
         S.details[detail.after].before = detail.before
 
 
-@rule
+@leaf
 def link_attempt(S, m, a):
     """Attempt a is the latest of message m."""
     S.details[a].message = m
@@ -297,21 +297,21 @@ def unlink_attempt(S, a):
     S.details[before].other = S.details[a].other
 
 
-@rule
+@leaf
 def is_current(S, a):
     """Is attempt a what its message is in work with, or has it been overtaken (rule S50)?"""
     m = S.details[a].message
     return m >= 0 and S.messages[m].place == P.IN_WORK and S.messages[m].attempt == S.messages[a].attempt
 
 
-@rule
+@leaf
 def occupy_slot(S, i, by):
     """Occupy or free a slot of an instance."""
     S.instances[i].busy += by
     S.services[S.instances[i].service].busy += by
 
 
-@rule
+@leaf
 def take_over_parts(S, m, a):
     """The message has spent its time as attempt a says."""
     for part in range(S.run[0].parts):

@@ -24,7 +24,7 @@ def timer_of(mechanism, stage):
     return mechanism.first_timer + stage - P.STAGE_REBALANCE
 
 
-@rule
+@leaf
 def begin_call(mechanism):
     """An attempt begins: the half-open state counts it. Returns the epoch it belongs to."""
     if mechanism.breaker == P.HALF_OPEN:
@@ -39,11 +39,17 @@ def lose_call(mechanism, epoch):
         mechanism.kept -= 1
 
 
-@rule
+@leaf
 def end_call(S, g, s, epoch, failed, now):
     """The outcome of an attempt."""
+    if S.mechanisms[s].breaks != 0:
+        count_outcome(S, g, s, epoch, failed, now)
+
+
+@rule
+def count_outcome(S, g, s, epoch, failed, now):
     mechanism = S.mechanisms[s]
-    if mechanism.breaks == 0 or epoch != mechanism.epoch:
+    if epoch != mechanism.epoch:
         return
     if mechanism.breaker == P.CLOSED:
         keep_outcome(S, mechanism, failed)
@@ -109,14 +115,14 @@ def half_open(S, s, now):
 # The retry budget.
 
 
-@rule
+@leaf
 def earn(mechanism, kind):
     """A first attempt (cap) or a success (switch) adds to the budget."""
     if mechanism.budget == kind:
         mechanism.tokens = min(mechanism.budget_burst, mechanism.tokens + mechanism.budget_ratio)
 
 
-@rule
+@leaf
 def charge_failure(mechanism):
     if mechanism.budget == P.SWITCH:
         mechanism.tokens = max(0.0, mechanism.tokens - 1.0)
@@ -141,13 +147,19 @@ def may_retry(mechanism):
 # Shedding.
 
 
-@rule
+@leaf
 def is_shed(mechanism, waited, now):
     """Is a message that has waited this long dropped instead of taken?"""
     if mechanism.sheds == P.NO_SHEDDING:
         return False
     if mechanism.sheds == P.WAIT_OVER:
         return waited > mechanism.shed_target
+    return is_dropped(mechanism, waited, now)
+
+
+@rule
+def is_dropped(mechanism, waited, now):
+    """CoDel."""
     above = False
     if waited < mechanism.shed_target:
         mechanism.first_above = -1.0

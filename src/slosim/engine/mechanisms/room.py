@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slosim.compile import program as P
 from slosim.engine.gates import find_effect, move_on, token_at
-from slosim.engine.jit import rule
+from slosim.engine.jit import leaf, rule
 from slosim.engine.lines import available_at
 from slosim.engine.mechanisms.protection import lets_begin
 from slosim.engine.messages import first_waiting, precedes
@@ -16,7 +16,7 @@ def find_instance_effect(S, i, now):
     move_on(S, S.instances[i], now)
 
 
-@rule
+@leaf
 def is_working(S, i, now):
     """Is an instance up, and not paused by a fault of its own?"""
     instance = S.instances[i]
@@ -25,14 +25,14 @@ def is_working(S, i, now):
     return instance.state == P.UP and instance.paused == 0
 
 
-@rule
+@leaf
 def has_slot(S, i, now):
     """May an instance begin something now?"""
     instance = S.instances[i]
     return is_working(S, i, now) and instance.busy < S.services[instance.service].concurrency
 
 
-@rule
+@leaf
 def next_instance(S, s, now):
     """Round the instances: the next one with a free slot, -1 when there is none (rule S42)."""
     service, last = S.services[s], S.mechanisms[s].last_instance
@@ -54,13 +54,13 @@ def next_holder(S, s):
     return -1
 
 
-@rule
+@leaf
 def is_available(S, line, now):
     topic = S.topics[line.topic]
     return topic.window_count == 0 or available_at(S, topic, now) <= now
 
 
-@rule
+@leaf
 def is_open_now(S, s, now):
     """Do pauses and the circuit breaker let the service begin an attempt?"""
     service = S.services[s]
@@ -69,13 +69,13 @@ def is_open_now(S, s, now):
     return service.paused == 0 and lets_begin(S.mechanisms[s])
 
 
-@rule
+@leaf
 def has_token(S, s, now):
     service = S.services[s]
     return service.token_interval == 0.0 or now >= token_at(service)
 
 
-@rule
+@leaf
 def comes_first(S, m, best):
     """Of two messages that could be taken: the one that became visible first, then by message order."""
     if best < 0:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from slosim.compile import program as P
 from slosim.engine.attempts import is_poison, record, record_event_lag
 from slosim.engine.calendar import schedule_rare
 from slosim.engine.chance import draw_rare, uniform
 from slosim.engine.gates import spend_token, token_at
-from slosim.engine.jit import rule
+from slosim.engine.jit import leaf, rule
 from slosim.engine.lines import add_part, available_at
 from slosim.engine.mechanisms.attempts import drop, fail_at_start, new_attempt
 from slosim.engine.mechanisms.instances import stop_if_drained
@@ -40,7 +42,7 @@ from slosim.engine.mechanisms.room import (
 from slosim.engine.messages import trace
 
 
-@rule
+@leaf
 def room_for(S, group, messages):
     """Is there room in the arrays for an event that handles so many messages? DONE, or what is needed."""
     run = S.run[0]
@@ -114,11 +116,11 @@ def take_one(S, g, s, now):
         return False
     if is_short(S, g, s):
         return False
-    begin(S, g, s, i, now)
+    begin(S, g, s, i, m, now)
     return True
 
 
-@rule
+@leaf
 def who_takes(S, s, now):
     """(instance, message) of what is taken next; the message is -1 when nothing may be."""
     service, mechanism = S.services[s], S.mechanisms[s]
@@ -131,6 +133,13 @@ def who_takes(S, s, now):
     if mechanism.batches == 0 and service.is_log != 0:
         m = next_of_partitions(S, s, -1, now)
         return (S.queues[S.messages[m].queue].owner, m) if m >= 0 else (-1, -1)
+    return who_takes_own(S, s, now)
+
+
+@rule
+def who_takes_own(S, s, now):
+    """The same where each instance has messages of its own: held ahead, or batches of partitions."""
+    service, mechanism = S.services[s], S.mechanisms[s]
     taker, best = -1, -1
     last = mechanism.last_instance if service.is_log == 0 else -1
     for k in range(1, service.instance_count + 1):
@@ -154,7 +163,7 @@ def next_for(S, s, i, now):
     return next_of_queues(S, s, now)
 
 
-@rule
+@leaf
 def is_batch_ready(S, s, i, first, now):
     """Are there enough messages for a whole batch, or has the first waited long enough?"""
     mechanism = S.mechanisms[s]
@@ -183,15 +192,13 @@ def takeable(S, s, i, now):
 # Attempts begin.
 
 
-@rule
-def begin(S, g, s, i, now):
+@leaf
+def begin(S, g, s, i, first, now):
     """A slot of an instance takes one message after the other, up to a batch."""
     mechanism = S.mechanisms[s]
     leader, last, count = -1, -1, 0
-    while count < mechanism.batch_max:
-        m = next_for(S, s, i, now)
-        if m < 0 or not has_token(S, s, now) or not lets_begin(mechanism):
-            break
+    m = np.int64(first)
+    while True:
         a = take(S, g, s, i, m, now)
         if a >= 0:
             if leader < 0:
@@ -201,8 +208,11 @@ def begin(S, g, s, i, now):
             S.details[a].leader = leader
             last = a
             count += 1
-        elif mechanism.batches == 0:
-            return
+        if mechanism.batches == 0 or count == mechanism.batch_max:
+            break
+        m = next_for(S, s, i, now)
+        if m < 0 or not has_token(S, s, now) or not lets_begin(mechanism):
+            break
     if leader >= 0:
         S.details[leader].weight = count
         hold_partitions(S, leader)
@@ -210,7 +220,7 @@ def begin(S, g, s, i, now):
         plan_end(S, g, s, leader, now)
 
 
-@rule
+@leaf
 def hold_partitions(S, a):
     """The partitions of a batch have messages in work."""
     while a >= 0:
@@ -219,7 +229,7 @@ def hold_partitions(S, a):
         a = S.details[a].mate
 
 
-@rule
+@leaf
 def take(S, g, s, i, m, now):
     """A message is taken by an instance; its attempt, or -1 when it is shed or fails at its start."""
     mechanism, message = S.mechanisms[s], S.messages[m]
@@ -275,7 +285,7 @@ def enter_attempt(S, s, i, m, now):
     return begin_call(mechanism)
 
 
-@rule
+@leaf
 def fails_now(S, s, i, m):
     """Does the attempt fail the instant it is taken (rule S27)?"""
     if in_outage(S, s, i):
@@ -283,7 +293,7 @@ def fails_now(S, s, i, m):
     return S.services[s].fails_at_start != 0 and outcome_of(S, s, i, m) == P.FAILED
 
 
-@rule
+@leaf
 def in_outage(S, s, i):
     service, instance = S.services[s], S.instances[i]
     if service.effect_count > 0 and S.effects[service.effect].outage != 0:
@@ -327,7 +337,7 @@ def plan_end(S, g, s, leader, now):
         schedule_rare(S, S.groups[g], leader, detail.deadline, P.ATTEMPT_ENDS)
 
 
-@rule
+@leaf
 def work_time(S, s, leader):
     """Service time of a batch, s, stretched by the faults of the service and the instance (rule S67)."""
     service, mechanism, message = S.services[s], S.mechanisms[s], S.messages[leader]
@@ -415,7 +425,7 @@ def plan_wake(S, g, s, now):
         wake_at(S, g, s, time)
 
 
-@rule
+@leaf
 def is_expected(S, s):
     """Does anything wait for the service, in its lines or before full topics?"""
     service = S.services[s]

@@ -140,8 +140,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def simulate(row: str, messages: float, seed: int) -> dict:
     """One run of a row; a short one before the clock starts loads or compiles the engine."""
-    import slosim
     from ruamel.yaml import YAML
+
+    import slosim
 
     scenario = slosim.loads(json.dumps(changed(YAML(typ="safe").load(BASE), ROWS[row])))
     slosim.run(scenario, seed=seed)

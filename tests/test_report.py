@@ -768,6 +768,88 @@ def test_blocked_without_a_cycle_is_back_pressure():
     assert "the full topic there holds back 12 publishes" in found[1]
 
 
+def test_time_spent_waiting_to_publish_is_no_lack_of_slots():
+    """ping holds its slot for 10 s, 9 of them for room in back: its own work of 1 s would fit."""
+    run = replication(
+        services={
+            "ping": service(attempts=100, busy=over_time(1.0), service=Histogram.of(np.full(100, 10.0))),
+            "pong": service(attempts=1000, busy=over_time(1.0)),
+        },
+        topics={"there": TopicMeasurements(500, 0, 0), "back": TopicMeasurements(1000, 0, 0)},
+        lines={("there", "ping"): line(blocked_at_end=1, in_work_at_end=1), ("back", "pong"): line()},
+        flows={},
+    )
+
+    report = build_report(loads(RING), [run])
+
+    assert texts(report, "saturated") == [
+        "pong is saturated: 1.00 messages/s × 1.00 s ÷ 1 slot = utilisation 1.00, so what is to be published"
+        " to back waits until it has room. More instances would take more of it; how much more that is"
+        " cannot be seen while it waits."
+    ]
+    assert not texts(report, "overloaded")
+    assert not texts(report, "headroom")
+
+
+def test_clients_that_wait_bound_what_a_busy_service_is_asked():
+    clients = {"clients": {"count": 5, "think_time": 0}}
+    run = replication(services={"work": service(busy=over_time(2.0))})
+
+    text = texts(report_of(run, producers__source__arrivals=clients), "saturated")
+
+    assert text == [
+        "work is saturated: its slots are 100% busy. Only clients that wait for their answers feed it, 5"
+        " clients of source: they bound what waits for it, and more instances would be asked more."
+    ]
+
+
+def test_saturated_without_an_excess_does_not_speak_of_one():
+    run = replication(services={"work": service(busy=over_time(2.0))})
+
+    text = texts(report_of(run), "saturated")[0]
+
+    assert "utilisation 1.00, so it has nothing to spare (a lag of 1 at the end of the run)" in text
+
+
+JOINED = """
+name: joined
+run: {duration: 1000s, sample_every: 10s}
+topics: {jobs: {}, a: {capacity: 2, when_full: block}, b: {capacity: 2, when_full: block}}
+producers: {source: {topic: jobs, arrivals: {poisson: 1/s}}}
+services:
+  fork: {consumes: jobs, service_time: 0, emits: [{topic: a, copies: 3}, b]}
+  merge: {consumes: [a, b], join: true, service_time: 1s}
+"""
+
+
+def test_deadlock_of_a_join_whose_publisher_is_held_back():
+    run = replication(
+        services={"fork": service(attempts=1), "merge": service(attempts=0)},
+        topics={
+            name: TopicMeasurements(number, 0, 0) for name, number in (("jobs", 900), ("a", 2), ("b", 0))
+        },
+        lines={
+            ("jobs", "fork"): line(blocked_at_end=1, in_work_at_end=1, waiting_at_end=899),
+            ("a", "merge"): line(published=2, waiting_at_end=2, in_work_at_end=0),
+            ("b", "merge"): line(published=0, in_work_at_end=0),
+        },
+        flows={},
+    )
+    some = changed(run, lines=run.lines | {("b", "merge"): line(waiting_at_end=1, in_work_at_end=0)})
+
+    stuck, moving = build_report(loads(JOINED), [run]), build_report(loads(JOINED), [some])
+
+    assert texts(stuck, "deadlock") == [
+        "deadlock: merge joins a with b. fork waits to publish into a, which is full with 2 messages (1 slot,"
+        " since 0s), and these wait for a partner in b, which is empty and only fork publishes to; in 100% of"
+        " the replications. Nothing here moves again: a needs room for all that fork publishes to it before"
+        " the partners in b come."
+    ]
+    assert not texts(stuck, "saturated")
+    assert not texts(stuck, "back_pressure")
+    assert not texts(moving, "deadlock")
+
+
 def test_undecided_says_how_many_more_replications_would_do():
     """The half width has to shrink from 12.7 points to 1: 12.706² = 161.4 times as many replications."""
     runs = [

@@ -1736,6 +1736,23 @@ def test_redrives_of_one_topic_share_its_messages():
     assert texts(none, "redrive") == ["'replay' sends back 0 messages of late; 30 rest there at the end."]
 
 
+def test_redrive_counts_no_more_than_its_rate_allows_where_messages_expire():
+    """2/s for 100 s are 200, though 2,970 left the topic: the rest expired, or was refused."""
+    topics = {"jobs": TopicMeasurements(1200, 0, 0), "late": TopicMeasurements(3000, 30, 0)}
+
+    def found(late: str, **overrides: object) -> list[str]:
+        text = DEAD_LETTERS.replace("late: {}", f"late: {late}")
+        assert text != DEAD_LETTERS
+        return texts(report_of(replication(topics=topics), faults=REDRIVE, text=text, **overrides), "redrive")
+
+    assert (
+        "'replay' sends at most 200 messages of late back to jobs at 2.00/s, which takes 100 s"
+        in (found("{message_ttl: 60s}")[0])
+    )
+    assert "at most 200 messages" in found("{capacity: 50}", run__warmup="10s")[0]
+    assert found("{capacity: 0}") == []
+
+
 # JSON and text
 
 

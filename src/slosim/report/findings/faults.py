@@ -182,7 +182,8 @@ def redrive(evidence: Evidence) -> Iterator[Finding]:
             for fault in evidence.scenario.faults
             if fault.target == f"topics.{topic}" and fault.effect.redrive is not None
         ]
-        if faults:
+        its = evidence.scenario.topics[topic]
+        if faults and not (its.capacity == 0 and evidence.may_lose(topic)):  # such a topic keeps nothing
             yield Finding(f"faults.{faults[0].name}", _redrive_text(evidence, topic, faults))
 
 
@@ -194,6 +195,9 @@ def _redrive_text(evidence: Evidence, topic: str, faults: list[Fault]) -> str:
     rates = {fault.effect.redrive.rate for fault in faults if fault.effect.redrive is not None}
     if moved:
         least = "at least " if evidence.scenario.run.warmup else ""
+        if evidence.may_lose(topic):  # of what left the topic, some may have expired or been refused
+            least = "at most "
+            moved = evidence.most_sent_back(topic) if evidence.scenario.run.warmup else moved
         takes = f", which takes {duration(moved / redrive.rate)}" if len(rates) == 1 else ""
         at = enumeration([f"{three_digits(rate)}/s" for rate in sorted(rates)])
         text = (

@@ -1312,6 +1312,38 @@ def test_delivery_limit_is_what_the_line_gave_up_and_the_service_did_not():
     )
 
 
+def test_success_after_the_delivery_limit_is_no_second_one():
+    """3000 attempts for 1000 messages, each overtaken three times and given up; 900 succeed then."""
+    run = mechanised(
+        lines=line(dead_lettered=1000, finished=0),
+        numbers={
+            "attempts": 3000, "first_attempts": 1000, "succeeded": 900, "first_successes": 0,
+            "duplicates": 900, "service": Histogram.of(np.ones(3000)),
+        },
+    )  # fmt: skip
+    limits = {"services__work__retry": {"maximum_attempts": 3}, "services__work__visibility_timeout": "50ms"}
+
+    report = report_of(run, **limits)
+    once = report_of(
+        mechanised(
+            lines=line(dead_lettered=1),
+            numbers={"duplicates": 1, "first_successes": 19, "attempts": 19, "first_attempts": 19},
+        ),
+        **limits,
+    )
+
+    assert texts(report, "early_redelivery")[0].endswith(
+        "2,000 of 3,000 attempts per run (66.7%) are such redeliveries, and 900 attempts succeed after their"
+        " message was settled or given up, which emits nothing."
+    )
+    assert texts(report, "delivery_limit")[0].endswith(
+        "`maximum_attempts` counts deliveries, and 3 had begun and were overtaken (3,000 attempts)."
+    )
+    assert "redeliver" not in texts(once, "early_redelivery")[0]
+    assert "1 attempt succeeds after its message was settled" in texts(once, "early_redelivery")[0]
+    assert texts(once, "delivery_limit")[0].endswith("were overtaken (1 attempt).")
+
+
 def test_blocking_retries_hold_the_head_of_the_line():
     """Of a lag of 8 there wait 5.5, and 1 is in work: 1.5 back off, and hold 4 partitions for 1500 s."""
     run = replication(

@@ -331,6 +331,38 @@ def test_fault_that_is_never_recovered_from():
     )
 
 
+def test_occurrences_of_a_fault_are_folded():
+    """Of 18 occurrences from 100 s on, every 50 s, the lag comes back after none."""
+    repeated = FAULT.replace("at: 300s, for: 100s", "at: 100s, for: 20s, repeat_every: 50s")
+
+    report = report_of(
+        with_lag((0, 1), *((100 + 10 * step, 10 + step) for step in range(90))), faults=repeated
+    )
+
+    found = texts(report, "not_recovered")
+    assert len(found) == 1
+    assert found[0].startswith(
+        "the lag of jobs never comes back after 18 of 18 occurrences of 'provider down'. The first of these:"
+        " the lag of jobs never comes back after 'provider down' (1m40s to 2m)"
+    )
+    assert report.to_text().count("provider down  ") == 8
+    assert "And more occurrences like these: 10 of provider down." in report.to_text()
+
+
+def test_a_fault_that_some_replications_recover_from():
+    """At the end the lag is 500 on average, more than the peak of those that recovered before."""
+    lag = with_lag((0, 1), (300, 30), (500, 1)).lines["jobs", "work"].lag
+    lines = {("jobs", "work"): line(waiting_at_end=499, lag=lag)}
+    never = with_lag((0, 1), (300, 30), index=1)
+
+    text = texts(report_of(replication(lines=lines), never, faults=FAULT), "not_recovered")[0]
+
+    assert text.startswith(
+        "the lag of jobs comes back after 'provider down' (5m to 6m40s) in only 50.0% of the replications:"
+        " it is 250 at the end of the run"
+    )
+
+
 def test_each_occurrence_has_its_own_normal_lag():
     """After the first occurrence [100, 150) the lag settles at 5: that is normal for the second."""
     repeated = FAULT.replace("at: 300s, for: 100s", "at: 100s, for: 50s, repeat_every: 400s")

@@ -331,6 +331,38 @@ def test_fault_that_is_never_recovered_from():
     )
 
 
+def test_occurrences_of_a_fault_are_folded():
+    """Of 18 occurrences from 100 s on, every 50 s, the lag comes back after none."""
+    repeated = FAULT.replace("at: 300s, for: 100s", "at: 100s, for: 20s, repeat_every: 50s")
+
+    report = report_of(
+        with_lag((0, 1), *((100 + 10 * step, 10 + step) for step in range(90))), faults=repeated
+    )
+
+    found = texts(report, "not_recovered")
+    assert len(found) == 1
+    assert found[0].startswith(
+        "the lag of jobs never comes back after 18 of 18 occurrences of 'provider down'. The first of these:"
+        " the lag of jobs never comes back after 'provider down' (1m40s to 2m)"
+    )
+    assert report.to_text().count("provider down  ") == 8
+    assert "And more occurrences like these: 10 of provider down." in report.to_text()
+
+
+def test_a_fault_that_some_replications_recover_from():
+    """At the end the lag is 500 on average, more than the peak of those that recovered before."""
+    lag = with_lag((0, 1), (300, 30), (500, 1)).lines["jobs", "work"].lag
+    lines = {("jobs", "work"): line(waiting_at_end=499, lag=lag)}
+    never = with_lag((0, 1), (300, 30), index=1)
+
+    text = texts(report_of(replication(lines=lines), never, faults=FAULT), "not_recovered")[0]
+
+    assert text.startswith(
+        "the lag of jobs comes back after 'provider down' (5m to 6m40s) in only 50.0% of the replications:"
+        " it is 250 at the end of the run"
+    )
+
+
 def test_each_occurrence_has_its_own_normal_lag():
     """After the first occurrence [100, 150) the lag settles at 5: that is normal for the second."""
     repeated = FAULT.replace("at: 300s, for: 100s", "at: 100s, for: 50s, repeat_every: 400s")
@@ -766,6 +798,88 @@ def test_blocked_without_a_cycle_is_back_pressure():
 
     assert "ping ends the run with 1 of 1 slots held" in found[0]
     assert "the full topic there holds back 12 publishes" in found[1]
+
+
+def test_time_spent_waiting_to_publish_is_no_lack_of_slots():
+    """ping holds its slot for 10 s, 9 of them for room in back: its own work of 1 s would fit."""
+    run = replication(
+        services={
+            "ping": service(attempts=100, busy=over_time(1.0), service=Histogram.of(np.full(100, 10.0))),
+            "pong": service(attempts=1000, busy=over_time(1.0)),
+        },
+        topics={"there": TopicMeasurements(500, 0, 0), "back": TopicMeasurements(1000, 0, 0)},
+        lines={("there", "ping"): line(blocked_at_end=1, in_work_at_end=1), ("back", "pong"): line()},
+        flows={},
+    )
+
+    report = build_report(loads(RING), [run])
+
+    assert texts(report, "saturated") == [
+        "pong is saturated: 1.00 messages/s × 1.00 s ÷ 1 slot = utilisation 1.00, so what is to be published"
+        " to back waits until it has room. More instances would take more of it; how much more that is"
+        " cannot be seen while it waits."
+    ]
+    assert not texts(report, "overloaded")
+    assert not texts(report, "headroom")
+
+
+def test_clients_that_wait_bound_what_a_busy_service_is_asked():
+    clients = {"clients": {"count": 5, "think_time": 0}}
+    run = replication(services={"work": service(busy=over_time(2.0))})
+
+    text = texts(report_of(run, producers__source__arrivals=clients), "saturated")
+
+    assert text == [
+        "work is saturated: its slots are 100% busy. Only clients that wait for their answers feed it, 5"
+        " clients of source: they bound what waits for it, and more instances would be asked more."
+    ]
+
+
+def test_saturated_without_an_excess_does_not_speak_of_one():
+    run = replication(services={"work": service(busy=over_time(2.0))})
+
+    text = texts(report_of(run), "saturated")[0]
+
+    assert "utilisation 1.00, so it has nothing to spare (a lag of 1 at the end of the run)" in text
+
+
+JOINED = """
+name: joined
+run: {duration: 1000s, sample_every: 10s}
+topics: {jobs: {}, a: {capacity: 2, when_full: block}, b: {capacity: 2, when_full: block}}
+producers: {source: {topic: jobs, arrivals: {poisson: 1/s}}}
+services:
+  fork: {consumes: jobs, service_time: 0, emits: [{topic: a, copies: 3}, b]}
+  merge: {consumes: [a, b], join: true, service_time: 1s}
+"""
+
+
+def test_deadlock_of_a_join_whose_publisher_is_held_back():
+    run = replication(
+        services={"fork": service(attempts=1), "merge": service(attempts=0)},
+        topics={
+            name: TopicMeasurements(number, 0, 0) for name, number in (("jobs", 900), ("a", 2), ("b", 0))
+        },
+        lines={
+            ("jobs", "fork"): line(blocked_at_end=1, in_work_at_end=1, waiting_at_end=899),
+            ("a", "merge"): line(published=2, waiting_at_end=2, in_work_at_end=0),
+            ("b", "merge"): line(published=0, in_work_at_end=0),
+        },
+        flows={},
+    )
+    some = changed(run, lines=run.lines | {("b", "merge"): line(waiting_at_end=1, in_work_at_end=0)})
+
+    stuck, moving = build_report(loads(JOINED), [run]), build_report(loads(JOINED), [some])
+
+    assert texts(stuck, "deadlock") == [
+        "deadlock: merge joins a with b. fork waits to publish into a, which is full with 2 messages (1 slot,"
+        " since 0s), and these wait for a partner in b, which is empty and only fork publishes to; in 100% of"
+        " the replications. Nothing here moves again: a needs room for all that fork publishes to it before"
+        " the partners in b come."
+    ]
+    assert not texts(stuck, "saturated")
+    assert not texts(stuck, "back_pressure")
+    assert not texts(moving, "deadlock")
 
 
 def test_undecided_says_how_many_more_replications_would_do():
@@ -1230,6 +1344,38 @@ def test_delivery_limit_is_what_the_line_gave_up_and_the_service_did_not():
     )
 
 
+def test_success_after_the_delivery_limit_is_no_second_one():
+    """3000 attempts for 1000 messages, each overtaken three times and given up; 900 succeed then."""
+    run = mechanised(
+        lines=line(dead_lettered=1000, finished=0),
+        numbers={
+            "attempts": 3000, "first_attempts": 1000, "succeeded": 900, "first_successes": 0,
+            "duplicates": 900, "service": Histogram.of(np.ones(3000)),
+        },
+    )  # fmt: skip
+    limits = {"services__work__retry": {"maximum_attempts": 3}, "services__work__visibility_timeout": "50ms"}
+
+    report = report_of(run, **limits)
+    once = report_of(
+        mechanised(
+            lines=line(dead_lettered=1),
+            numbers={"duplicates": 1, "first_successes": 19, "attempts": 19, "first_attempts": 19},
+        ),
+        **limits,
+    )
+
+    assert texts(report, "early_redelivery")[0].endswith(
+        "2,000 of 3,000 attempts per run (66.7%) are such redeliveries, and 900 attempts succeed after their"
+        " message was settled or given up, which emits nothing."
+    )
+    assert texts(report, "delivery_limit")[0].endswith(
+        "`maximum_attempts` counts deliveries, and 3 had begun and were overtaken (3,000 attempts)."
+    )
+    assert "redeliver" not in texts(once, "early_redelivery")[0]
+    assert "1 attempt succeeds after its message was settled" in texts(once, "early_redelivery")[0]
+    assert texts(once, "delivery_limit")[0].endswith("were overtaken (1 attempt).")
+
+
 def test_blocking_retries_hold_the_head_of_the_line():
     """Of a lag of 8 there wait 5.5, and 1 is in work: 1.5 back off, and hold 4 partitions for 1500 s."""
     run = replication(
@@ -1652,6 +1798,23 @@ def test_redrives_of_one_topic_share_its_messages():
     assert len(texts(both, "redrive")) == 1
     assert "'replay' and 'again' send 200 messages of late back to jobs" in texts(both, "redrive")[0]
     assert texts(none, "redrive") == ["'replay' sends back 0 messages of late; 30 rest there at the end."]
+
+
+def test_redrive_counts_no_more_than_its_rate_allows_where_messages_expire():
+    """2/s for 100 s are 200, though 2,970 left the topic: the rest expired, or was refused."""
+    topics = {"jobs": TopicMeasurements(1200, 0, 0), "late": TopicMeasurements(3000, 30, 0)}
+
+    def found(late: str, **overrides: object) -> list[str]:
+        text = DEAD_LETTERS.replace("late: {}", f"late: {late}")
+        assert text != DEAD_LETTERS
+        return texts(report_of(replication(topics=topics), faults=REDRIVE, text=text, **overrides), "redrive")
+
+    assert (
+        "'replay' sends at most 200 messages of late back to jobs at 2.00/s, which takes 100 s"
+        in (found("{message_ttl: 60s}")[0])
+    )
+    assert "at most 200 messages" in found("{capacity: 50}", run__warmup="10s")[0]
+    assert found("{capacity: 0}") == []
 
 
 # JSON and text

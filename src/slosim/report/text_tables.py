@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from slosim.report import plots
@@ -326,8 +327,12 @@ def _partition_lag(line: dict) -> str:
     return "" if line["partition_lag_max"] is None else short(line["partition_lag_max"]["p99"]["value"])
 
 
+MOST_OCCURRENCES = 8
+"""Rows of the table of faults for one fault that repeats."""
+
+
 def faults_section(data: dict, width: int) -> list[str]:
-    faults = data["faults"]
+    faults, more = _first_of_each(data["faults"])
     if not faults:
         return []
     columns = [
@@ -341,7 +346,22 @@ def faults_section(data: dict, width: int) -> list[str]:
         Column("bad", [short(one["bad"]["value"]) for one in faults]),
     ]
     note = "lag of the lines that feed the target; bad: of all flow objectives until recovery"
-    return [title("FAULTS", note, width), *table(columns, width)]
+    lines = [title("FAULTS", note, width), *table(columns, width)]
+    if more:
+        names = ", ".join(f"{count(number)} of {clean(name)}" for name, number in more.items())
+        lines += paragraph(f"And more occurrences like these: {names}.", width)
+    return lines
+
+
+def _first_of_each(faults: Sequence[dict]) -> tuple[list[dict], dict[str, int]]:
+    """The first occurrences of each fault, and how many more there are by name."""
+    shown, seen = [], Counter[str]()
+    for one in faults:
+        seen[one["name"]] += 1
+        if seen[one["name"]] <= MOST_OCCURRENCES:
+            shown.append(one)
+    more = {name: number - MOST_OCCURRENCES for name, number in seen.items() if number > MOST_OCCURRENCES}
+    return shown, more
 
 
 def _random_columns(faults: Sequence[dict]) -> list[Column]:

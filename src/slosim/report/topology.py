@@ -4,11 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slosim.compile.topology import blocks, consumers_of
+from slosim.compile.topology import blocks, consumers_of, outputs_of
+from slosim.model.arrivals import Clients
 from slosim.model.graph import emitted_topics
 
 if TYPE_CHECKING:
     from slosim.model import Scenario
+
+
+def may_be_held_back(scenario: Scenario, service: str) -> bool:
+    """Whether its finished attempts may have to wait for a topic: one that blocks, or is unavailable."""
+    topics = emitted_topics(scenario.services[service])
+    gone = {fault.target for fault in scenario.faults if fault.effect.unavailable}
+    return any(blocks(scenario, topic) or f"topics.{topic}" in gone for topic in topics)
+
+
+def waiting_clients(scenario: Scenario, service: str) -> list[str] | None:
+    """The producers that feed a service, when all are clients that wait for answers; None for any other."""
+    found: dict[str, None] = {}
+    topics = list(scenario.services[service].consumes)
+    for topic in topics:
+        for name, producer in scenario.producers.items():
+            if producer.topic == topic:
+                if not isinstance(producer.arrivals, Clients):
+                    return None
+                found[name] = None
+        for publisher in publishers_of(scenario, topic):
+            topics += [its for its in scenario.services[publisher].consumes if its not in topics]
+    return list(found) or None
+
+
+def publishers_of(scenario: Scenario, topic: str) -> list[str]:
+    """The services that publish to a topic, dead letters included."""
+    return [name for name, topics in outputs_of(scenario).items() if topic in topics]
 
 
 def blocking_edges(scenario: Scenario) -> dict[str, dict[str, str]]:

@@ -41,13 +41,14 @@ RULES = (
     Rule(
         "deadlock",
         "All slots of the services of a cycle are held at the end of the run by messages that wait to be"
-        " published into each other's full topics.",
+        " published into each other's full topics; or a join waits for a message whose publisher waits for"
+        " room in another topic of the join.",
         blocking.deadlock,
     ),
     Rule(
         "saturated",
         "More work arrives at a service than its slots (on a log: its partitions) or its rate limit can do,"
-        " and they are at least 95% busy.",
+        " and they are at least 95% busy; time in which finished messages wait for a topic does not count.",
         load.saturated,
     ),
     Rule(

@@ -8,13 +8,19 @@ import numpy as np
 
 from slosim.compile.topology import blocks
 from slosim.measure.measurements import Measurements
+from slosim.model.graph import emitted_topics
 from slosim.report.findings.evidence import Evidence, Finding
-from slosim.report.findings.slots import mean_slots, slots_at_end
-from slosim.report.topology import blocking_edges, cycle_within
+from slosim.report.findings.slots import blocked_at_end, mean_slots, slots_at_end
+from slosim.report.topology import blocking_edges, cycle_within, publishers_of
 from slosim.report.units import clock, count, enumeration, plural, share
 
 
 def deadlock(evidence: Evidence) -> Iterator[Finding]:
+    yield from _deadlock_of_cycle(evidence)
+    yield from _deadlock_of_join(evidence)
+
+
+def _deadlock_of_cycle(evidence: Evidence) -> Iterator[Finding]:
     edges = blocking_edges(evidence.scenario)
     cycles = [cycle_within(edges, _stuck_services(evidence, index)) for index in range(evidence.replications)]
     found = [(one, cycle) for one, cycle in zip(evidence.measurements, cycles, strict=True) if cycle]
@@ -22,7 +28,7 @@ def deadlock(evidence: Evidence) -> Iterator[Finding]:
         return
     one, cycle = found[0]
     held = [
-        f"{plural(_blocked(one, name), 'slot')} of {name} on {edges[name][following]}"
+        f"{plural(blocked_at_end(one, name), 'slot')} of {name} on {edges[name][following]}"
         for name, following in zip(cycle, [*cycle[1:], cycle[0]], strict=True)
     ]
     yield Finding(
@@ -35,16 +41,63 @@ def deadlock(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def _blocked(one: Measurements, service: str) -> int:
-    """Slots of a service that a full topic holds at the end of the run."""
-    return sum(line.blocked_at_end for (_, consumer), line in one.lines.items() if consumer == service)
+def _deadlock_of_join(evidence: Evidence) -> Iterator[Finding]:
+    """A join waits for a message whose only publisher waits for room in another topic of the same join."""
+    for name, service in evidence.scenario.services.items():
+        if not service.join:
+            continue
+        found = [_stuck_join(evidence, name, index) for index in range(evidence.replications)]
+        stuck = next((one for one in found if one), None)
+        if stuck is None:
+            continue
+        publisher, full, empty = stuck
+        one = evidence.measurements[found.index(stuck)]
+        yield Finding(
+            f"services.{name}.join",
+            f"deadlock: {name} joins {full} with {empty}. {publisher} waits to publish into {full}, which is"
+            f" full with {plural(one.lines[full, name].waiting_at_end, 'message')}"
+            f" ({plural(blocked_at_end(one, publisher), 'slot')}, since"
+            f" {clock(_stuck_since(one, publisher))}), and these wait for a partner in {empty}, which is"
+            f" empty and only {publisher} publishes to; in"
+            f" {share(sum(its is not None for its in found) / evidence.replications)} of the replications."
+            f" Nothing here moves again: {full} needs room for all that {publisher} publishes to it before"
+            f" the partners in {empty} come.",
+        )
+
+
+def _stuck_join(evidence: Evidence, name: str, replication: int) -> tuple[str, str, str] | None:
+    """(publisher, full topic, empty topic) of a join that waits for ever; None when it may go on."""
+    scenario, one = evidence.scenario, evidence.measurements[replication]
+    lines = {topic: one.lines[topic, name] for topic in scenario.services[name].consumes}
+    if any(line.in_work_at_end or line.backing_off_at_end for line in lines.values()):
+        return None
+    full = [
+        topic
+        for topic, line in lines.items()
+        if blocks(scenario, topic)
+        and line.waiting_at_end >= max(1, scenario.topics[topic].capacity or 0)
+        and scenario.topics[topic].message_ttl is None
+    ]
+    empty = [topic for topic, line in lines.items() if not line.waiting_at_end + line.delayed_at_end]
+    stuck = _stuck_services(evidence, replication)
+    for topic in empty:
+        publishers = publishers_of(scenario, topic)
+        fed = any(its.topic == topic for its in scenario.producers.values())
+        fed |= any(its.effect.redrive and its.effect.redrive.to == topic for its in scenario.faults)
+        if fed or len(publishers) != 1 or publishers[0] not in stuck:
+            continue
+        emitted = emitted_topics(scenario.services[publishers[0]])
+        held_by = next((its for its in full if its in emitted), None)
+        if held_by and not any(blocks(scenario, its) and its not in (topic, held_by) for its in emitted):
+            return publishers[0], held_by, topic
+    return None
 
 
 def _stuck_services(evidence: Evidence, replication: int) -> set[str]:
     """Services whose every usable slot is held by a full topic at the end of the run."""
     one, stuck = evidence.measurements[replication], set()
     for name in evidence.scenario.services:
-        slots, blocked = slots_at_end(evidence, name, replication), _blocked(one, name)
+        slots, blocked = slots_at_end(evidence, name, replication), blocked_at_end(one, name)
         in_work = sum(line.in_work_at_end for (_, consumer), line in one.lines.items() if consumer == name)
         if blocked and blocked >= (in_work if slots is None else slots):
             stuck.add(name)
@@ -59,12 +112,9 @@ def _stuck_since(one: Measurements, service: str) -> float:
 
 
 def back_pressure(evidence: Evidence) -> Iterator[Finding]:
-    edges = blocking_edges(evidence.scenario)
-    deadlocked = any(
-        cycle_within(edges, _stuck_services(evidence, index)) for index in range(evidence.replications)
-    )
+    edges, deadlocked = blocking_edges(evidence.scenario), any(deadlock(evidence))
     for name in evidence.scenario.services:
-        blocked = sum(_blocked(one, name) for one in evidence.measurements) / evidence.replications
+        blocked = sum(blocked_at_end(one, name) for one in evidence.measurements) / evidence.replications
         if not deadlocked and blocked >= 1:
             topics = list(dict.fromkeys(edges[name].values()))
             if not topics:  # held by a topic that is unavailable, which has a rule of its own

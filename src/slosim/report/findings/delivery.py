@@ -72,11 +72,12 @@ def early_redelivery(evidence: Evidence) -> Iterator[Finding]:
         if not numbers["duplicates"]["value"] and again < EARLY * numbers["attempts"]["value"]:
             continue
         p99, longest = numbers["service_s"]["p99"]["value"], numbers["service_s"]["max"]
-        if p99 is None:
+        if p99 is None or not numbers["attempts"]["value"]:
             continue
         attempts, duplicates = numbers["attempts"]["value"], numbers["duplicates"]["value"]
+        what = "delivered again while their first attempt goes on" if again else "overtaken by the timeout"
         text = (
-            f"messages of {name} are delivered again while their first attempt goes on: its visibility"
+            f"messages of {name} are {what}: its visibility"
             f" timeout is {duration(service.visibility_timeout)}, and its attempts take up to"
             f" {duration(longest)} (p99 {duration(p99)})"
         )
@@ -87,21 +88,41 @@ def early_redelivery(evidence: Evidence) -> Iterator[Finding]:
                 f", after being held ahead, which counts too (prefetch {service.prefetch},"
                 f" {count(held['mean']['value'])} held on average, at most {count(held['max'])})"
             )
-        cost = "emits nothing" if service.idempotent else "emits everything again"
+        costs = [
+            f"{count(again)} of {count(attempts)} attempts per run ({share(again / attempts)}) are such"
+            " redeliveries"
+        ]
+        costs = (costs if again else []) + _late_successes(evidence, name, duplicates)
         yield Finding(
             f"services.{name}.visibility_timeout",
-            f"{text}. {count(again)} of {count(attempts)} attempts per run ({share(again / attempts)}) are"
-            f" such redeliveries, and {count(duplicates)} succeed a second time, which {cost}.",
+            f"{text}. {', and '.join(costs)}.",
         )
+
+
+def _late_successes(evidence: Evidence, name: str, duplicates: float) -> list[str]:
+    """What succeeded too late: a second time, or after the delivery limit had given the message up."""
+    if not duplicates:
+        return []
+    cost = "emits nothing" if evidence.scenario.services[name].idempotent else "emits everything again"
+    firsts = sum(one.services[name].first_successes for one in evidence.measurements) / evidence.replications
+    if duplicates > firsts or over_delivery_limit(evidence, name):
+        verb = "attempt succeeds after its" if count(duplicates) == "1" else "attempts succeed after their"
+        return [f"{count(duplicates)} {verb} message was settled or given up, which {cost}"]
+    return [f"{count(duplicates)} succeed a second time, which {cost}"]
 
 
 def _redelivered(evidence: Evidence, name: str) -> float:
     """Attempts per run that follow neither a failure nor a lost attempt: a visibility timeout ran out."""
+    return max(0.0, _surplus(evidence, name))
+
+
+def _surplus(evidence: Evidence, name: str) -> float:
+    """Attempts per run beyond those that are first or follow a failure or a lost attempt."""
     numbers = {
         key: evidence.service(name)[key]["value"] for key in ("attempts", "retried", "lost")
     }  # fmt: skip
     first = sum(one.services[name].first_attempts for one in evidence.measurements) / evidence.replications
-    return max(0.0, numbers["attempts"] - first - numbers["retried"] - numbers["lost"])
+    return numbers["attempts"] - first - numbers["retried"] - numbers["lost"]
 
 
 def lost_attempts(evidence: Evidence) -> Iterator[Finding]:
@@ -126,14 +147,25 @@ def delivery_limit(evidence: Evidence) -> Iterator[Finding]:
     for name, service in evidence.scenario.services.items():
         limited = over_delivery_limit(evidence, name)
         if limited and service.retry is not None:
-            numbers = evidence.service(name)
+            lost, overtaken = evidence.service(name)["lost"]["value"], _overtaken(evidence, name, limited)
+            how = [f"lost ({plural(lost, 'attempt')})"] if lost else []
+            how += [f"overtaken ({plural(overtaken, 'attempt')})"] if overtaken else []
             yield Finding(
                 f"services.{name}.retry",
                 f"{count(limited)} messages of {name} per run are dead-lettered though no attempt failed for"
                 f" the last time: `maximum_attempts` counts deliveries, and {service.retry.maximum_attempts}"
-                f" had begun and were lost ({count(numbers['lost']['value'])} attempts) or overtaken"
-                f" ({count(_redelivered(evidence, name))}).",
+                f" had begun{' and were ' if how else ''}{' or '.join(how)}.",
             )
+
+
+def _overtaken(evidence: Evidence, name: str, limited: float) -> float:
+    """Attempts per run that went on when their visibility timeout ran out.
+
+    Their messages were delivered again, or, where the last attempt was not lost, given up (`limited`).
+    """
+    if evidence.scenario.services[name].visibility_timeout is None:
+        return 0.0
+    return max(0.0, _surplus(evidence, name) + limited)
 
 
 def over_delivery_limit(evidence: Evidence, name: str) -> float:

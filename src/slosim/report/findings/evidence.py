@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from slosim.compile.offered_load import ServiceLoad, offered_loads
 from slosim.measure.measurements import Measurements
 from slosim.report import statistics
+from slosim.report.faults import occurrences_within
 
 if TYPE_CHECKING:
-    from slosim.model import Scenario
+    from slosim.model import Fault, Scenario
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,34 @@ class Evidence:
         return offered_loads(self.scenario)
 
     def sent_back(self, topic: str) -> float:
-        """Messages per run that redrives took from a topic; without those published before the warm-up."""
-        return max(0.0, self.published(topic) - self.content["topics"][topic]["resting"]["value"])
+        """Messages per run that redrives took from a topic; without those published before the warm-up.
+
+        At most, where messages may leave the topic otherwise: then no more than their rates allow.
+        """
+        gone = max(0.0, self.published(topic) - self.content["topics"][topic]["resting"]["value"])
+        return min(gone, self.most_sent_back(topic)) if self.may_lose(topic) else gone
+
+    def may_lose(self, topic: str) -> bool:
+        """Whether messages may leave a topic unconsumed: they expire, or it refuses them."""
+        its = self.scenario.topics[topic]
+        return its.message_ttl is not None or (its.capacity is not None and its.when_full != "block")
+
+    def most_sent_back(self, topic: str) -> float:
+        """Messages per run that the rates of a topic's redrives allow while these are active."""
+        return sum(
+            fault.effect.redrive.rate * self._active_s(fault)
+            for fault in self.scenario.faults
+            if fault.target == f"topics.{topic}" and fault.effect.redrive is not None
+        )
+
+    def _active_s(self, fault: Fault) -> float:
+        """Seconds per run in which a fault is active."""
+        seconds = 0.0
+        for one in self.measurements:
+            known = np.array(fault.occurrences(self.scenario.run.duration)).reshape(-1, 2)
+            times = occurrences_within(fault.name, one) if fault.is_random else known
+            seconds += float(np.diff(np.minimum(times, one.ended_s), axis=1).sum())
+        return seconds / self.replications
 
     def mechanisms(self, service: str) -> dict | None:
         """The reported numbers of a service's mechanisms; None where it has none."""

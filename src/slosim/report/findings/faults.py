@@ -30,7 +30,9 @@ REPEATED = 1.01
 
 
 def not_recovered(evidence: Evidence) -> Iterator[Finding]:
+    """One finding for all occurrences of a fault after which the lag did not come back."""
     occurrences = {(one.name, one.start_s): one for one in occurrences_of(evidence.scenario)}
+    found: dict[str, list[tuple[dict, Occurrence]]] = {}
     for entry in evidence.content["faults"]:
         if entry["start_s"] is None:
             continue
@@ -39,7 +41,25 @@ def not_recovered(evidence: Evidence) -> Iterator[Finding]:
             continue
         if occurrence.fault.effect.redrive is not None and _lasts_to_the_end(evidence, occurrence):
             continue  # no harm done to recover from; `redrive` says what the lag did
-        yield Finding(f"faults.{entry['name']}", _text(evidence, entry, occurrence))
+        found.setdefault(entry["name"], []).append((entry, occurrence))
+    for name, its in found.items():
+        text = _text(evidence, *its[0]) if len(its) == 1 else _text_of_several(evidence, its)
+        yield Finding(f"faults.{name}", text)
+
+
+def _text_of_several(evidence: Evidence, its: list[tuple[dict, Occurrence]]) -> str:
+    """How often, and the first one in full."""
+    first, occurrence = its[0]
+    known = [entry for entry in evidence.content["faults"] if entry["name"] == first["name"]]
+    never = sum(entry["recovered_ratio"] == 0 for entry, _ in its)
+    some = len(its) - never
+    of = f"of {plural(len(known), 'occurrence')} of '{first['name']}'"
+    how = f"comes back in only some of the replications after {count(some)} {of}"
+    if never:
+        how = f"never comes back after {count(never)} {of}"
+        how += f", and in only some of the replications after {count(some)}" if some else ""
+    topics = ", ".join(dict.fromkeys(topic for topic, _ in occurrence.lines))
+    return f"the lag of {topics} {how}. The first of these: {_text(evidence, first, occurrence)}"
 
 
 def _lasts_to_the_end(evidence: Evidence, occurrence: Occurrence) -> bool:
@@ -57,19 +77,19 @@ def _text(evidence: Evidence, entry: dict, occurrence: Occurrence) -> str:
         )
     topics = ", ".join(dict.fromkeys(topic for topic, _ in occurrence.lines))
     at_end = sum(evidence.lag_at_end(topic, service) for topic, service in occurrence.lines)
-    whom = (
-        "never"
-        if entry["recovered_ratio"] == 0
-        else f"in only {share(entry['recovered_ratio'])} of the replications"
-    )
+    never = entry["recovered_ratio"] == 0
+    comes = "never comes back" if never else "comes back"
+    only = "" if never else f" in only {share(entry['recovered_ratio'])} of the replications"
+    peaks = f"it peaks at {peak} and is still {count(at_end)}"
+    if at_end > entry["peak_lag"]["value"]:  # the peak ends with the recovery, which some replications saw
+        peaks = f"it is {count(at_end)}"
     services = dict.fromkeys(service for _, service in occurrence.lines)
     stuck = [_held_up(evidence, name, occurrence) for name in services]
     called = [call.dependency for name in services for call in evidence.scenario.services[name].calls]
     stuck += [_held_up_at(evidence, name, occurrence) for name in dict.fromkeys(called)]
     return (
-        f"the lag of {topics} {whom} comes back after {label}: it peaks at {peak} and is still"
-        f" {count(at_end)} at the end of the run, {duration(ended - entry['end_s'])} after the fault."
-        + "".join(stuck)
+        f"the lag of {topics} {comes} after {label}{only}: {peaks} at the end of the run,"
+        f" {duration(ended - entry['end_s'])} after the fault." + "".join(stuck)
     )
 
 
@@ -182,7 +202,8 @@ def redrive(evidence: Evidence) -> Iterator[Finding]:
             for fault in evidence.scenario.faults
             if fault.target == f"topics.{topic}" and fault.effect.redrive is not None
         ]
-        if faults:
+        its = evidence.scenario.topics[topic]
+        if faults and not (its.capacity == 0 and evidence.may_lose(topic)):  # such a topic keeps nothing
             yield Finding(f"faults.{faults[0].name}", _redrive_text(evidence, topic, faults))
 
 
@@ -194,6 +215,9 @@ def _redrive_text(evidence: Evidence, topic: str, faults: list[Fault]) -> str:
     rates = {fault.effect.redrive.rate for fault in faults if fault.effect.redrive is not None}
     if moved:
         least = "at least " if evidence.scenario.run.warmup else ""
+        if evidence.may_lose(topic):  # of what left the topic, some may have expired or been refused
+            least = "at most "
+            moved = evidence.most_sent_back(topic) if evidence.scenario.run.warmup else moved
         takes = f", which takes {duration(moved / redrive.rate)}" if len(rates) == 1 else ""
         at = enumeration([f"{three_digits(rate)}/s" for rate in sorted(rates)])
         text = (

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slosim.compile.offered_load import partitions_of, useful_slots
+from slosim.compile.topology import blocks
+from slosim.model.arrivals import Clients
 from slosim.report.faults import Occurrence, occurrences_of, services_hit
 from slosim.report.findings.blocking import deadlock
 from slosim.report.findings.delivery import backing_off_s
@@ -27,11 +29,13 @@ from slosim.report.findings.offered import (
     load_outside_faults,
     offered_load,
     own_attempts,
+    waits_to_publish,
 )
 from slosim.report.findings.partitions import hot_partitions
 from slosim.report.findings.slots import most_instances, slots_over_time
 from slosim.report.findings.spells import ALL_BUSY, worst_spell
-from slosim.report.units import clock, count, duration, plural, short, three_digits
+from slosim.report.topology import waiting_clients
+from slosim.report.units import clock, count, duration, enumeration, plural, share, short, three_digits
 
 BUSY_ENOUGH = 0.95
 """Slots busy for less than this share of the time were not what held messages up."""
@@ -66,6 +70,10 @@ def _saturated_slots(evidence: Evidence, name: str, load: OfferedLoad) -> Iterat
     partitions = partitions_of(evidence.scenario, name)
     bound = partitions is not None and load.slots == partitions
     unit = "message" if evidence.scenario.services[name].batch is None else "batch"
+    clients = waiting_clients(evidence.scenario, name)
+    if clients is not None:
+        yield _bound_by_clients(evidence, name, clients)
+        return
     divisor = (
         f"{plural(load.slots, 'partition')} (one {unit} at a time in each)"
         if bound
@@ -78,11 +86,26 @@ def _saturated_slots(evidence: Evidence, name: str, load: OfferedLoad) -> Iterat
     )
 
 
+def _bound_by_clients(evidence: Evidence, name: str, clients: list[str]) -> Finding:
+    """In a closed loop what arrives is what is done: neither does the lag grow, nor is a ratio a demand."""
+    arrivals = [evidence.scenario.producers[one].arrivals for one in clients]
+    number = sum(its.count for its in arrivals if isinstance(its, Clients))
+    busy = evidence.service(name)["utilisation_ratio"]["value"] or 1.0
+    return Finding(
+        f"services.{name}",
+        f"{name} is saturated: its slots are {share(busy)} busy. Only clients that wait for their answers"
+        f" feed it, {plural(number, 'client')} of {enumeration(clients)}: they bound what waits for it, and"
+        " more instances would be asked more.",
+    )
+
+
 def _way_out(evidence: Evidence, name: str, load: OfferedLoad) -> str:
     """More instances; not for what waits elsewhere, nor for repeats beyond the service's own failures."""
     waits_for = busy_dependency(evidence, name, evidence.scenario.run.warmup, math.inf)
     if waits_for is not None:
         return f"Its slots wait for {waits_for}: more instances would only wait there."
+    if _held_back_by(evidence, name):
+        return "More instances would take more of it; how much more that is cannot be seen while it waits."
     own = own_attempts(evidence, name, load.attempts)
     if load.attempts < REPEATED * own or load.slots is None:
         return _remedy(evidence, name, load)
@@ -93,12 +116,22 @@ def _way_out(evidence: Evidence, name: str, load: OfferedLoad) -> str:
     return f"{would}. {_remedy(evidence, name, once)}"
 
 
+def _held_back_by(evidence: Evidence, name: str) -> list[str]:
+    """The topics of a service, when each holds its publishers back once it is full."""
+    topics = list(evidence.scenario.services[name].consumes)
+    return topics if all(blocks(evidence.scenario, topic) for topic in topics) else []
+
+
 def _consequence(evidence: Evidence, name: str, load: OfferedLoad, utilisation: float) -> str:
     """What becomes of the messages beyond capacity: they pile up, or they leave unserved."""
     excess = load.messages_per_s * (1 - 1 / utilisation)
     lines = evidence.lines_of(name)
     leaving = sum(line[how]["value"] for _, line in lines for how in ("expired", "dropped", "shed"))
     at_end = sum(evidence.lag_at_end(topic, name) for topic, _ in lines)
+    if topics := _held_back_by(evidence, name):
+        return f"what is to be published to {enumeration(topics)} waits until it has room"
+    if excess * evidence.seconds < 1:
+        return f"it has nothing to spare (a lag of {count(at_end)} at the end of the run)"
     if leaving >= 0.5 * excess * evidence.seconds:
         return (
             f"about {three_digits(excess)} messages/s more than it can do expire or are dropped"
@@ -235,6 +268,8 @@ def _overload_arithmetic(evidence: Evidence, name: str, load: OfferedLoad, spell
             " only wait there."
         )
     usual = load_outside_faults(evidence, name, load)
+    if not usual.slot_s:
+        return f"That is {excess} more than it can do."
     done_per_s = spell.slots / (usual.slot_s * usual.attempts)
     redrive = _redrive_during(evidence, name, spell)
     if redrive is not None:
@@ -287,6 +322,8 @@ def overload_of(evidence: Evidence, name: str) -> Spell | None:
     load = offered_load(evidence, name)
     if load is None or load.slots is None or _is_saturated(evidence, name, load):
         return None
+    if waits_to_publish(evidence, name):  # its slots are busy, but not with its work
+        return None
     series = evidence.service(name)["series"]
     times = np.array(series["t_s"])
     lag = np.sum([line["series"]["lag"] for _, line in evidence.lines_of(name)], axis=0)
@@ -330,7 +367,7 @@ def headroom(evidence: Evidence) -> Iterator[Finding]:
     """Silent when something is over its limit already, or a hot partition is nearer to it."""
     now = {name: offered_load(evidence, name) for name in evidence.scenario.services}
     if any(
-        _is_saturated(evidence, name, load) or overload_of(evidence, name)
+        _is_saturated(evidence, name, load) or overload_of(evidence, name) or waits_to_publish(evidence, name)
         for name, load in now.items()
         if load is not None
     ):

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 from slosim.compile.offered_load import useful_slots
 from slosim.report.faults import services_hit
 from slosim.report.findings.evidence import Evidence
-from slosim.report.findings.slots import mean_slots, most_instances
+from slosim.report.findings.slots import blocked_at_end, mean_slots, most_instances
+from slosim.report.topology import may_be_held_back
 from slosim.report.units import duration, three_digits
 
 if TYPE_CHECKING:
     from slosim.model import Service
+
+
+HELD = 0.1
+"""Share of the slots held by finished messages from which on their time says little about the work."""
+LONGER = 1.1
+"""Measured over expected time of an attempt from which on something else holds its slot."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +74,16 @@ def offered_load(evidence: Evidence, name: str) -> OfferedLoad | None:
 
     slot_s is the time that one attempt holds a slot, blocking retries and abandoned work included; at least
     the mean service time of the scenario when most attempts have not ended. In a batch each message has
-    its share of it.
+    its share of it. Time in which finished attempts wait to be published is not theirs: then the time on
+    paper.
     """
     numbers = evidence.service(name)
     rate, attempts = evidence.accepted_per_s(name), numbers["attempts"]["value"]
     if not rate or not attempts or numbers["attempts_per_message"]["value"] is None:
         return None
-    slot_s = numbers["busy_slots"]["value"] * evidence.seconds / attempts
-    ended = numbers["service_s"]["count"] / evidence.replications
-    if ended < 0.5 * attempts:  # most are still in work: what they have done so far says too little
-        slot_s = max(slot_s, evidence.scenario.services[name].service_time.mean())
+    slot_s = _slot_s(evidence, name)
+    if waits_to_publish(evidence, name):
+        slot_s = min(slot_s, evidence.on_paper[name].service_time_mean_s)
     limit = evidence.scenario.services[name].rate_limit
     return OfferedLoad(
         messages_per_s=rate,
@@ -85,6 +92,36 @@ def offered_load(evidence: Evidence, name: str) -> OfferedLoad | None:
         slots=mean_slots(evidence, name),
         rate_limit=math.inf if limit is None else limit.rate,
     )
+
+
+def _slot_s(evidence: Evidence, name: str) -> float:
+    """Time that one attempt holds a slot, s, as measured."""
+    numbers = evidence.service(name)
+    attempts = numbers["attempts"]["value"]
+    slot_s = numbers["busy_slots"]["value"] * evidence.seconds / attempts
+    if numbers["service_s"]["count"] / evidence.replications >= 0.5 * attempts:
+        return slot_s
+    # most are still in work: what they have done so far says too little
+    return max(slot_s, evidence.scenario.services[name].service_time.mean())
+
+
+def waits_to_publish(evidence: Evidence, name: str) -> bool:
+    """Whether finished attempts hold a notable part of the slots while they wait for a topic.
+
+    How long they do is not measured: some are held at the end, or nothing else explains their time.
+    """
+    scenario = evidence.scenario
+    if not may_be_held_back(scenario, name) or not evidence.service(name)["attempts"]["value"]:
+        return False
+    slots = mean_slots(evidence, name)
+    held = sum(blocked_at_end(one, name) for one in evidence.measurements) / evidence.replications
+    if held >= HELD * (slots or evidence.service(name)["busy_slots"]["value"]) > 0:
+        return True
+    service = scenario.services[name]
+    blocking_retries = service.retry is not None and service.retry.blocking
+    faults = any(name in services_hit(fault, scenario) for fault in scenario.faults)
+    others = service.calls or service.batch or blocking_retries or faults
+    return not others and _slot_s(evidence, name) > LONGER * evidence.on_paper[name].service_time_mean_s
 
 
 def own_attempts(evidence: Evidence, name: str, made: float) -> float:

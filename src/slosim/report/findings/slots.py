@@ -11,6 +11,7 @@ from slosim.report import statistics
 from slosim.report.findings.evidence import Evidence
 
 if TYPE_CHECKING:
+    from slosim.measure.measurements import Measurements
     from slosim.model import Scenario
 
 
@@ -47,6 +48,11 @@ def slots_at_end(evidence: Evidence, name: str, replication: int) -> float | Non
         return slots
     samples = _slots_of_replications(evidence, name)[replication]
     return float(samples[-1]) if len(samples) else slots
+
+
+def blocked_at_end(one: Measurements, service: str) -> int:
+    """Slots of a service that finished messages hold at the end of the run: they wait for a topic."""
+    return sum(line.blocked_at_end for (_, consumer), line in one.lines.items() if consumer == service)
 
 
 def most_instances(scenario: Scenario, name: str) -> int:

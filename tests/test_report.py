@@ -255,7 +255,21 @@ def test_alert_whose_factor_exceeds_what_can_burn_is_not_evaluable():
     alerts = report.objectives[0].alerts
     assert [one.evaluable for one in alerts] == [False, True, True, True]
     assert (alerts[0].fired_ratio, alerts[0].fired_at_s) == (None, [])
-    assert "1 / (1 - 0.9) = 10.0" in texts(report, "alert_never_fires")[0]
+    assert texts(report, "alert_never_fires") == [
+        "1 alert can never fire, as even everything being bad burns more slowly: 14.4x of 'in time' (at most"
+        " 1 / (1 - 0.9) = 10.0x)."
+    ]
+
+
+def test_alerts_that_can_never_fire_are_listed_in_one_finding():
+    lenient = IN_TIME.replace("99%", "80%")
+    run = replication(objectives={"in time": outcomes(9, 1)})
+
+    found = texts(report_of(run, objectives=f"{lenient}, {KEEPS_UP}"), "alert_never_fires")
+
+    assert len(found) == 1
+    assert found[0].startswith("3 alerts can never fire")
+    assert "14.4x and 6x of 'in time' (at most 1 / (1 - 0.8) = 5.00x); 14.4x of 'keeps up' (at" in found[0]
 
 
 def test_fired_ratio_counts_replications_and_times_are_those_of_the_first():
@@ -478,6 +492,26 @@ def test_saturated_by_its_rate_limit():
     assert "60.0 messages/s ÷ 50.0/s = 1.20" in text
 
 
+def test_saturated_by_repeats_that_overload_causes():
+    """Without failures of its own 1 attempt is enough: 1.8/s of 0.83 s in 2 slots, not 1.6 times that."""
+    work = service(attempts=2400, first_attempts=1500, busy=over_time(2.0))
+    run = replication(services={"work": work}, topics={"jobs": TopicMeasurements(1800, 0, 0)})
+    more = changed(run, topics={"jobs": TopicMeasurements(2400, 0, 0)})
+    gateway = {"gateway": dependency(busy=over_time(2.0))}
+
+    text = texts(report_of(run), "saturated")[0]
+    waits = report_of(changed(run, dependencies=gateway), dependencies=GATEWAY, services__work__calls=CALLS)
+
+    assert "1.80 messages/s × 1.60 attempts × 833 ms ÷ 2 slots = utilisation 1.20" in text
+    assert text.endswith("With 1 attempt per message it would be 0.75.")
+    assert texts(report_of(more), "saturated")[0].endswith(
+        "With 1 attempt per message it would be 1.00. 2 instances would give 0.50."
+    )
+    assert texts(waits, "saturated")[0].endswith(
+        "Its slots wait for gateway, whose 2 servers are 100% busy: more instances would only wait there."
+    )
+
+
 def test_a_busy_service_that_copes_is_not_saturated_but_named_as_first():
     run = replication(services={"work": service(attempts=1000, busy=over_time(1.0))})
 
@@ -558,6 +592,33 @@ def test_retries_that_give_up_before_the_outage_ends():
     assert "outage lasts 100 s" in text
 
 
+def test_retries_that_give_up_before_the_outage_ends_on_average():
+    """Waits of 1, 2, 4 ... 64 s, in all 127 s, half of it on average: half of an outage of 100 s."""
+    run = replication(services={"work": service(failed=100, dead_lettered=20)})
+    retry = {"maximum_attempts": 8, "jitter": "full", "maximum_interval": "1h"}
+
+    text = texts(report_of(run, faults=FAULT, services__work__retry=retry), "impatient_retries")[0]
+
+    assert "its 8 attempts add up to at most 2.12 min, on average 63.5 s, and the outage lasts 100 s" in text
+    assert "Much of what comes early in it is dead-lettered (20 per run)" in text
+    patient = retry | {"jitter": "none"}
+    assert not texts(report_of(run, faults=FAULT, services__work__retry=patient), "impatient_retries")
+
+
+def test_dead_letters_of_own_failures_are_not_those_of_an_outage():
+    """With 20% of failures 2 attempts dead-letter 4%: 40 of 1000 messages."""
+    retry = {"retry": {"maximum_attempts": 2}, "failures": "20%"}
+    its = {f"services__work__{field}": value for field, value in retry.items()}
+
+    few = report_of(replication(services={"work": service(failed=99, dead_lettered=50)}), faults=FAULT, **its)
+    many = report_of(
+        replication(services={"work": service(failed=99, dead_lettered=80)}), faults=FAULT, **its
+    )
+
+    assert not texts(few, "impatient_retries")
+    assert "(80 per run, of which about 40.0 would be without it)" in texts(many, "impatient_retries")[0]
+
+
 def test_the_rate_limit_can_be_what_saturates_first():
     run = replication(services={"work": service(attempts=1000, busy=over_time(0.5))})
 
@@ -587,6 +648,62 @@ def test_overload_for_a_while_says_what_would_carry_it():
     )
     assert "about 1.00 messages/s on top of the 2.00 that it can do: 1.50 times its capacity" in text
     assert "2 instances would give 0.75" in text
+
+
+def overloaded(**parts: object):
+    """Both slots busy in [200, 400), and the lag rising by 1 per second meanwhile."""
+    busy = over_time(during(200, 400, 2.0, 0.5))
+    rising = np.where(busy.samples == 2.0, sample_times() - 199, 1.0)
+    return replication(
+        services={"work": service(busy=changed(busy, integral=1000.0))},
+        lines={("jobs", "work"): line(lag=over_time(rising))},
+        **parts,
+    )
+
+
+def test_overload_after_an_outage_counts_with_attempts_that_take_time():
+    """Attempts that failed at once in the outage made the mean attempt short: 1 s each, not 0.5 s."""
+    run = overloaded()
+    half = changed(run.services["work"], attempts=2000)
+    outage = FAULT.replace("at: 300s", "at: 800s")
+
+    text = texts(report_of(changed(run, services={"work": half}), faults=outage), "overloaded")[0]
+
+    assert "about 1.00 messages/s on top of the 2.00 that it can do" in text
+
+
+def test_overload_by_a_redrive_names_the_rate_that_would_fit():
+    """Of 1200 messages in 1000 s 200 were sent back; 2 slots do 2/s, which leaves 1/s."""
+    topics = {"jobs": TopicMeasurements(1200, 0, 0), "late": TopicMeasurements(230, 30, 0)}
+    redrive = REDRIVE.replace("at: 300s", "at: 200s").replace("2/s", "20/s")
+
+    text = texts(report_of(overloaded(topics=topics), faults=redrive, text=DEAD_LETTERS), "overloaded")[0]
+
+    assert text.endswith(
+        "That is about 1.00 messages/s more than it can do: 'replay' brings 20.0/s on top of the 1.00/s that"
+        " come anyway. A redrive would fit below 2.00 - 1.00 = 1.00/s."
+    )
+    topics["jobs"] = TopicMeasurements(2400, 0, 0)
+    full = texts(report_of(overloaded(topics=topics), faults=redrive, text=DEAD_LETTERS), "overloaded")[0]
+    assert "which is all that it can do (2.00/s): no redrive would fit" in full
+
+
+def test_overload_at_a_busy_dependency_asks_for_no_instances():
+    """In [200, 400) both servers are busy; at other times the service alone is too small."""
+    its = {"dependencies": GATEWAY, "services__work__calls": CALLS}
+    waits = overloaded(dependencies={"gateway": dependency(busy=over_time(during(200, 400, 2.0, 0.5)))})
+    idle = overloaded(dependencies={"gateway": dependency(busy=over_time(0.5))})
+
+    assert texts(report_of(waits, **its), "overloaded")[0].endswith(
+        "more than it can do while its slots wait for gateway, whose 2 servers are 100% busy: more instances"
+        " would only wait there."
+    )
+    roomy = its | {"dependencies": {"gateway": {"capacity": 4, "service_time": "1s"}}}
+    assert "2 instances would give 0.75" in texts(report_of(idle, **roomy), "overloaded")[0]
+    assert (
+        "No number of instances is enough: they would ask gateway for 3.00 requests/s × 1.00 s ="
+        " 3.00 servers, and it has 2." in texts(report_of(idle, **its), "overloaded")[0]
+    )
 
 
 def test_latency_of_survivors_only():
@@ -881,6 +998,60 @@ def test_dependency_saturated_names_its_callers():
     assert "3 servers would give 0.67" in text
 
 
+def test_dependency_saturated_by_repeats_gives_the_load_of_first_attempts():
+    """3000 requests of 0.67 s by 1000 messages that need one each: 0.33 of its servers."""
+    run = replication(
+        services={"work": service(attempts=3000, first_attempts=1000)},
+        dependencies={"gateway": dependency(requests=3000, busy=over_time(2.0))},
+    )
+
+    report = report_of(run, dependencies=GATEWAY, services__work__calls=CALLS)
+
+    assert (
+        "3.00 requests/s × 667 ms ÷ 2 servers = utilisation 1.00" in texts(report, "dependency_saturated")[0]
+    )
+    assert texts(report, "dependency_saturated")[0].endswith(
+        "With 1 attempt per message of work (it makes 3.00) it would be 1.00 requests/s and a utilisation of"
+        " 0.33."
+    )
+
+
+def test_calls_of_different_length_are_weighed_without_repeats():
+    """Each message calls for 1 s and for 0.2 s: 2 requests/s of 0.6 s on average, when tried once."""
+    calls = [*CALLS, CALLS[0] | {"service_time": "200ms"}]
+    run = replication(
+        services={"work": service(attempts=3000, first_attempts=1000)},
+        dependencies={"gateway": dependency(requests=6000, busy=over_time(2.0))},
+    )
+
+    text = texts(report_of(run, dependencies=GATEWAY, services__work__calls=calls), "dependency_saturated")[0]
+
+    assert text.endswith("it would be 2.00 requests/s and a utilisation of 0.60.")
+
+
+def test_dependency_overloaded_for_a_while_says_whose_slots_wait():
+    """Both servers busy in [200, 400), 40 requests waiting for them, of 2 slots instead of 0.5."""
+    gateway = dependency(
+        busy=over_time(during(200, 400, 2.0, 0.75)), waiting=over_time(during(200, 400, 40.0, 0.0))
+    )
+    run = replication(
+        services={"work": service(busy=over_time(during(200, 400, 2.0, 0.5)))},
+        dependencies={"gateway": gateway},
+    )
+    fault = FAULT.replace("services.work", "dependencies.gateway").replace("at: 300s", "at: 100s")
+
+    report = report_of(run, dependencies=GATEWAY, services__work__calls=CALLS)
+    after = storm_of(run, fault, {"maximum_attempts": 2}, dependencies=GATEWAY, services__work__calls=CALLS)
+
+    assert texts(report, "dependency_overloaded") == [
+        "gateway has all its 2 servers busy from 3m20s to 6m30s (3.17 min), and up to 40 requests wait for"
+        " one; over the run it is 50% busy. It can do 2 servers ÷ 1.00 s = 2.00 requests/s. Busy slots of its"
+        " callers meanwhile: 2 of work (0.500 at other times); more of them would only wait here."
+    ]
+    assert not texts(report, "headroom")
+    assert "(3.17 min) after 'provider down'" in texts(after, "dependency_overloaded")[0]
+
+
 def test_work_that_nobody_waits_for():
     """1000 requests are 900 calls and 100 second ones; 90 of the 900 calls time out and go on."""
     run = replication(dependencies={"gateway": dependency(hedged=100, timed_out=90, answered=1000)})
@@ -1029,7 +1200,7 @@ def test_visibility_timeout_shorter_than_the_work():
     assert (
         "200 of 1,300 attempts per run (15.4%) are such redeliveries, and 150 succeed a second time" in text
     )
-    assert "retries and redeliveries add 30% to its load" in texts(report, "retry_amplification")[0]
+    assert "retries and redeliveries add 30% to its attempts" in texts(report, "retry_amplification")[0]
 
 
 def test_attempts_that_are_lost_with_their_instance():
@@ -1060,11 +1231,14 @@ def test_delivery_limit_is_what_the_line_gave_up_and_the_service_did_not():
 
 
 def test_blocking_retries_hold_the_head_of_the_line():
-    """Of the mean latency of 2 s, 1.5 s are back-off: 990 messages hold 4 partitions for 1485 of 4000 s."""
+    """Of a lag of 8 there wait 5.5, and 1 is in work: 1.5 back off, and hold 4 partitions for 1500 s."""
     run = replication(
         services={"work": service(failed=200, retried=200, wait=Histogram.of(np.full(1000, 3.0)))},
-        flows={"done": changed(flow(), parts=("work.wait", "work.retry"))},
-        lines={("jobs", "work"): line(lag=over_time(8.0), partition_lag_max_samples=np.full(100, 6.0))},
+        lines={
+            ("jobs", "work"): line(
+                lag=over_time(8.0), waiting=over_time(5.5), partition_lag_max_samples=np.full(100, 6.0)
+            )
+        },
     )
 
     text = texts(
@@ -1074,9 +1248,27 @@ def test_blocking_retries_hold_the_head_of_the_line():
         "head_of_line",
     )[0]
 
-    assert "200 retries per run wait 24.8 min in all, which is 37.1% of the time of its 4 partitions" in text
+    assert "200 retries per run wait 25.0 min in all, which is 37.5% of the time of its 4 partitions" in text
     assert "attempts wait 3.00 s on average" in text
     assert "worst partition of jobs has a lag of 6 on average and 6 at most, all of them together 8" in text
+
+
+def test_headroom_counts_partitions_that_blocking_retries_hold():
+    """1 message/s of 1 s in 2 partitions; of a lag of 1.5 another 0.5 back off. Delays: as flows tell."""
+    run = replication(
+        lines={("jobs", "work"): line(lag=over_time(1.5), partition_published=np.array([500, 500]))},
+        services={"work": service(retried=40)},
+        flows={"done": changed(flow(), parts=("work.retry", "work.service"))},
+    )
+    retry = {"maximum_attempts": 3, "blocking": "true"}
+
+    its = {"topics__jobs__partitions": 2, "services__work__retry": retry}
+    text = texts(report_of(run, **its), "headroom")[0]
+    delayed = texts(report_of(run, **its, topics__jobs__delay="1s"), "headroom")[0]
+
+    assert "partitions 0.75." in delayed
+    assert "at 1.33 times this load" in text
+    assert "= utilisation 0.50, and with the time that blocking retries hold its partitions 0.75." in text
 
 
 def test_event_lag_that_is_nothing_has_no_axis():
@@ -1114,23 +1306,27 @@ def test_batches_have_a_capacity_in_messages():
 
 
 def test_a_join_whose_partners_never_come():
+    """Of each message of jobs a second service makes one of late, and not of all."""
+    text = TWO_TOPICS.replace(
+        "services: {", "services: {second: {consumes: jobs, emits: late, service_time: 1s}, "
+    )
     run = replication(
+        services={"second": service(), "work": service()},
         topics={"jobs": TopicMeasurements(1000, 0, 0), "late": TopicMeasurements(770, 0, 0)},
         lines={
+            ("jobs", "second"): line(),
             ("jobs", "work"): line(waiting_at_end=233, finished=766),
             ("late", "work"): line(waiting_at_end=3, finished=766, published=770),
         },
     )
 
-    text = texts(
-        report_of(
-            run, text=TWO_TOPICS, services__work__consumes=["jobs", "late"], services__work__join="true"
-        ),
+    found = texts(
+        report_of(run, text=text, services__work__consumes=["jobs", "late"], services__work__join="true"),
         "join_alone",
     )[0]
 
-    assert "233 messages of jobs waiting and 3 of late: 230 lack a partner" in text
-    assert "Published were 1,000 to jobs and 770 to late; what never gets a partner waits for ever" in text
+    assert "233 messages of jobs waiting and 3 of late: 230 lack a partner" in found
+    assert "Published were 1,000 to jobs and 770 to late; what never gets a partner waits for ever" in found
 
 
 def test_circuit_breaker_makes_a_partial_failure_total():
@@ -1231,6 +1427,28 @@ def test_autoscaler_flaps():
     assert "from 1 to 2 instances" in text
 
 
+@pytest.mark.parametrize(
+    ("metric", "target", "why"),
+    [
+        ("lag", 10, "its metric, lag, asks for 1 instance, but the load keeps 5 slots busy on average over a"
+         " wave: 5 ÷ 2 = 2.50, so 3 instances. That a backlog must build up first makes the waves; `minimum:"
+         " 3` or `metric: utilisation` avoids them, a scale_down_window above 0s only makes them rarer."),
+        ("age", "30s", "its metric, age, asks for 1 instance"),
+        ("age", "1s", "A scale_down_window above 0s damps it."),
+        ("lag", 2, "A scale_down_window above 0s damps it."),
+        ("utilisation", "60%", "A scale_down_window above 0s damps it."),
+    ],
+)  # fmt: skip
+def test_autoscaler_that_flaps_for_want_of_a_backlog(metric, target, why):
+    """Waves of 200 s: 8 slots busy in one half, 2 in the other. A lag of 5 alone asks for 3 by 2 each."""
+    changes = [[100.0 * n, 1.0 + n % 2, 2.0 - n % 2] for n in range(1, 8)]
+    waves = np.where(sample_times() % 200 < 100, 8.0, 2.0)
+    run = mechanised(scalings=np.array(changes), numbers={"busy": over_time(waves)})
+    autoscale = {"metric": metric, "target": target, "maximum": 8, "scale_down_window": "0s"}
+
+    assert why in texts(report_of(run, services__work__autoscale=autoscale), "autoscaler_flapping")[0]
+
+
 def test_autoscaler_at_its_limit():
     """For 300 of 1000 s 4 instances exist: the maximum, or as many as there are partitions."""
     run = mechanised(
@@ -1328,21 +1546,47 @@ def test_alert_after_a_random_fault_of_the_first_replication():
 
 
 def test_lag_that_repeated_work_holds_up_does_not_come_back_by_itself():
-    """Half busy before the fault, all slots busy after it, and the lag does not fall."""
-    run = with_lag(
-        (0, 1), (300, 200), (500, 220), services={"work": service(busy=over_time(during(0, 300, 1.0, 2.0)))}
-    )
+    """Half busy before the fault, all slots busy after it, and the lag does not fall.
+
+    1000 messages of 1.7 slots x 1000 s / 1500 attempts each need 0.57 of 2 slots when tried once.
+    """
+    busy = over_time(during(0, 300, 1.0, 2.0))
+    repeating = service(attempts=1500, first_attempts=1000, retried=500, failed=500, busy=busy)
+    run = with_lag((0, 1), (300, 200), (500, 220), services={"work": repeating})
+    needed = with_lag((0, 1), (300, 200), (500, 220), services={"work": service(busy=busy)})
 
     stuck = texts(
         report_of(run, faults=FAULT, services__work__retry={"maximum_attempts": 3}), "not_recovered"
     )[0]
-    without = texts(report_of(run, faults=FAULT), "not_recovered")[0]
+    without = texts(report_of(needed, faults=FAULT), "not_recovered")[0]
 
     assert (
         "The trigger ended at 6m40s, but work stays 100% busy in the second half of the time since" in stuck
     )
-    assert "where it was 50% busy before" in stuck
+    assert "where it was 50% busy before: repeated work holds it there (1.50 attempts per message" in stuck
+    assert "with 1 attempt per message it would be 0.57 of its slots), and it does not recover" in stuck
     assert "does not recover by itself" not in without
+
+
+def test_lag_that_repeated_work_holds_up_at_a_dependency_does_not_come_back_by_itself():
+    """1.7 of 2 servers on average for 2.5 requests of each message: 0.34 of them for one."""
+    fault = FAULT.replace("services.work", "dependencies.gateway")
+    busy, waiting = during(0, 300, 1.0, 2.0), np.maximum(0.0, sample_times() - 300)
+    gateway = dependency(requests=2500, busy=over_time(busy), waiting=over_time(waiting))
+    its = {"dependencies": GATEWAY, "services__work__calls": CALLS}
+
+    def text(gateway, attempts: int) -> str:
+        work = {"work": service(attempts=attempts, first_attempts=1000)}
+        run = with_lag((0, 1), (300, 200), services=work, dependencies={"gateway": gateway})
+        return texts(storm_of(run, fault, {"maximum_attempts": 3}, **its), "not_recovered")[0]
+
+    assert text(gateway, 2500).endswith(
+        "The trigger ended at 6m40s, but the 2 servers of gateway stay 100% busy in the second half of the"
+        " time since, where they were 50% busy before: repeated work holds them there (2.50 requests/s over"
+        " the run; without repeats 1.00/s, a utilisation of 0.34), and they do not recover by themselves."
+    )
+    assert "repeated work" not in text(changed(gateway, requests=1000), 1000)
+    assert "repeated work" not in text(changed(gateway, waiting=over_time(waiting[::-1])), 2500)
 
 
 def test_unavailable_topic_holds_publishers_back():
@@ -1362,16 +1606,17 @@ def test_unavailable_topic_holds_publishers_back():
     assert not texts(report_of(run, faults=fault), "back_pressure")
 
 
+REDRIVE = "{name: replay, at: 300s, for: 100s, target: topics.late, effect: {redrive: {to: jobs, rate: 2/s}}}"
+DEAD_LETTERS = TWO_TOPICS.replace("service_time: 1s", "service_time: 1s, dead_letter: late")
+
+
 def test_redrive_sends_messages_back():
-    fault = (
-        "{name: replay, at: 300s, for: 100s, target: topics.late, effect: {redrive: {to: jobs, rate: 2/s}}}"
-    )
     run = changed(
         with_lag((0, 1), (310, 60), (460, 1)),
         topics={"jobs": TopicMeasurements(1200, 0, 0), "late": TopicMeasurements(230, 30, 0)},
     )
 
-    report = report_of(run, faults=fault, text=TWO_TOPICS)
+    report = report_of(run, faults=REDRIVE, text=DEAD_LETTERS)
 
     assert (
         "'replay' sends 200 messages of late back to jobs at 2.00/s, which takes 100 s; 30 rest there"
@@ -1379,6 +1624,34 @@ def test_redrive_sends_messages_back():
     )
     assert "The lag of jobs reaches 60 meanwhile" in texts(report, "redrive")[0]
     assert report.faults["replay"].recovered_after_s.value == 60
+
+
+def test_redrive_to_the_end_of_the_run_is_no_alarm():
+    run = changed(
+        with_lag((0, 1), (310, 60)),
+        topics={"jobs": TopicMeasurements(1200, 0, 0), "late": TopicMeasurements(230, 30, 0)},
+    )
+
+    report = report_of(run, faults=REDRIVE.replace("for: 100s", "for: 700s"), text=DEAD_LETTERS)
+
+    assert not texts(report, "not_recovered")
+    assert texts(report, "redrive")[0].endswith(
+        "The lag of jobs reaches 60 meanwhile. It lasts to the end of the run at 16m40s, so recovery from it"
+        " is not judged."
+    )
+
+
+def test_redrives_of_one_topic_share_its_messages():
+    later = REDRIVE.replace("replay", "again").replace("at: 300s", "at: 600s")
+    topics = {"jobs": TopicMeasurements(1200, 0, 0), "late": TopicMeasurements(230, 30, 0)}
+    nothing = topics | {"late": TopicMeasurements(30, 30, 0)}
+
+    both = report_of(replication(topics=topics), faults=f"{REDRIVE}, {later}", text=DEAD_LETTERS)
+    none = report_of(replication(topics=nothing), faults=REDRIVE, text=DEAD_LETTERS)
+
+    assert len(texts(both, "redrive")) == 1
+    assert "'replay' and 'again' send 200 messages of late back to jobs" in texts(both, "redrive")[0]
+    assert texts(none, "redrive") == ["'replay' sends back 0 messages of late; 30 rest there at the end."]
 
 
 # JSON and text
@@ -1610,12 +1883,18 @@ services:
     consumes: [a, b]
     service_time: 1s
     emits: [q, r, b]
-    retry: {maximum_attempts: 3, blocking: true}
+    retry: {maximum_attempts: 3}
     rebalance: {protocol: cooperative}
     autoscale: {metric: lag, target: 10, maximum: 9}
     batch: {max_messages: 5}
     dead_letter: dlq
-  joiner: {consumes: [q, r], join: true, service_time: 1s, instances: 3, prefetch: 5}
+  joiner:
+    consumes: [q, r]
+    join: true
+    service_time: 1s
+    instances: 3
+    prefetch: 5
+    retry: {maximum_attempts: 2, blocking: true}
   shedder:
     consumes: q
     concurrency: unlimited

@@ -27,6 +27,7 @@ SEVERE = {
     "dependency_saturated",
     "uneven_partitions",
     "overloaded",
+    "dependency_overloaded",
     "autoscaler_lag",
     "autoscaler_at_limit",
     "autoscaler_flapping",

@@ -56,13 +56,19 @@ RULES = (
         dependencies.dependency_saturated,
     ),
     Rule(
+        "dependency_overloaded",
+        "A dependency that copes on average has all its servers busy for a while, and requests wait: whose.",
+        dependencies.dependency_overloaded,
+    ),
+    Rule(
         "uneven_partitions",
         "One partition gets at least 1.5 times its even share of the messages.",
         partitions.uneven_partitions,
     ),
     Rule(
         "overloaded",
-        "A service that copes on average has all its slots busy for a while, and its lag rises meanwhile.",
+        "A service that copes on average has all its slots busy for a while, and its lag rises meanwhile:"
+        " how many instances would do, or which redrive or dependency is the cause.",
         load.overloaded,
     ),
     Rule(
@@ -92,7 +98,7 @@ RULES = (
     Rule(
         "not_recovered",
         "The lag did not come back after a fault in every replication; and where repeated work holds the"
-        " service at its limit after it (a metastable state).",
+        " service, or a dependency that it calls, at its limit after it (a metastable state).",
         faults.not_recovered,
     ),
     Rule(
@@ -131,8 +137,8 @@ RULES = (
     ),
     Rule(
         "impatient_retries",
-        "An outage lasts longer than all waits of a service's retries together, and messages were"
-        " dead-lettered.",
+        "An outage lasts longer than all waits of a service's retries together, at most or on average, and"
+        " more messages were dead-lettered than its own failures explain.",
         loss.impatient_retries,
     ),
     Rule(
@@ -174,7 +180,7 @@ RULES = (
     ),
     Rule(
         "alert_never_fires",
-        "The burn rate of an objective cannot reach an alert's factor: it is at most 1/(1 - target).",
+        "Burn rates that cannot reach an alert's factor, being at most 1/(1 - target); all in one finding.",
         judgement.alert_never_fires,
     ),
     Rule(
@@ -208,7 +214,7 @@ RULES = (
         "A service has more instances than it has partitions to own.",
         partitions.idle_instances,
     ),
-    Rule("redrive", "Messages went back from a topic: how many, and what that did.", faults.redrive),
+    Rule("redrive", "Messages of a topic are sent back: how many, and what that did.", faults.redrive),
     Rule("hedging", "Second requests were made: how many.", dependencies.hedging),
     Rule(
         "batch_capacity", "What a service can do in full batches, and what it gets.", delivery.batch_capacity

@@ -150,7 +150,7 @@ def head_of_line(evidence: Evidence) -> Iterator[Finding]:
         retried = evidence.service(name)["retried"]["value"]
         if service.retry is None or not service.retry.blocking or not retried or evidence.seconds == 0:
             continue
-        held_s = _backing_off_s(evidence, name)
+        held_s = backing_off_s(evidence, name)
         partitions = partitions_of(evidence.scenario, name)
         places = mean_slots(evidence, name) if partitions is None else partitions
         if not held_s or not places:
@@ -179,13 +179,33 @@ def _worst_partition(evidence: Evidence, name: str) -> str:
     return "".join(worst)
 
 
-def _backing_off_s(evidence: Evidence, name: str) -> float:
-    """Seconds per run that completed instances of all flows backed off at a service."""
-    return sum(
-        (flow["where_time_goes_s"]["mean"].get(f"{name}.retry", {}).get("value") or 0.0)
-        * flow["completed"]["value"]
-        for flow in evidence.content["flows"].values()
+def backing_off_s(evidence: Evidence, name: str) -> float:
+    """Seconds per run that messages of a service backed off: of the lag, what neither waits nor is in work.
+
+    Where that is not all (delayed messages, lost attempts): as completed instances of flows tell it.
+    """
+    service, numbers = evidence.scenario.services[name], evidence.service(name)
+    if numbers["lost"]["value"] or any(_is_delayed(evidence, topic) for topic in service.consumes):
+        return sum(
+            (flow["where_time_goes_s"]["mean"].get(f"{name}.retry", {}).get("value") or 0.0)
+            * flow["completed"]["value"]
+            for flow in evidence.content["flows"].values()
+        )
+    held = [
+        line["lag"]["mean"]["value"] - line["waiting"]["mean"]["value"] for _, line in evidence.lines_of(name)
+    ]
+    taken = sum(held) / (len(held) if service.join else 1)
+    in_work_s = (
+        numbers["service_s"]["count"] / evidence.replications * (numbers["service_s"]["mean"]["value"] or 0)
     )
+    return max(0.0, taken * evidence.seconds - in_work_s)
+
+
+def _is_delayed(evidence: Evidence, topic: str) -> bool:
+    """Whether messages of a topic may become visible only later."""
+    emits = [emit for its in evidence.scenario.services.values() for emit in its.emitted.all]
+    delays = [emit.delay for emit in emits if emit.topic == topic]
+    return any(delay.maximum() > 0 for delay in [evidence.scenario.topics[topic].delay, *delays])
 
 
 def batch_capacity(evidence: Evidence) -> Iterator[Finding]:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from slosim.report.faults import callers_of
+import numpy as np
+
+from slosim.report.faults import callers_of, occurrences_of
 from slosim.report.findings.evidence import Evidence, Finding
-from slosim.report.units import count, duration, enumeration, plural, share, three_digits
+from slosim.report.findings.offered import attempts_per_message, own_attempts
+from slosim.report.findings.spells import ALL_BUSY, mean_between, mean_outside, worst_spell
+from slosim.report.units import clock, count, duration, enumeration, plural, share, short, three_digits
 
 BUSY = 0.95
 """Utilisation from which on the servers are what holds calls up."""
 COMFORTABLE = 0.9
+REPEATED = 1.05
+"""Requests over those of the attempts that callers' own failures ask for, from which on the rest matters."""
 NOTABLE = 0.01
 """Share of the calls from which on those that fail this way are worth telling."""
 
@@ -29,6 +35,18 @@ class DependencyLoad:
     @property
     def utilisation(self) -> float:
         return self.requests_per_s * self.server_s / self.servers
+
+    @property
+    def most_per_s(self) -> float:
+        """Requests per second that all servers can do."""
+        return self.servers / self.server_s
+
+    def capacity(self) -> str:
+        """`20 servers ÷ 40.0 ms = 500 requests/s`."""
+        return (
+            f"{plural(self.servers, 'server')} ÷ {duration(self.server_s)} ="
+            f" {three_digits(self.most_per_s)} requests/s"
+        )
 
     def arithmetic(self) -> str:
         return (
@@ -60,15 +78,161 @@ def dependency_saturated(evidence: Evidence) -> Iterator[Finding]:
         load, busy = dependency_load(evidence, name), numbers["utilisation_ratio"]["value"]
         if load is None or busy is None or busy < BUSY:
             continue
-        servers = math.ceil(load.requests_per_s * load.server_s / COMFORTABLE)
-        least = f"{plural(servers, 'server')} would give {load.utilisation * load.servers / servers:.2f}"
         yield Finding(
             f"dependencies.{name}",
             f"{name} is saturated: {load.arithmetic()}. Its servers are busy {share(busy, 0)} of the time and"
             f" requests wait {duration(numbers['wait_s']['mean']['value'])} on average, p99"
             f" {duration(numbers['wait_s']['p99']['value'])}, inside the attempts of"
-            f" {_callers(evidence, name)}: more slots there only wait here. {least} for what is asked now.",
+            f" {_callers(evidence, name)}: more slots there only wait here. {_remedy(evidence, load)}",
         )
+
+
+def _remedy(evidence: Evidence, load: DependencyLoad) -> str:
+    """Servers for what is asked; of what callers repeat only what their own failures ask for."""
+    once = load_without_repeats(evidence, load)
+    if once is None:
+        return f"{_enough(load)} for what is asked now."
+    least = f", and {_enough(once)}" if once.utilisation > COMFORTABLE else ""
+    return (
+        f"{_without_repeats(evidence, load.name)} it would be {three_digits(once.requests_per_s)} requests/s"
+        f" and a utilisation of {once.utilisation:.2f}{least}."
+    )
+
+
+def _enough(load: DependencyLoad) -> str:
+    servers = math.ceil(load.requests_per_s * load.server_s / COMFORTABLE)
+    return f"{plural(servers, 'server')} would give {load.utilisation * load.servers / servers:.2f}"
+
+
+def load_without_repeats(
+    evidence: Evidence, load: DependencyLoad, repeated: float = REPEATED
+) -> DependencyLoad | None:
+    """What would be asked without hedges and without repeats beyond the callers' own failures.
+
+    None where that is not notably less. An attempt that fails before its last call makes fewer: at most.
+    Calls that differ in the time they take are weighed as the callers make them.
+    """
+    dependency, times = evidence.scenario.dependencies[load.name], set()
+    requests, server_s = 0.0, 0.0
+    for caller in callers_of(load.name, evidence.scenario):
+        its, made = evidence.scenario.services[caller], evidence.service(caller)["attempts_per_message"]
+        calls = [call.time_at(dependency).mean() for call in its.calls if call.dependency == load.name]
+        times.update(calls)
+        starting = 1 - its.failures.probability if its.failures.at == "start" else 1.0
+        attempts = own_attempts(evidence, caller, made["value"] or 1.0)
+        per_s = (evidence.accepted_per_s(caller) or 0.0) * attempts * starting
+        requests, server_s = requests + per_s * len(calls), server_s + per_s * sum(calls)
+    if not requests or load.requests_per_s < repeated * requests:
+        return None
+    alike = len(times) == 1
+    return replace(load, requests_per_s=requests, server_s=load.server_s if alike else server_s / requests)
+
+
+def _without_repeats(evidence: Evidence, name: str) -> str:
+    """`With 1 attempt per message of site (it makes 1.86)`."""
+    callers = []
+    for caller in callers_of(name, evidence.scenario):
+        made = evidence.service(caller)["attempts_per_message"]["value"] or 1.0
+        callers.append(
+            f"{attempts_per_message(own_attempts(evidence, caller, made))} of {caller} (it makes"
+            f" {three_digits(made)})"
+        )
+    hedged = evidence.content["dependencies"][name]["hedged"]["value"]
+    return f"With {enumeration(callers)}{' and no hedges' if hedged else ''}"
+
+
+@dataclass(frozen=True)
+class DependencySpell:
+    """A time when all servers of a dependency were busy and up to `peak` requests waited."""
+
+    first_s: float
+    last_s: float
+    peak: float
+
+
+def overload_of_dependency(evidence: Evidence, name: str) -> DependencySpell | None:
+    """The worst spell of a dependency that is not saturated on average; None when none is worth telling."""
+    numbers, servers = evidence.content["dependencies"][name], evidence.scenario.dependencies[name].capacity
+    busy_ratio = numbers["utilisation_ratio"]["value"]
+    if servers is None or busy_ratio is None or busy_ratio >= BUSY:
+        return None
+    times, waiting = (np.array(numbers["series"][key]) for key in ("t_s", "waiting"))
+    busy = np.array(numbers["series"]["busy"]) >= ALL_BUSY * servers
+    spell = worst_spell(busy & (times >= evidence.scenario.run.warmup), waiting, servers, from_zero=True)
+    if spell is None:
+        return None
+    first, last, top = spell
+    return DependencySpell(float(times[first]), float(times[last]), float(waiting[top]))
+
+
+def dependency_overloaded(evidence: Evidence) -> Iterator[Finding]:
+    for name, numbers in evidence.content["dependencies"].items():
+        load, spell = dependency_load(evidence, name), overload_of_dependency(evidence, name)
+        if load is None or spell is None:
+            continue
+        length = duration(spell.last_s - spell.first_s)
+        yield Finding(
+            f"dependencies.{name}",
+            f"{name} has all its {plural(load.servers, 'server')} busy from {clock(spell.first_s)} to"
+            f" {clock(spell.last_s)} ({length}){_around_fault(evidence, name, spell)}, and up to"
+            f" {short(spell.peak)} requests wait for one; over the run it is"
+            f" {share(numbers['utilisation_ratio']['value'], 0)} busy. It can do {load.capacity()}."
+            f" {_askers(evidence, name, spell)}",
+        )
+
+
+def _around_fault(evidence: Evidence, name: str, spell: DependencySpell) -> str:
+    """The fault of a dependency that acts in a spell, or ends as it begins: ` after 'database stops'`."""
+    step = evidence.scenario.run.sample_every
+    faults = [
+        one
+        for one in occurrences_of(evidence.scenario)
+        if one.target == f"dependencies.{name}"
+        and one.start_s < spell.last_s
+        and one.end_s >= spell.first_s - step
+    ]
+    return f" {'during' if faults[0].end_s > spell.first_s else 'after'} '{faults[0].name}'" if faults else ""
+
+
+def _askers(evidence: Evidence, name: str, spell: DependencySpell) -> str:
+    """Whose slots ask a dependency during a spell, in comparison with other times."""
+    slots = []
+    for caller in callers_of(name, evidence.scenario):
+        series = evidence.service(caller)["series"]
+        now = mean_between(series, "busy", spell.first_s, spell.last_s)
+        usual = mean_outside(evidence, series, "busy", spell.first_s, spell.last_s)
+        slots.append(f"{short(now)} of {caller} ({short(usual)} at other times)")
+    return f"Busy slots of its callers meanwhile: {enumeration(slots)}; more of them would only wait here."
+
+
+def busy_dependency(evidence: Evidence, service: str, first_s: float, last_s: float) -> str | None:
+    """The dependency that a service waits for in [first, last]: `database, whose 20 servers are 99% busy`."""
+    for call in evidence.scenario.services[service].calls:
+        name, servers = call.dependency, evidence.scenario.dependencies[call.dependency].capacity
+        if servers is None:
+            continue
+        series = evidence.content["dependencies"][name]["series"]
+        busy = mean_between(series, "busy", first_s, last_s) / servers
+        if busy >= BUSY:
+            return f"{name}, whose {plural(servers, 'server')} are {share(busy, 0)} busy"
+    return None
+
+
+def too_much_for_a_dependency(evidence: Evidence, service: str, attempts_per_s: float) -> str | None:
+    """What a dependency could not do if a service made so many attempts; None where all could."""
+    calls = evidence.scenario.services[service].calls
+    for name in dict.fromkeys(call.dependency for call in calls):
+        dependency = evidence.scenario.dependencies[name]
+        times = [call.time_at(dependency).mean() for call in calls if call.dependency == name]
+        needed = attempts_per_s * sum(times)
+        if dependency.capacity is not None and needed > dependency.capacity:
+            return (
+                f"No number of instances is enough: they would ask {name} for"
+                f" {three_digits(attempts_per_s * len(times))} requests/s ×"
+                f" {duration(sum(times) / len(times))} = {three_digits(needed)} servers, and it has"
+                f" {count(dependency.capacity)}."
+            )
+    return None
 
 
 def _callers(evidence: Evidence, name: str) -> str:

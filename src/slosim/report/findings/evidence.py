@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from slosim.compile.offered_load import ServiceLoad, offered_loads
 from slosim.measure.measurements import Measurements
 from slosim.report import statistics
 
@@ -77,6 +78,15 @@ class Evidence:
     def published(self, topic: str) -> float:
         """Messages published to a topic per run."""
         return self.content["topics"][topic]["published"]["value"]
+
+    @cached_property
+    def on_paper(self) -> dict[str, ServiceLoad]:
+        """The load of each service from the scenario alone: no faults, and nothing waits."""
+        return offered_loads(self.scenario)
+
+    def sent_back(self, topic: str) -> float:
+        """Messages per run that redrives took from a topic; without those published before the warm-up."""
+        return max(0.0, self.published(topic) - self.content["topics"][topic]["resting"]["value"])
 
     def mechanisms(self, service: str) -> dict | None:
         """The reported numbers of a service's mechanisms; None where it has none."""

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from slosim.compile.topology import blocks
+from slosim.report import statistics
 from slosim.report.faults import Occurrence, occurrences_of
+from slosim.report.findings.dependencies import dependency_load, load_without_repeats
 from slosim.report.findings.evidence import Evidence, Finding
+from slosim.report.findings.offered import attempts_per_message, offered_load, own_attempts
 from slosim.report.findings.slots import slots_over_time
 from slosim.report.units import clock, count, duration, enumeration, plural, share, three_digits
+
+if TYPE_CHECKING:
+    from slosim.model import Fault
 
 STUCK = 0.98
 """Busy share of the slots from which on they do nothing but cope."""
 BEFORE = 0.9
 """Busy share below which the slots sufficed before the fault."""
+SERVERS_BEFORE = 0.95
+"""The same for the servers of a dependency, of which each serves whoever is next."""
+REPEATED = 1.01
+"""Attempts over those that own failures ask for, from which on repeats are there; over the whole run."""
 
 
 def not_recovered(evidence: Evidence) -> Iterator[Finding]:
@@ -26,7 +37,13 @@ def not_recovered(evidence: Evidence) -> Iterator[Finding]:
         occurrence = occurrences[entry["name"], entry["start_s"]]
         if entry["recovered_ratio"] == 1 or not occurrence.lines:
             continue
+        if occurrence.fault.effect.redrive is not None and _lasts_to_the_end(evidence, occurrence):
+            continue  # no harm done to recover from; `redrive` says what the lag did
         yield Finding(f"faults.{entry['name']}", _text(evidence, entry, occurrence))
+
+
+def _lasts_to_the_end(evidence: Evidence, occurrence: Occurrence) -> bool:
+    return occurrence.end_s >= min(one.ended_s for one in evidence.measurements)
 
 
 def _text(evidence: Evidence, entry: dict, occurrence: Occurrence) -> str:
@@ -47,6 +64,8 @@ def _text(evidence: Evidence, entry: dict, occurrence: Occurrence) -> str:
     )
     services = dict.fromkeys(service for _, service in occurrence.lines)
     stuck = [_held_up(evidence, name, occurrence) for name in services]
+    called = [call.dependency for name in services for call in evidence.scenario.services[name].calls]
+    stuck += [_held_up_at(evidence, name, occurrence) for name in dict.fromkeys(called)]
     return (
         f"the lag of {topics} {whom} comes back after {label}: it peaks at {peak} and is still"
         f" {count(at_end)} at the end of the run, {duration(ended - entry['end_s'])} after the fault."
@@ -57,32 +76,68 @@ def _text(evidence: Evidence, entry: dict, occurrence: Occurrence) -> str:
 def _held_up(evidence: Evidence, name: str, occurrence: Occurrence) -> str:
     """A service that sufficed before the fault and does not cope after it: its own repeats hold it up.
 
-    Empty where it repeats nothing, or where its lag falls after the fault: then it only needs longer.
+    Empty where it repeats nothing that it need not, or could not do without repeats either.
     """
-    service, slots = evidence.scenario.services[name], slots_over_time(evidence, name)
-    repeats = service.retry is not None or service.visibility_timeout is not None
-    if slots is None or not repeats:
+    load, slots = offered_load(evidence, name), slots_over_time(evidence, name)
+    if slots is None or load is None or not load.slots:
+        return ""
+    own = own_attempts(evidence, name, load.attempts)
+    once = load.with_attempts(own)
+    if load.attempts < REPEATED * own or once.needed_slots >= load.slots:
         return ""
     series = evidence.service(name)["series"]
-    times = np.array(series["t_s"])
     lag = np.sum([line["series"]["lag"] for _, line in evidence.lines_of(name)], axis=0)
+    busy = _busy_before_and_after(evidence, occurrence, np.array(series["busy"]), slots, lag)
+    if busy is None or busy[0] >= BEFORE:
+        return ""
+    return (
+        f" The trigger ended at {clock(occurrence.end_s)}, but {name} stays {share(busy[1], 0)} busy in the"
+        f" second half of the time since, where it was {share(busy[0], 0)} busy before: repeated work holds"
+        f" it there ({three_digits(load.attempts)} attempts per message over the run; with"
+        f" {attempts_per_message(own)} it would be {once.needed_slots / load.slots:.2f} of its slots), and it"
+        " does not recover by itself."
+    )
+
+
+def _held_up_at(evidence: Evidence, name: str, occurrence: Occurrence) -> str:
+    """A dependency whose callers' repeats keep all its servers busy after a fault that is over."""
+    load, servers = dependency_load(evidence, name), evidence.scenario.dependencies[name].capacity
+    once = None if load is None else load_without_repeats(evidence, load, REPEATED)
+    if load is None or servers is None or once is None or once.utilisation >= 1:
+        return ""
+    series = evidence.content["dependencies"][name]["series"]
+    all_servers = np.full(len(series["t_s"]), float(servers))
+    waiting = np.array(series["waiting"])
+    busy = _busy_before_and_after(evidence, occurrence, np.array(series["busy"]), all_servers, waiting)
+    if busy is None or busy[0] >= SERVERS_BEFORE:
+        return ""
+    return (
+        f" The trigger ended at {clock(occurrence.end_s)}, but the {plural(servers, 'server')} of {name} stay"
+        f" {share(busy[1], 0)} busy in the second half of the time since, where they were"
+        f" {share(busy[0], 0)} busy before: repeated work holds them there"
+        f" ({three_digits(load.requests_per_s)} requests/s over the run; without repeats"
+        f" {three_digits(once.requests_per_s)}/s, a utilisation of {once.utilisation:.2f}), and they do not"
+        " recover by themselves."
+    )
+
+
+def _busy_before_and_after(
+    evidence: Evidence, occurrence: Occurrence, busy: np.ndarray, places: np.ndarray, waiting: np.ndarray
+) -> tuple[float, float] | None:
+    """Mean busy share before a fault and in the second half of the time after it, when nothing gets better.
+
+    None where not all places are busy then, or what waits falls: that only needs longer.
+    """
+    times = np.array(statistics.longest_times(evidence.measurements))
     ended = min(one.ended_s for one in evidence.measurements)
     before = (times >= evidence.scenario.run.warmup) & (times < occurrence.start_s)
     after = (times >= (occurrence.end_s + ended) / 2) & (times < ended)
-    if not before.any() or not after.any() or not slots[before].all() or not slots[after].all():
-        return ""
-    busy = np.array(series["busy"]) / np.maximum(slots, 1e-9)
-    was, stays = float(busy[before].mean()), float(busy[after].mean())
-    falls = lag[after][-1] < 0.95 * lag[times >= occurrence.end_s][0]
-    if was >= BEFORE or stays < STUCK or falls:
-        return ""
-    per_message = evidence.service(name)["attempts_per_message"]["value"]
-    return (
-        f" The trigger ended at {clock(occurrence.end_s)}, but {name} stays {share(stays, 0)} busy in the"
-        f" second half of the time since, where it was {share(was, 0)} busy before: repeated work holds it"
-        f" there ({three_digits(per_message)} attempts per message over the run), and it does not recover by"
-        " itself."
-    )
+    if not before.any() or not after.any() or not places[before].all() or not places[after].all():
+        return None
+    ratio = busy / np.maximum(places, 1e-9)
+    was, stays = float(ratio[before].mean()), float(ratio[after].mean())
+    falls = waiting[after][-1] < 0.95 * waiting[times >= occurrence.end_s][0]
+    return None if stays < STUCK or falls else (was, stays)
 
 
 def unavailable(evidence: Evidence) -> Iterator[Finding]:
@@ -117,27 +172,42 @@ def _held_back(evidence: Evidence, producer: str) -> str:
 
 
 def redrive(evidence: Evidence) -> Iterator[Finding]:
-    """What rests at the end was not redriven; what was published before the warm-up is not counted."""
-    for fault in evidence.scenario.faults:
-        redrive = fault.effect.redrive
-        if redrive is None:
-            continue
-        topic = fault.target.partition(".")[2]
-        resting = evidence.content["topics"][topic]["resting"]["value"]
-        moved = max(0.0, evidence.published(topic) - resting)
-        if not moved:
-            continue
-        least = "at least " if evidence.scenario.run.warmup else ""
-        text = (
-            f"'{fault.name}' sends {least}{plural(moved, 'message')} of {topic} back to {redrive.to} at"
-            f" {three_digits(redrive.rate)}/s, which takes {duration(moved / redrive.rate)}; {count(resting)}"
-            " rest there at the end"
-        )
-        peaks = [
-            entry["peak_lag"]["value"]
-            for entry in evidence.content["faults"]
-            if entry["name"] == fault.name and entry["peak_lag"]["value"] is not None
+    """What rests at the end was not redriven; what was published before the warm-up is not counted.
+
+    One finding for all redrives of a topic, as they share its messages.
+    """
+    for topic in evidence.scenario.topics:
+        faults = [
+            fault
+            for fault in evidence.scenario.faults
+            if fault.target == f"topics.{topic}" and fault.effect.redrive is not None
         ]
-        if peaks:
-            text += f". The lag of {redrive.to} reaches {count(max(peaks))} meanwhile"
-        yield Finding(f"faults.{fault.name}", f"{text}.")
+        if faults:
+            yield Finding(f"faults.{faults[0].name}", _redrive_text(evidence, topic, faults))
+
+
+def _redrive_text(evidence: Evidence, topic: str, faults: list[Fault]) -> str:
+    moved, resting = evidence.sent_back(topic), evidence.content["topics"][topic]["resting"]["value"]
+    names, redrive = enumeration([f"'{fault.name}'" for fault in faults]), faults[0].effect.redrive
+    assert redrive is not None
+    verb = "sends" if len(faults) == 1 else "send"
+    rates = {fault.effect.redrive.rate for fault in faults if fault.effect.redrive is not None}
+    if moved:
+        least = "at least " if evidence.scenario.run.warmup else ""
+        takes = f", which takes {duration(moved / redrive.rate)}" if len(rates) == 1 else ""
+        at = enumeration([f"{three_digits(rate)}/s" for rate in sorted(rates)])
+        text = (
+            f"{names} {verb} {least}{plural(moved, 'message')} of {topic} back to {redrive.to} at"
+            f" {at}{takes}; {count(resting)} rest there at the end"
+        )
+    else:
+        since = " that were published after the warm-up" if evidence.scenario.run.warmup else ""
+        text = f"{names} {verb} back 0 messages of {topic}{since}; {count(resting)} rest there at the end"
+    entries = [entry for entry in evidence.content["faults"] if entry["name"] in {one.name for one in faults}]
+    peaks = [entry["peak_lag"]["value"] for entry in entries if entry["peak_lag"]["value"] is not None]
+    if peaks and moved:
+        text += f". The lag of {redrive.to} reaches {count(max(peaks))} meanwhile"
+    ended = min(one.ended_s for one in evidence.measurements)
+    if any(entry["end_s"] is not None and entry["end_s"] >= ended for entry in entries):
+        text += f". It lasts to the end of the run at {clock(ended)}, so recovery from it is not judged"
+    return f"{text}."

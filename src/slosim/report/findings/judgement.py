@@ -13,6 +13,7 @@ from slosim.report.units import (
     clock,
     count,
     duration,
+    enumeration,
     exact_share,
     plural,
     share,
@@ -145,17 +146,24 @@ def alert_label(alert: dict) -> str:
 
 
 def alert_never_fires(evidence: Evidence) -> Iterator[Finding]:
+    """One line for all objectives: a lenient target cannot burn fast, and needs no alert of that kind."""
+    lenient = []
     for objective in evidence.content["objectives"]:
         never = [alert for alert in objective["alerts"] if not alert["evaluable"]]
         if never:
+            factors = enumeration([f"{alert['burn_rate']:g}x" for alert in never])
+            most = three_digits(1 / objective["error_budget"]["budget_ratio"])
             target = objective["target_ratio"]
-            factors = ", ".join(f"{alert['burn_rate']:g}x" for alert in never)
-            yield Finding(
-                _subject(objective),
-                f"{len(never)} of {len(objective['alerts'])} alerts of '{objective['name']}' can never fire"
-                f" ({factors}): with a target of {exact_share(target)} everything being bad is a burn rate of"
-                f" 1 / (1 - {target:g}) = {three_digits(1 / objective['error_budget']['budget_ratio'])}.",
-            )
+            text = f"{factors} of '{objective['name']}' (at most 1 / (1 - {target:g}) = {most}x)"
+            lenient.append((objective, len(never), text))
+    if lenient:
+        number = sum(its for _, its, _ in lenient)
+        texts = "; ".join(text for _, _, text in lenient)
+        yield Finding(
+            _subject(lenient[0][0]),
+            f"{plural(number, 'alert')} can never fire, as even everything being bad burns more slowly:"
+            f" {texts}.",
+        )
 
 
 def coarse_samples(evidence: Evidence) -> Iterator[Finding]:

@@ -9,25 +9,37 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from slosim.compile.offered_load import partitions_of, useful_slots
-from slosim.report.faults import occurrences_of, services_hit
+from slosim.report.faults import Occurrence, occurrences_of, services_hit
 from slosim.report.findings.blocking import deadlock
-from slosim.report.findings.dependencies import DependencyLoad, busiest_dependency
+from slosim.report.findings.delivery import backing_off_s
+from slosim.report.findings.dependencies import (
+    DependencyLoad,
+    busiest_dependency,
+    busy_dependency,
+    overload_of_dependency,
+    too_much_for_a_dependency,
+)
 from slosim.report.findings.evidence import Evidence, Finding
-from slosim.report.findings.offered import OfferedLoad, load_at_most, offered_load
+from slosim.report.findings.offered import (
+    OfferedLoad,
+    attempts_per_message,
+    load_at_most,
+    load_outside_faults,
+    offered_load,
+    own_attempts,
+)
 from slosim.report.findings.partitions import hot_partitions
 from slosim.report.findings.slots import most_instances, slots_over_time
+from slosim.report.findings.spells import ALL_BUSY, worst_spell
 from slosim.report.units import clock, count, duration, plural, short, three_digits
 
 BUSY_ENOUGH = 0.95
 """Slots busy for less than this share of the time were not what held messages up."""
 COMFORTABLE = 0.9
 """Utilisation that a recommended size may reach."""
-ALL_BUSY = 0.98
-"""Mean over replications of the busy share of the slots from which on all of them count as busy."""
-SHORTEST_SPELL_SAMPLES = 5
+REPEATED = 1.05
+"""Attempts over those that a service's own failures ask for, from which on the rest matters."""
 UNSERVED = ("rejected", "expired", "dropped", "shed")
-NOTABLE_RISE = 10.0
-"""Rise of the lag during a spell, per slot, from which on it is worth telling."""
 HEADROOM_MATTERS = 0.2
 """Utilisation below which it is not worth saying what would saturate first."""
 
@@ -62,8 +74,23 @@ def _saturated_slots(evidence: Evidence, name: str, load: OfferedLoad) -> Iterat
     yield Finding(
         f"services.{name}",
         f"{name} is saturated: {load.arithmetic(divisor)} = utilisation {utilisation:.2f}, so"
-        f" {_consequence(evidence, name, load, utilisation)}. {_remedy(evidence, name, load)}",
+        f" {_consequence(evidence, name, load, utilisation)}. {_way_out(evidence, name, load)}",
     )
+
+
+def _way_out(evidence: Evidence, name: str, load: OfferedLoad) -> str:
+    """More instances; not for what waits elsewhere, nor for repeats beyond the service's own failures."""
+    waits_for = busy_dependency(evidence, name, evidence.scenario.run.warmup, math.inf)
+    if waits_for is not None:
+        return f"Its slots wait for {waits_for}: more instances would only wait there."
+    own = own_attempts(evidence, name, load.attempts)
+    if load.attempts < REPEATED * own or load.slots is None:
+        return _remedy(evidence, name, load)
+    once = load.with_attempts(own)
+    would = f"With {attempts_per_message(own)} it would be {once.needed_slots / load.slots:.2f}"
+    if once.needed_slots <= COMFORTABLE * load.slots:
+        return f"{would}."
+    return f"{would}. {_remedy(evidence, name, once)}"
 
 
 def _consequence(evidence: Evidence, name: str, load: OfferedLoad, utilisation: float) -> str:
@@ -85,6 +112,8 @@ def _consequence(evidence: Evidence, name: str, load: OfferedLoad, utilisation: 
 
 def _remedy(evidence: Evidence, name: str, load: OfferedLoad) -> str:
     """The smallest number of instances, or else of partitions, that brings utilisation to 0.9 or less."""
+    if too_much := too_much_for_a_dependency(evidence, name, load.attempts_per_s):
+        return too_much
     service = evidence.scenario.services[name]
     partitions = partitions_of(evidence.scenario, name)
     most = (
@@ -184,7 +213,11 @@ def _usable(slots: float) -> str:
 
 
 def _overload_arithmetic(evidence: Evidence, name: str, load: OfferedLoad, spell: Spell) -> str:
-    """What came on top of its capacity; while a fault acts on it, its mean capacity says nothing."""
+    """What came on top of its capacity, and what would carry it.
+
+    While a fault acts on it, or its slots wait for a busy dependency, its usual capacity says nothing; and
+    what a redrive sends is better sent more slowly.
+    """
     excess = f"about {three_digits(spell.excess_per_s)} messages/s"
     acting = [
         one.name
@@ -195,11 +228,57 @@ def _overload_arithmetic(evidence: Evidence, name: str, load: OfferedLoad, spell
     ]
     if acting:
         return f"That is {excess} more than it can do during '{acting[0]}'."
-    done_per_s = spell.slots / (load.slot_s * load.attempts)
-    then = replace(load, messages_per_s=done_per_s + spell.excess_per_s, slots=spell.slots)
+    waits_for = busy_dependency(evidence, name, spell.first_s, spell.peak_s)
+    if waits_for is not None:
+        return (
+            f"That is {excess} more than it can do while its slots wait for {waits_for}: more instances would"
+            " only wait there."
+        )
+    usual = load_outside_faults(evidence, name, load)
+    done_per_s = spell.slots / (usual.slot_s * usual.attempts)
+    redrive = _redrive_during(evidence, name, spell)
+    if redrive is not None:
+        return f"That is {excess} more than it can do: {_redrive_text(evidence, name, redrive, done_per_s)}"
+    then = replace(usual, messages_per_s=done_per_s + spell.excess_per_s, slots=spell.slots)
     return (
         f"That is {excess} on top of the {three_digits(done_per_s)} that it can do: {then.utilisation:.2f}"
         f" times its capacity. {_remedy(evidence, name, then)}"
+    )
+
+
+def _redrive_during(evidence: Evidence, name: str, spell: Spell) -> Occurrence | None:
+    """The redrive that feeds a service for most of the time in which its lag rises."""
+    service = evidence.scenario.services[name]
+    for one in occurrences_of(evidence.scenario):
+        redrive = one.fault.effect.redrive
+        if redrive is None or service.join or redrive.to not in service.consumes:
+            continue
+        overlap = min(one.end_s, spell.peak_s) - max(one.start_s, spell.first_s)
+        if overlap >= 0.5 * (spell.peak_s - spell.first_s):
+            return one
+    return None
+
+
+def _redrive_text(evidence: Evidence, name: str, occurrence: Occurrence, done_per_s: float) -> str:
+    """What a redrive brings, and the rate at which it would fit beside what comes anyway."""
+    scenario, redrive = evidence.scenario, occurrence.fault.effect.redrive
+    assert redrive is not None
+    sources = {
+        fault.target.partition(".")[2]
+        for fault in scenario.faults
+        if fault.effect.redrive is not None and fault.effect.redrive.to in scenario.services[name].consumes
+    }
+    sent_back_per_s = sum(evidence.sent_back(topic) for topic in sources) / evidence.seconds
+    anyway = max(0.0, (evidence.accepted_per_s(name) or 0.0) - sent_back_per_s)
+    text = (
+        f"'{occurrence.name}' brings {three_digits(redrive.rate)}/s on top of the {three_digits(anyway)}/s"
+        " that come anyway"
+    )
+    if anyway >= done_per_s:
+        return f"{text}, which is all that it can do ({three_digits(done_per_s)}/s): no redrive would fit."
+    return (
+        f"{text}. A redrive would fit below {three_digits(done_per_s)} - {three_digits(anyway)} ="
+        f" {three_digits(done_per_s - anyway)}/s."
     )
 
 
@@ -214,13 +293,10 @@ def overload_of(evidence: Evidence, name: str) -> Spell | None:
     slots = slots_over_time(evidence, name)
     assert slots is not None
     busy = (np.array(series["busy"]) >= ALL_BUSY * slots) & (slots > 0)
-    spell = _worst_spell(busy & (times >= evidence.scenario.run.warmup), lag)
+    spell = worst_spell(busy & (times >= evidence.scenario.run.warmup), lag, load.slots)
     if spell is None:
         return None
-    first, last = spell
-    top = first + int(np.argmax(lag[first : last + 1]))
-    if last - first < SHORTEST_SPELL_SAMPLES or lag[top] - lag[first] < NOTABLE_RISE * load.slots:
-        return None
+    first, last, top = spell
     return Spell(
         float(slots[first : top + 1].mean()),
         float(times[first]),
@@ -229,15 +305,6 @@ def overload_of(evidence: Evidence, name: str) -> Spell | None:
         float(lag[first]),
         float(lag[top]),
     )
-
-
-def _worst_spell(busy: np.ndarray, lag: np.ndarray) -> tuple[int, int] | None:
-    """First and last index of the spell of busy samples in which the lag rises most; None without one."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], busy, [False])).astype(np.int8)))
-    spells = list(zip(edges[::2], edges[1::2] - 1, strict=True))
-    if not spells:
-        return None
-    return max(spells, key=lambda spell: float(lag[spell[0] : spell[1] + 1].max() - lag[spell[0]]))
 
 
 def unsettled(evidence: Evidence) -> Iterator[Finding]:
@@ -268,9 +335,12 @@ def headroom(evidence: Evidence) -> Iterator[Finding]:
         if load is not None
     ):
         return
+    if any(overload_of_dependency(evidence, name) for name in evidence.content["dependencies"]):
+        return
     most = {name: load_at_most(evidence, name) for name in evidence.scenario.services}
     known = {name: load for name, load in most.items() if load is not None}
-    utilisation = {name: load.utilisation for name, load in known.items()}
+    held = {name: _held_partitions(evidence, name, load) for name, load in known.items()}
+    utilisation = {name: load.utilisation + held[name] for name, load in known.items()}
     first = max(utilisation, key=lambda name: utilisation[name], default=None)
     hottest = max((one.utilisation for one in hot_partitions(evidence)), default=0.0)
     if first is None or any(deadlock(evidence)):
@@ -288,11 +358,21 @@ def headroom(evidence: Evidence) -> Iterator[Finding]:
     if load.is_rate_limited:
         limit = f"its rate limit of {three_digits(load.rate_limit)}/s"
         how = f"{three_digits(load.attempts_per_s)} attempts/s ÷ {limit}"
+    how += f" = utilisation {load.utilisation:.2f}"
+    if held[first]:
+        how += f", and with the time that blocking retries hold its partitions {utilisation[first]:.2f}"
     yield Finding(
         f"services.{first}",
-        f"{first} would saturate first, at {1 / load.utilisation:.2f} times this load: on average {how} ="
-        f" utilisation {load.utilisation:.2f}.",
+        f"{first} would saturate first, at {1 / utilisation[first]:.2f} times this load: on average {how}.",
     )
+
+
+def _held_partitions(evidence: Evidence, name: str, load: OfferedLoad) -> float:
+    """Share of the time in which blocking retries hold partitions that are all its usable slots."""
+    retry, partitions = evidence.scenario.services[name].retry, partitions_of(evidence.scenario, name)
+    if retry is None or not retry.blocking or not partitions or load.slots != partitions:
+        return 0.0
+    return 0.0 if load.is_rate_limited else backing_off_s(evidence, name) / (partitions * evidence.seconds)
 
 
 def _at_most(evidence: Evidence, name: str) -> str:

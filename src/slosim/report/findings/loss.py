@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 
 AMPLIFIED = 1.05
+NOTABLE = 0.01
+MORE_LOST = 1.5
+"""Dead letters over those that a service's own failures explain, from which on an outage is to blame."""
 MEAN_OF_JITTER = {"none": 1.0, "equal": 0.75, "full": 0.5}
 """Mean wait over the longest one: full is uniform from 0, equal from half of it."""
 
@@ -31,7 +34,7 @@ def retry_amplification(evidence: Evidence) -> Iterator[Finding]:
         timed_out = numbers["timed_out"]["value"]
         text = (
             f"{name} makes {per_message:.2f} attempts per message ({count(attempts)} attempts per run):"
-            f" {_repeats(evidence, name)} add {share(per_message - 1, 0)} to its load."
+            f" {_repeats(evidence, name)} add {share(per_message - 1, 0)} to its attempts."
             f" {share(failed / attempts)} of its attempts fail"
         )
         if timed_out and timed_out >= 0.01 * failed:
@@ -87,6 +90,9 @@ def _load_during(evidence: Evidence, fault: Fault, name: str) -> OfferedLoad | N
         return None
     failing = failing_during(evidence, fault, name)
     attempts = attempts_of(failing, service.retry.maximum_attempts)
+    if service.failures.poison:
+        poisoned = attempts_of(1.0, service.retry.maximum_attempts)
+        attempts += service.failures.poison * (poisoned - attempts)
     budget = service.retry_budget
     if budget is not None:
         attempts = min(attempts, 1 + budget.ratio) if budget.kind == "cap" else 1.0
@@ -130,18 +136,34 @@ def _impatience(evidence: Evidence, fault: Fault, name: str) -> Iterator[Finding
     retry = evidence.scenario.services[name].retry
     if retry is None or retry.maximum_attempts is None or not fault.effect.outage or fault.duration is None:
         return
-    lost, waits = evidence.service(name)["dead_lettered"]["value"], waits_of(retry)
-    if not lost or waits is None or waits[1] >= fault.duration:
+    numbers, waits = evidence.service(name), waits_of(retry)
+    lost = numbers["dead_lettered"]["value"]
+    anyway = _messages(numbers) * _own_loss(evidence, name, retry.maximum_attempts)
+    if not lost or lost < MORE_LOST * anyway or waits is None or waits[0] >= fault.duration:
         return
     mean, longest = waits
     reach = "" if mean == longest else f", on average {duration(mean)}"
+    early = "What comes" if longest < fault.duration else "Much of what comes"
+    without = f", of which about {count(anyway)} would be without it" if anyway >= NOTABLE * lost else ""
     yield Finding(
         f"services.{name}.retry",
         f"'{fault.name}' outlasts the patience of {name}: the"
         f" {plural(retry.maximum_attempts - 1, 'wait')} between its {retry.maximum_attempts} attempts add"
         f" up to at most {duration(longest)}{reach}, and the outage lasts {duration(fault.duration)}."
-        f" What comes early in it is dead-lettered ({count(lost)} per run).",
+        f" {early} early in it is dead-lettered ({count(lost)} per run{without}).",
     )
+
+
+def _messages(numbers: dict) -> float:
+    """Messages per run that a service made a first attempt for."""
+    per_message = numbers["attempts_per_message"]["value"]
+    return numbers["attempts"]["value"] / per_message if per_message else 0.0
+
+
+def _own_loss(evidence: Evidence, name: str, most: int) -> float:
+    """Share of the messages that a service's own failures dead-letter, without any fault."""
+    poison = evidence.scenario.services[name].failures.poison
+    return 1 - (1 - poison) * (1 - evidence.on_paper[name].failure_probability ** most)
 
 
 def waits_of(retry: Retry) -> tuple[float, float] | None:
@@ -190,7 +212,7 @@ def _attempts(evidence: Evidence, service: str) -> str:
         return " after 1 attempt"
     if evidence.scenario.services[service].retry_budget is not None and retry.maximum_attempts is not None:
         return f" after at most {retry.maximum_attempts} attempts"
-    return "" if retry.maximum_attempts is None else f" after {retry.maximum_attempts} attempts"
+    return "" if retry.maximum_attempts is None else f" after {plural(retry.maximum_attempts, 'attempt')}"
 
 
 def dropped(evidence: Evidence) -> Iterator[Finding]:

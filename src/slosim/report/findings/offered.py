@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from slosim.compile.offered_load import useful_slots
+from slosim.report.faults import services_hit
 from slosim.report.findings.evidence import Evidence
 from slosim.report.findings.slots import mean_slots, most_instances
 from slosim.report.units import duration, three_digits
@@ -29,6 +30,9 @@ class OfferedLoad:
     slot_s: float
     slots: float | None
     rate_limit: float = math.inf
+
+    def with_attempts(self, attempts: float) -> OfferedLoad:
+        return replace(self, attempts=attempts)
 
     @property
     def needed_slots(self) -> float:
@@ -81,6 +85,38 @@ def offered_load(evidence: Evidence, name: str) -> OfferedLoad | None:
         slots=mean_slots(evidence, name),
         rate_limit=math.inf if limit is None else limit.rate,
     )
+
+
+def own_attempts(evidence: Evidence, name: str, made: float) -> float:
+    """Of the attempts made per message, those that a service's own failures and time-outs ask for.
+
+    On paper: what goes beyond them are repeats that faults, waiting for dependencies or redelivery cause.
+    """
+    return min(made, evidence.on_paper[name].attempts_per_message)
+
+
+def attempts_per_message(attempts: float) -> str:
+    """`1 attempt per message`, or `1.43 attempts per message`."""
+    number = "1 attempt" if attempts < 1.005 else f"{three_digits(attempts)} attempts"
+    return f"{number} per message"
+
+
+def load_outside_faults(evidence: Evidence, name: str, load: OfferedLoad) -> OfferedLoad:
+    """What an attempt takes, and how many there are, while no fault of the service acts.
+
+    As measured where it has no such fault; else from the scenario, where that suffices to tell.
+    """
+    service, paper = evidence.scenario.services[name], evidence.on_paper[name]
+    blocking = service.retry is not None and service.retry.blocking
+    effects = [one.effect for one in evidence.scenario.faults if name in services_hit(one, evidence.scenario)]
+    changing = any(
+        its.outage or its.error_rate or its.slowdown != 1 or its.added_latency > 0 for its in effects
+    )
+    if not changing or service.calls or service.batch or service.visibility_timeout is not None or blocking:
+        return load
+    if math.isinf(paper.attempts_per_message):
+        return load
+    return replace(load, attempts=paper.attempts_per_message, slot_s=paper.service_time_mean_s)
 
 
 def load_at_most(evidence: Evidence, name: str) -> OfferedLoad | None:

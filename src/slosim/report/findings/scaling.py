@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +17,11 @@ from slosim.report import statistics
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.load import overload_of
 from slosim.report.findings.slots import largest_partitions, most_instances
+from slosim.report.findings.spells import busiest_mean
 from slosim.report.units import clock, duration, plural, share, short
+
+if TYPE_CHECKING:
+    from slosim.model import Service
 
 STEEP_DECISIONS = 5.0
 """A profile rises steeply when it does within that many decisions of the autoscaler."""
@@ -155,9 +161,46 @@ def autoscaler_flapping(evidence: Evidence) -> Iterator[Finding]:
             f"the autoscaler of {name} flaps: in the first replication it turns from growing to shrinking or"
             f" back {len(turns)} times in {plural(len(scalings), 'change')}, every"
             f" {duration((turns[-1] - turns[0]) / (len(turns) - 1))} between {clock(turns[0])} and"
-            f" {clock(turns[-1])}, from {fewest} to {plural(most, 'instance')}. A scale_down_window above"
-            f" {clock(service.autoscale.scale_down_window)} damps it.",
+            f" {clock(turns[-1])}, from {fewest} to {plural(most, 'instance')}."
+            f" {_why_it_flaps(evidence, name, turns)}",
         )
+
+
+def _why_it_flaps(evidence: Evidence, name: str, turns: list[float]) -> str:
+    """A backlog says how late an autoscaler is, not how many instances the load needs.
+
+    Over a whole wave, two turns, the slots do all that comes, so their mean is what the load keeps busy.
+    """
+    service = evidence.scenario.services[name]
+    autoscale, concurrency = service.autoscale, service.concurrency
+    assert autoscale is not None
+    longer = f"scale_down_window above {clock(autoscale.scale_down_window)}"
+    wave_s = 2 * (turns[-1] - turns[0]) / (len(turns) - 1)
+    busy = busiest_mean(evidence.service(name)["series"], "busy", turns[0], turns[-1], wave_s)
+    asked = _asked_without_backlog(service, busy)
+    if concurrency is None or asked is None or math.floor(busy / concurrency) + 1 <= asked:
+        return f"A {longer} damps it."
+    needed = math.floor(busy / concurrency) + 1
+    return (
+        f"While nothing waits its metric, {autoscale.metric}, asks for {plural(asked, 'instance')}, but the"
+        f" load keeps {short(busy)} slots busy on average over a wave: {short(busy)} ÷ {concurrency} ="
+        f" {busy / concurrency:.2f}, so {plural(needed, 'instance')}. That a backlog must build up first"
+        f" makes the waves; `minimum: {needed}` or `metric: utilisation` avoids them, a {longer} only makes"
+        " them rarer."
+    )
+
+
+def _asked_without_backlog(service: Service, busy: float) -> int | None:
+    """Instances that a metric of the backlog asks for when only `busy` messages are in work; None: unknown.
+
+    The age is then that of attempts: if it is below the target, fewer are asked for until the minimum.
+    """
+    autoscale = service.autoscale
+    if autoscale is None or autoscale.metric == "utilisation" or math.isnan(busy):
+        return None
+    if autoscale.metric == "lag":
+        return max(autoscale.minimum, math.ceil(busy / autoscale.target))
+    return autoscale.minimum if service.service_time.mean() < autoscale.target else None
 
 
 def turning_points(scalings: np.ndarray) -> list[float]:

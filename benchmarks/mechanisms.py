@@ -1,15 +1,15 @@
 """What does each mechanism cost? Prints a table of messages per CPU second, one row for each mechanism.
 
-Do not read too much into it; what benchmarks/pipeline.py says of its numbers holds here too. Every row is the
-service of mechanisms.yaml (M/M/8, 80% busy) with one mechanism, set so that it has something to do now and then
-but the service keeps up. One exception is named in its row: a join needs messages that belong together, so a
-service stands before it.
+Do not read too much into it; what benchmarks/pipeline.py says of its numbers holds here too. Every row is
+the service of mechanisms.yaml (M/M/8, 80% busy) with one mechanism, set so that it has something to do now
+and then but the service keeps up. One exception is named in its row: a join needs messages that belong
+together, so a service stands before it.
 
-A message is one that is published to a topic, so a join counts three for each order. The time is CPU time of
-the simulation and its report, without start-up and compilation. Each run is a process of its own, and the rows
-take turns over several rounds with different seeds; the table shows medians, and their ratio to the plain
-service. A service with any mechanism is handled by engine/mechanisms, so `shed wait_over`, which never sheds
-here, tells what that alone costs; "plain" rows are handled by engine/kernel.py, for comparison.
+A message is one that is published to a topic, so a join counts three for each order. The time is CPU time
+of the simulation and its report, without start-up and compilation. Each run is a process of its own, and
+the rows take turns over several rounds with different seeds; the table shows medians, and their ratio to
+the plain service. A service with any mechanism is handled by engine/mechanisms, so `shed wait_over`, which
+never sheds here, tells what that alone costs; "plain" rows are handled by engine/kernel.py, for comparison.
 """
 
 import argparse
@@ -72,10 +72,11 @@ ROWS: dict[str, dict] = {
     PLAIN: {},
     "plain, retries": FAILING,
     "plain, log": LOG,
-    "poison": {"services.worker.failures": {"probability": "0%", "poison": "1%"}, "services.worker.retry": RETRY},
+    "poison": {"services.worker.failures": {"poison": "1%"}, "services.worker.retry": RETRY},
     "shed wait_over": {"services.worker.shed": {"wait_over": "1h"}},
     "shed codel": {"services.worker.shed": {"codel": {"target": "100ms", "interval": "1s"}}},
-    "breaker": FAILING | {"services.worker.circuit_breaker": {"window": 20, "failure_rate": "25%", "open_for": "1s"}},
+    "breaker": FAILING
+    | {"services.worker.circuit_breaker": {"window": 20, "failure_rate": "25%", "open_for": "1s"}},
     "budget": FAILING | {"services.worker.retry_budget": {"kind": "cap", "ratio": "2%"}},
     "prefetch": {"services.worker.prefetch": 4},
     "visibility": {"services.worker.visibility_timeout": "1s"},
@@ -84,7 +85,8 @@ ROWS: dict[str, dict] = {
         "services.worker.service_time": {"exponential": "800ms"},
     },
     "two topics": TWO_TOPICS,
-    "join of two": SPLIT_IN_TWO | {"services.worker.consumes": ["left", "right"], "services.worker.join": True},
+    "join of two": SPLIT_IN_TWO
+    | {"services.worker.consumes": ["left", "right"], "services.worker.join": True},
     "calls": calls(),
     "calls, timeout": calls(timeout="80ms") | {"services.worker.retry": RETRY},
     "calls, hedge": calls(hedge_after="40ms", cancel="true"),
@@ -96,7 +98,9 @@ ROWS: dict[str, dict] = {
     "crash, coop": stopping(CRASH, "10s", "100s", "cooperative"),
     "restart, eager": stopping(RESTART, "100s", "400s", "eager"),
     "restart, coop": stopping(RESTART, "100s", "400s", "cooperative"),
-    "clients": {"producers.customers.arrivals": {"clients": {"count": 80, "think_time": {"exponential": "880ms"}}}},
+    "clients": {
+        "producers.customers.arrivals": {"clients": {"count": 80, "think_time": {"exponential": "880ms"}}}
+    },
     "redrive": {
         "topics.dead": {},
         "services.worker.failures": "2%",
@@ -133,7 +137,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--rounds", type=int, default=5, help="default 5")
     parser.add_argument("--seed", type=int, default=1, help="of the first round, default 1")
-    parser.add_argument("--messages", type=float, default=MESSAGES, help=f"of the producer, default {MESSAGES}")
+    parser.add_argument(
+        "--messages", type=float, default=MESSAGES, help=f"of the producer, default {MESSAGES}"
+    )
     parser.add_argument("--json", metavar="FILE", help="save every result")
     return parser.parse_args()
 
@@ -175,7 +181,10 @@ def changed(document: dict, changes: dict) -> dict:
 
 def print_table(results: dict[str, list[dict]]) -> None:
     rate = {row: statistics.median(rates_per_s(runs)) for row, runs in results.items()}
-    print(f"{'row':<16}{'messages/s':>12}{'slowest':>12}{'fastest':>12}{'× plain':>9}{'messages':>11}{'busy':>7}{'wait':>8}")
+    print(
+        f"{'row':<16}{'messages/s':>12}{'slowest':>12}{'fastest':>12}{'× plain':>9}{'messages':>11}"
+        f"{'busy':>7}{'wait':>8}"
+    )
     for row, runs in results.items():
         each = rates_per_s(runs)
         against = f"{rate[row] / rate[PLAIN]:.2f}" if PLAIN in rate else ""

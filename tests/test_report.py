@@ -1522,6 +1522,15 @@ def test_shed_messages():
     assert "What it takes has waited 4.00 s on average" in text
 
 
+def test_no_instance_is_up():
+    down = mechanised(numbers={"instances_samples": np.repeat([1.0, 0.0], [8, 92])})
+
+    assert texts(report_of(down), "no_instance") == [
+        "no instance of work is up for 92.0% of the measured time."
+    ]
+    assert not texts(report_of(mechanised()), "no_instance")
+
+
 def test_autoscaler_reacts_late_to_a_step_of_the_load():
     """The load doubles at 300 s; at 375 s a second instance is asked for, at 400 s it is up."""
     profile = [{"at": "300s", "factor": "1x"}, {"at": "300s", "factor": "2x"}]

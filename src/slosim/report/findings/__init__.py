@@ -46,6 +46,11 @@ RULES = (
         blocking.deadlock,
     ),
     Rule(
+        "no_instance",
+        "No instance of a service is up for at least 5% of the measured time.",
+        scaling.no_instance,
+    ),
+    Rule(
         "saturated",
         "More work arrives at a service than its slots (on a log: its partitions) or its rate limit can do,"
         " and they are at least 95% busy; time in which finished messages wait for a topic does not count.",

@@ -57,6 +57,10 @@ class Reaction:
         return self.at_s - self.rise.at_s
 
 
+NONE_UP = 0.05
+"""Share of the time without an instance from which on it is worth telling."""
+
+
 def autoscaler_lag(evidence: Evidence) -> Iterator[Finding]:
     first = evidence.measurements[0]
     for name, service in evidence.scenario.services.items():
@@ -245,3 +249,18 @@ def _at_limit(evidence: Evidence, name: str, limit: int) -> tuple[float, float]:
         lines = [one.lines[topic, name].lag.samples for topic in evidence.scenario.services[name].consumes]
         lags += np.sum(lines, axis=0)[at_limit].tolist()
     return (inside / total if total else 0.0), max(lags)
+
+
+def no_instance(evidence: Evidence) -> Iterator[Finding]:
+    """Exact up to the samples; not for a service that never has mechanisms, whose instances are always up."""
+    for name in evidence.scenario.services:
+        samples = [
+            one.services[name].instances_samples[statistics.measured_samples(one)]
+            for one in evidence.measurements
+            if one.services[name].mechanisms is not None
+        ]
+        up = np.concatenate(samples) if samples else np.ones(1)
+        if len(up) and (down := float((up == 0).mean())) >= NONE_UP:
+            yield Finding(
+                f"services.{name}", f"no instance of {name} is up for {share(down)} of the measured time."
+            )

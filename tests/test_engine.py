@@ -337,3 +337,21 @@ def test_sums_of_ticks_are_taken_over_before_they_overflow():
     assert flow.latency.count > 40_000
     assert flow.latency.mean() == seconds
     assert flow.parts_by_bucket[:, flow.parts.index("sink.service")].sum() == flow.latency.count * seconds
+
+
+def test_any_number_of_publishes_may_be_accepted_at_one_instant():
+    """Delayed messages do not count against the capacity: when the topic is available again, all that was held
+    back is accepted at once, more than the calendar had room for."""
+    scenario = loads(
+        """
+        name: held back
+        run: {duration: 60s}
+        topics: {orders: {capacity: 1, when_full: block, delay: 1s}}
+        producers: {checkout: {topic: orders, arrivals: {every: 2ms}}}
+        services: {payment: {consumes: orders, concurrency: unlimited, service_time: 1s}}
+        faults: [{name: gone, at: 0s, for: 10s, target: topics.orders, effect: {unavailable: true}}]
+        """
+    )
+    line = trace(scenario).measurements.lines["orders", "payment"]
+    assert line.published > 20_000
+    assert line.finished > 20_000

@@ -64,6 +64,10 @@ def _half_width(number: dict) -> str:
     return "" if number["low"] is None else duration((number["high"] - number["low"]) / 2)
 
 
+MOST_PARTS = 10
+"""Parts of a latency that are shown where each is less than half a percent of it."""
+
+
 def _where_time_goes(parts: dict, width: int) -> list[str]:
     mean, slowest = parts["mean"], parts["slowest_1%"]
     total_mean = sum(one["value"] or 0.0 for one in mean.values())
@@ -76,6 +80,7 @@ def _where_time_goes(parts: dict, width: int) -> list[str]:
         if (mean[part]["value"] or 0) >= 0.005 * total_mean
         or (slowest[part]["value"] or 0) >= 0.005 * total_slowest
     ]
+    shown = shown or sorted(mean, key=lambda part: -(mean[part]["value"] or 0.0))[:MOST_PARTS]
     room = max(6, (width - max(len("where the time goes"), *map(width_of, shown)) - 2 * 19) // 2)
     columns = [Column("where the time goes", [clean(part) for part in shown], "<")]
     for heading, its, total in (("mean", mean, total_mean), ("slowest 1%", slowest, total_slowest)):

@@ -39,9 +39,10 @@ from slosim.engine.mechanisms.publishing import (
     reach,
 )
 from slosim.engine.mechanisms.returns import end_visibility, give_up
+from slosim.engine.mechanisms.room import room_for
 from slosim.engine.mechanisms.scaling import plan_decision, plan_reading, read_metric, scale
 from slosim.engine.mechanisms.stops import begin_stop, end_stop
-from slosim.engine.mechanisms.taking import plan_wake, room_for, start_held, take_all
+from slosim.engine.mechanisms.taking import plan_wake, start_held, take_all
 from slosim.engine.producers import publish_due, root_identity
 
 UNFINISHED = -2

@@ -26,7 +26,7 @@ from slosim.engine.mechanisms.attempts import drop, fail, leave_slot, succeed
 from slosim.engine.mechanisms.joins import become_visible
 from slosim.engine.mechanisms.places import add_wait, forget, oldest_waiting, step_out
 from slosim.engine.mechanisms.returns import give_up
-from slosim.engine.mechanisms.room import takes_at_once
+from slosim.engine.mechanisms.room import room_for, takes_at_once
 from slosim.engine.messages import (
     address,
     child_identity,
@@ -189,7 +189,8 @@ def accept(S, g, c, now):
 def admit(S, g, topic, now):
     """Accept from the line of publishers while there is room; True when any was accepted."""
     changed = False
-    while topic.publisher_head >= 0 and S.run[0].free_count >= S.run[0].margin:
+    # what becomes visible later does not count against the capacity: any number may be accepted at once
+    while topic.publisher_head >= 0 and room_for(S, S.groups[g], 1) == P.DONE:
         c = topic.publisher_head
         if not has_room_in_all(S, topic, c, now):
             break

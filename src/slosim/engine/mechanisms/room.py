@@ -10,6 +10,20 @@ from slosim.engine.mechanisms.protection import lets_begin
 from slosim.engine.messages import first_waiting, precedes
 
 
+@leaf
+def room_for(S, group, messages):
+    """Is there room in the arrays for an event that handles so many messages? DONE, or what is needed."""
+    run = S.run[0]
+    records = run.margin + messages * run.fan_out
+    if run.free_count < records:
+        return P.NEEDS_MESSAGES
+    if group.heap_length + records > group.heap_capacity:
+        return P.NEEDS_CALENDAR
+    if run.tracing != 0 and run.trace_count + 16 * records > run.trace_capacity:
+        return P.NEEDS_TRACE
+    return P.DONE
+
+
 @rule
 def find_instance_effect(S, i, now):
     """`move_on` for one instance."""

@@ -38,22 +38,9 @@ from slosim.engine.mechanisms.room import (
     next_instance,
     next_of_partitions,
     next_of_queues,
+    room_for,
 )
 from slosim.engine.messages import trace
-
-
-@leaf
-def room_for(S, group, messages):
-    """Is there room in the arrays for an event that handles so many messages? DONE, or what is needed."""
-    run = S.run[0]
-    records = run.margin + messages * run.fan_out
-    if run.free_count < records:
-        return P.NEEDS_MESSAGES
-    if group.heap_length + records > group.heap_capacity:
-        return P.NEEDS_CALENDAR
-    if run.tracing != 0 and run.trace_count + 16 * records > run.trace_capacity:
-        return P.NEEDS_TRACE
-    return P.DONE
 
 
 @rule

@@ -149,12 +149,10 @@ def _remedy(evidence: Evidence, name: str, load: OfferedLoad) -> str:
         return too_much
     service = evidence.scenario.services[name]
     partitions = partitions_of(evidence.scenario, name)
-    most = (
-        partitions
-        if partitions is not None
-        else math.ceil(load.needed_slots / COMFORTABLE / (service.concurrency or 1))
-    )
     fewest = service.instances + 1 if service.autoscale is None else 1
+    if partitions is None:  # on a queue every slot counts
+        fewest = max(fewest, math.ceil(load.needed_slots / COMFORTABLE / (service.concurrency or 1)))
+    most = fewest if partitions is None else partitions
     for instances in range(fewest, most + 1):
         slots = useful_slots(evidence.scenario, name, instances)
         if slots is None or load.needed_slots <= COMFORTABLE * slots:

@@ -340,8 +340,8 @@ def test_sums_of_ticks_are_taken_over_before_they_overflow():
 
 
 def test_any_number_of_publishes_may_be_accepted_at_one_instant():
-    """Delayed messages do not count against the capacity: when the topic is available again, all that was held
-    back is accepted at once, more than the calendar had room for."""
+    """Delayed messages do not count against the capacity: when the topic is available again, all that was
+    held back is accepted at once, more than the calendar had room for."""
     scenario = loads(
         """
         name: held back

@@ -389,12 +389,10 @@ def plan_wake(S, g, s, now):
     service = S.services[s]
     if not is_expected(S, s):
         return
-    if service.paused != 0:
-        wake_at(S, g, s, service.effect_until)
-        return
-    time = math.inf
+    # a pause does not keep messages from being delivered ahead of the slots: what else may change counts too
+    time = service.effect_until if service.paused != 0 else math.inf
     if service.token_interval > 0.0 and token_at(service) > now:
-        time = token_at(service)
+        time = min(time, token_at(service))
     for line_index in range(service.line, service.line + service.line_count):
         topic = S.topics[S.lines[line_index].topic]
         if topic.window_count > 0:

@@ -169,8 +169,10 @@ class Pooled:
 
     @classmethod
     def of(cls, histograms: Sequence[Histogram], whole: bool = False) -> Pooled:
-        filled = np.flatnonzero(np.sum([histogram.counts for histogram in histograms], axis=0))
-        counts = np.array([histogram.counts[filled] for histogram in histograms])
+        filled = np.unique(np.concatenate([histogram.filled for histogram in histograms]))
+        counts = np.zeros((len(histograms), len(filled)), np.int64)
+        for row, histogram in zip(counts, histograms, strict=True):
+            row[np.searchsorted(filled, histogram.filled)] = histogram.filled_counts
         total = math.fsum(histogram.total for histogram in histograms)
         return cls(filled, counts, total, max(histogram.maximum for histogram in histograms), whole)
 

@@ -15,26 +15,28 @@ from slosim.model.paths import NAMED_SECTIONS
 from slosim.report.layout import Column, clean, paint, paragraph, table, title, width_of
 from slosim.report.objectives import MET, MISSED, UNDECIDED
 from slosim.report.text_verdict import STYLES
-from slosim.report.units import NOTHING, clock, enumeration, exact_share, plural, short, three_digits
+from slosim.report.units import NOTHING, clock, enumeration, exact_share, plural, three_digits
 
-MARKS = {MET: "✓", MISSED: "✗", UNDECIDED: "?", None: " "}
+MARKS = {MET: "✓", MISSED: "✗", UNDECIDED: "?", None: ""}
 SHADES = " ░▒▓█"
 """From the best to the worst value of a map."""
 MISSING = "missing"
 ROWS_MOST = 60
 """More are in the files."""
 TITLE_WIDTH = 10
+WIDTH_ENDLESS = 10_000
+"""A map is drawn in whatever width it needs; one that is too wide is drawn otherwise."""
 
 
 def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
     """The whole text."""
     axes = [Axis(one["path"], tuple(one["values"])) for one in data["axes"]]
-    maps = _maps(data, axes, width) if len(axes) == 2 else None
+    maps = _maps(data, axes, width) if len(axes) == 2 else []
     sections = [
         _headline(data, axes, width),
         _where_it_flips(data, axes, width),
-        *(maps if maps is not None else [_rows(data, axes, width)]),
-        _footer(data, width),
+        *(maps or [_rows(data, axes, width)]),
+        _footer(data, bool(maps), width),
     ]
     return finished(sections, colour)
 
@@ -76,18 +78,36 @@ def _where_it_flips(data: dict[str, Any], axes: Sequence[Axis], width: int) -> l
 
 
 def _sentence(data: dict[str, Any], axes: Sequence[Axis], name: str) -> str:
-    """`met from 4 on`; with a second axis for each of its values, those with the same words together."""
+    """`met from payment.instances=4 on`; with a second axis for each of its values, those with the same
+    words together.
+    """
+    along = label(axes[0].path)
     words: dict[str, list[str]] = {}
     for others, line in lines(axes, 0):
         verdicts = [verdict_on(data["rows"][row], name) for row in line]
-        words.setdefault(_course(axes[0].values, verdicts), []).extend(others.values())
-    along = f"along {label(axes[0].path)}"
+        values = [f"{along}={value}" for value in axes[0].values] if len(axes) == 1 else axes[0].values
+        words.setdefault(_course(values, verdicts), []).extend(others.values())
     if len(axes) == 1:
         return next(iter(words))
     if len(words) == 1:
-        return f"{next(iter(words))} ({along}, whatever {label(axes[1].path)})"
-    parts = [f"{text} with {label(axes[1].path)} {enumeration(its)}" for text, its in words.items()]
-    return f"{along}: {'; '.join(parts)}"
+        return f"{next(iter(words))}, along {along}, whatever {label(axes[1].path)}"
+    parts = [
+        f"{text} with {label(axes[1].path)} {_stretches(axes[1].values, its)}" for text, its in words.items()
+    ]
+    return f"along {along}: {'; '.join(parts)}"
+
+
+def _stretches(values: Sequence[str], some: Sequence[str]) -> str:
+    """Some of the values of an axis: `2, 4 to 9 and 12`."""
+    wanted = set(some)
+    found = [
+        [clean(value) for value in its]
+        for is_one, its in itertools.groupby(values, lambda value: value in wanted)
+        if is_one
+    ]
+    return enumeration(
+        [word for its in found for word in (its if len(its) < 3 else [f"{its[0]} to {its[-1]}"])]
+    )
 
 
 def _course(values: Sequence[str], verdicts: Sequence[str | None]) -> str:
@@ -225,8 +245,8 @@ class _Map(NamedTuple):
     verdict: Callable[[dict[str, Any]], str | None]
 
 
-def _maps(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[list[str]] | None:
-    """A map for each objective and each p99; None where one does not fit."""
+def _maps(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[list[str]]:
+    """A map for each objective and each p99; none where one does not fit."""
     maps = [
         _Map(
             clean(one["name"]),
@@ -251,35 +271,46 @@ def _maps(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[list[s
         for one in data["quantities"]
         if one["key"].endswith("latency_s.p99")
     ]
-    for is_full in (True, False):
-        drawn = [_drawn(one, data, axes, width, is_full) for one in maps]
-        if all(width_of(line) <= width for lines_of_map in drawn for line in lines_of_map[1:]):
+    for is_full, is_turned in itertools.product((True, False), (False, True)):
+        drawn = [_drawn(one, data, axes, is_full, is_turned) for one in maps]
+        if all(width_of(line) <= width for its in drawn for line in its):
             return drawn
-    return None
+    return []
 
 
-def _drawn(one: _Map, data: dict[str, Any], axes: Sequence[Axis], width: int, is_full: bool) -> list[str]:
-    """Rows are the first axis, columns the second; a cell is a shade, the number if there is room, a mark."""
-    count = len(axes[1].values)
+def _drawn(
+    one: _Map, data: dict[str, Any], axes: Sequence[Axis], is_full: bool, is_turned: bool
+) -> list[str]:
+    """Rows are the first axis, columns the second, or turned; a cell is a shade, the number if there is
+    room, and a mark.
+    """
     values = [one.value(row) for row in data["rows"]]
     shades = _shades(values, one.higher, logarithmic=one.unit == "s")
-    cells = []
-    for row, value, shade in zip(data["rows"], values, shades, strict=True):
-        number = amount(value, one.unit) if row["finished"] else MISSING
-        mark = MARKS[one.verdict(row)].strip()
-        text = " ".join(part for part in (shade, number if is_full else "", mark) if part)
-        verdict = one.verdict(row)
-        cells.append(paint(text, STYLES[verdict]) if verdict else text)
-    first = Column(
-        f"{label(axes[0].path)} ↓  {label(axes[1].path)} →", [clean(value) for value in axes[0].values]
-    )
-    columns = [Column(clean(value), cells[place::count]) for place, value in enumerate(axes[1].values)]
-    return [title(one.heading, one.note, width), *_wide(first, columns)]
+    cells = [
+        _cell(row, one, value, shade, is_full)
+        for row, value, shade in zip(data["rows"], values, shades, strict=True)
+    ]
+    count = len(axes[1].values)
+    down, across = reversed(axes) if is_turned else axes
+    columns = [
+        Column(clean(value), cells[place * count :][:count] if is_turned else cells[place::count])
+        for place, value in enumerate(across.values)
+    ]
+    first = Column("", [clean(value) for value in down.values])
+    along = f"{label(down.path)} ↓  {label(across.path)} →"
+    note = f"{one.note}  {along}" if one.note else along
+    return [title(one.heading, note), *table([first, *columns], WIDTH_ENDLESS, gap=2 if is_full else 1)]
 
 
-def _wide(first: Column, columns: Sequence[Column]) -> list[str]:
-    """The table in whatever width it needs."""
-    return table([first, *columns], 10_000)
+def _cell(row: dict[str, Any], one: _Map, value: float | None, shade: str, is_full: bool) -> str:
+    if not row["finished"]:
+        return paint(MISSING if is_full else "-", "dim")
+    verdict = one.verdict(row)
+    if is_full:
+        text = " ".join(part for part in (shade, amount(value, one.unit), MARKS[verdict]) if part)
+    else:
+        text = shade + MARKS[verdict]
+    return paint(text, STYLES[verdict]) if verdict else text
 
 
 def _shades(values: Sequence[float | None], higher: bool, logarithmic: bool) -> list[str]:
@@ -300,16 +331,14 @@ def _shades(values: Sequence[float | None], higher: bool, logarithmic: bool) -> 
     ]
 
 
-def _footer(data: dict[str, Any], width: int) -> list[str]:
+def _footer(data: dict[str, Any], has_maps: bool, width: int) -> list[str]:
     run = data["run"]
     warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
     marks = "✓ met, ✗ missed, ? undecided. " if data["base"]["objectives"] else ""
-    shades = "Darker is worse, within each map. " if len(data["axes"]) == 2 else ""
+    shades = "Darker is worse, within each map. " if has_maps else ""
     text = (
         f"{marks}{shades}{plural(run['replications'], 'replication')} of"
-        f" {clock(run['duration_s'])}{warmup} for each"
-        f" variant, seed {run['seed']}, all on the same work: {short(len(data['rows']))} variants and the"
-        " scenario as"
-        f" written. Intervals and changes are in the JSON. slosim {data['version']}"
+        f" {clock(run['duration_s'])}{warmup} for each variant, seed {run['seed']}, all on the same work."
+        f" Intervals, and changes from the scenario as written, are in the JSON. slosim {data['version']}"
     )
     return [paint(line, "dim") for line in paragraph(text, width)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from slosim.experiments.sensitivity import moved_flow, moved_objective
-from slosim.experiments.text import finished, points, relative, signed, two_digits
+from slosim.experiments.text import finished, points, relative, signed_value, two_digits
 from slosim.experiments.variations import MORE, NEXT, ONE_FEWER, ONE_MORE
 from slosim.report.layout import Column, clean, paint, paragraph, table, title
 from slosim.report.text_verdict import STYLES
@@ -61,7 +61,7 @@ def _best_instance(data: dict[str, Any]) -> str:
     buying = [
         (flow[1]["ratio"]["value"], one)
         for one in _of(data, ONE_MORE)
-        if (flow := moved_flow(one)) and flow[1]["effect"] == "better"
+        if (flow := moved_flow(one)) and flow[1]["ratio"]["value"] < 0
     ]
     if not buying:
         return "One more instance of no service makes a p99 clearly better."
@@ -119,7 +119,7 @@ def _cost(one: dict[str, Any]) -> str:
     its = one["quantities"].get("cost_per_h")
     if its is None:
         return ""
-    return "same" if its["effect"] == "same" else signed(its["difference"], "cost_per_h")
+    return "same" if its["effect"] == "same" else signed_value(its["difference"]["value"], "cost_per_h")
 
 
 def _flow(one: dict[str, Any]) -> str:
@@ -134,7 +134,7 @@ def _p99(one: dict[str, Any]) -> str:
     if flow is None:
         numbers = [its for key, its in one["quantities"].items() if key.endswith("latency_s.p99")]
         return paint(_unmoved(numbers), "dim")
-    return paint(relative(flow[1]["ratio"], two_digits), "red" if flow[1]["effect"] == "worse" else "green")
+    return paint(relative(flow[1]["ratio"], two_digits), "red" if flow[1]["ratio"]["value"] > 0 else "green")
 
 
 def _unmoved(numbers: Sequence[dict[str, Any]]) -> str:

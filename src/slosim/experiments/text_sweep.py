@@ -86,7 +86,7 @@ def _sentence(data: dict[str, Any], axes: Sequence[Axis], name: str) -> str:
     for others, line in lines(axes, 0):
         verdicts = [verdict_on(data["rows"][row], name) for row in line]
         values = [f"{along}={value}" for value in axes[0].values] if len(axes) == 1 else axes[0].values
-        words.setdefault(_course(values, verdicts), []).extend(others.values())
+        words.setdefault(course(values, verdicts), []).extend(others.values())
     if len(axes) == 1:
         return next(iter(words))
     if len(words) == 1:
@@ -110,7 +110,7 @@ def _stretches(values: Sequence[str], some: Sequence[str]) -> str:
     )
 
 
-def _course(values: Sequence[str], verdicts: Sequence[str | None]) -> str:
+def course(values: Sequence[str], verdicts: Sequence[str | None]) -> str:
     """What becomes of an objective along an axis: `met from 4 on (undecided at 3)`."""
     known = [(value, one) for value, one in zip(values, verdicts, strict=True) if one is not None]
     if not known:

@@ -1,0 +1,173 @@
+"""Stations: what a closed form of queueing theory has to know of a service or a dependency.
+
+A station is one queue, or several side by side that share nothing, each before its slots. A work queue is one
+for all slots of a service. On a log a message waits for its partition alone, so a service has as many queues
+as partitions where each has a slot, and as many as instances where these have one slot each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from slosim.compile.offered_load import Requests, partitions_of, useful_slots
+from slosim.measure.measurements import Measurements
+from slosim.model import Dependency, Distribution, Scenario, Service, Topic
+from slosim.model.distributions import Constant, Exponential
+
+ROOM_MAX = 10_000
+"""A larger room counts as endless: the sum over all its states would only be slow."""
+
+
+class Queue(NamedTuple):
+    """One queue of a station: the share of all messages that come to it, and the slots that serve it."""
+
+    share: float
+    slots: int | None  # None: unlimited
+
+
+class SlotTime(NamedTuple):
+    """How long one message holds a slot."""
+
+    mean_s: float
+    squared_cv: float  # infinite where the variance does not exist
+    letter: str  # of Kendall's notation: M exponential, D constant, G any other
+
+
+@dataclass(frozen=True)
+class Station:
+    """A service or a dependency as queueing theory sees it.
+
+    queues      at least one
+    time        of one attempt or request
+    room        who may wait before further ones are refused; None: none is refused
+    patience_s  who has waited so long leaves; None: nobody leaves
+    """
+
+    queues: tuple[Queue, ...]
+    time: SlotTime
+    room: int | None = None
+    patience_s: float | None = None
+
+
+def station_of_service(scenario: Scenario, name: str, measurements: Sequence[Measurements]) -> Station | None:
+    """A service as a station; None for batches and joins, which have no closed form here."""
+    service = scenario.services[name]
+    if service.batch is not None or service.join:
+        return None
+    station = Station(_queues(scenario, name, measurements), _slot_time(scenario, service))
+    (topic, *more) = service.consumes
+    return station if more else _limited(station, scenario.topics[topic])
+
+
+def _limited(station: Station, topic: Topic) -> Station:
+    """The station with the room or the patience of a work queue, where a formula knows it."""
+    exponential = station.time.letter == "M"
+    if topic.partitions is not None or station.queues[0].slots is None:
+        return station
+    room = topic.capacity if topic.when_full == "reject" else None
+    if room == 0 or (room is not None and room <= ROOM_MAX and exponential):
+        return dataclasses.replace(station, room=room)
+    if isinstance(topic.message_ttl, Constant) and exponential and topic.order == "fifo":
+        return dataclasses.replace(station, patience_s=topic.message_ttl.mean())
+    return station
+
+
+def station_of_dependency(dependency: Dependency, requests: Sequence[Requests]) -> Station:
+    """A dependency as a station; calls of different length count with their requests on paper."""
+    times = [(one.rate_per_s, one.call.time_at(dependency)) for one in requests if one.rate_per_s > 0]
+    different = {distribution for _, distribution in times}
+    if not times or len(different) == 1 or any(math.isinf(rate) for rate, _ in times):
+        time = _time_of([times[0][1] if times else dependency.service_time])
+    else:
+        total = sum(rate for rate, _ in times)
+        mean = sum(rate / total * one.mean() for rate, one in times)
+        square = sum(rate / total * (1 + one.squared_cv()) * one.mean() ** 2 for rate, one in times)
+        time = SlotTime(mean, square / mean**2 - 1 if mean > 0 else 0.0, "G")
+    room = None if dependency.capacity is None else dependency.queue_limit
+    has_formula = room == 0 or (room is not None and room <= ROOM_MAX and time.letter == "M")
+    return Station((Queue(1.0, dependency.capacity),), time, room if has_formula else None)
+
+
+# ---- queues ----------------------------------------------------------------------------------------------
+
+
+def _queues(scenario: Scenario, name: str, measurements: Sequence[Measurements]) -> tuple[Queue, ...]:
+    """The queues of a service; of several topics, or where owners change, one for all its usable slots."""
+    service = scenario.services[name]
+    (topic, *more) = service.consumes
+    if more or partitions_of(scenario, name) is None:
+        return (Queue(1.0, useful_slots(scenario, name)),)
+    shares = partition_shares(topic, name, measurements)
+    queues, first = [], 0
+    for owned in owned_partitions(len(shares), service.instances):
+        its = shares[first : first + owned]
+        first += owned
+        if service.concurrency is None or service.concurrency >= owned:
+            queues += [Queue(share, 1) for share in its]
+        else:
+            queues.append(Queue(math.fsum(its), service.concurrency))
+    return tuple(queues)
+
+
+def owned_partitions(partitions: int, instances: int) -> list[int]:
+    """How many partitions each instance owns at the start, by number; some may own none."""
+    each, more = divmod(partitions, instances)
+    return [each + (i < more) for i in range(min(instances, partitions))]
+
+
+def partition_shares(topic: str, service: str, measurements: Sequence[Measurements]) -> list[float]:
+    """Share of the messages that each partition got; even, where there was none."""
+    counts = [one.lines[topic, service].partition_published for one in measurements]
+    pooled = [float(sum(of_one)) for of_one in zip(*(one for one in counts if one is not None), strict=True)]
+    total = sum(pooled)
+    return [one / total if total else 1.0 / len(pooled) for one in pooled]
+
+
+# ---- times -----------------------------------------------------------------------------------------------
+
+
+def _slot_time(scenario: Scenario, service: Service) -> SlotTime:
+    """Time of one attempt: its service time, cut off by a time-out, and its calls, if none waits or fails.
+
+    A failure at the start takes none.
+    """
+    own = service.service_time
+    if service.timeout is not None and service.on_timeout == "cancel" and not service.calls:
+        own = _at_most(own, service.timeout)
+    calls = [
+        _at_most(call.time_at(scenario.dependencies[call.dependency]), call.timeout) for call in service.calls
+    ]
+    starts = 1.0 - service.failures.probability if service.failures.at == "start" else 1.0
+    return _time_of([own, *calls], starts)
+
+
+def _at_most(distribution: Distribution, limit: float | None) -> Distribution:
+    """The distribution cut off at a limit, if that can be reached."""
+    if limit is None or distribution.maximum() <= limit:
+        return distribution
+    return dataclasses.replace(distribution, cap=limit)
+
+
+def _time_of(parts: Sequence[Distribution], starts: float = 1.0) -> SlotTime:
+    """Time of independent parts one after the other, or, with probability 1 - starts, none."""
+    mean = math.fsum(one.mean() for one in parts)
+    if mean * starts == 0 or not math.isfinite(mean):
+        return SlotTime(mean * starts, 0.0 if math.isfinite(mean) else math.inf, "G")
+    variance = math.fsum(one.squared_cv() * one.mean() ** 2 for one in parts if one.mean() > 0)
+    squared_cv = (1 + variance / mean**2) / starts - 1
+    return SlotTime(mean * starts, squared_cv, _letter(parts) if starts == 1.0 else "G")
+
+
+def _letter(parts: Iterable[Distribution]) -> str:
+    lasting = [one for one in parts if one.maximum() > 0]
+    if all(one.minimum() == one.maximum() for one in lasting):
+        return "D"
+    return "M" if len(lasting) == 1 and is_exponential(lasting[0]) else "G"
+
+
+def is_exponential(distribution: Distribution) -> bool:
+    return isinstance(distribution, Exponential) and distribution.shift == 0 and distribution.cap is None

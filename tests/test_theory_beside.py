@@ -175,7 +175,7 @@ def test_a_dependency_is_a_station(dependency, model, tested):
 
 
 def test_calls_of_different_length_are_weighed_by_their_requests():
-    made = asking({"capacity": 4, "service_time": EXPONENTIAL})
+    made = asking({"capacity": 8, "service_time": EXPONENTIAL})
     made["services"]["work"]["calls"] = [
         {"dependency": "database", "service_time": "50ms"},
         {"dependency": "database", "service_time": "150ms"},
@@ -183,16 +183,16 @@ def test_calls_of_different_length_are_weighed_by_their_requests():
 
     theory = theory_of(report_of(made), "dependencies.database")
 
-    assert theory["model"] == "M/G/4"
-    assert theory["compared"]["utilisation_ratio"]["theory"] == pytest.approx(40 * 0.1 / 4, rel=0.02)
+    assert theory["model"] == "M/G/8"
+    assert theory["compared"]["utilisation_ratio"]["theory"] == pytest.approx(40 * 0.1 / 8, rel=0.02)
     assert against(theory) == ["work asks after other calls"]
 
 
 FAULT = {"name": "slow", "at": "30m", "for": "5m", "effect": {"slowdown": "1.5x"}}
 LOG = {"partitions": 6}
 AGAINST = {
-    "retries (+11%": station("5/s", failures="10%", retry={"maximum_attempts": 5}),
-    "blocking retries (+11%": station("5/s", failures="10%", retry={"maximum_attempts": 5, "blocking": True}),
+    "retries (+11": station("5/s", failures="10%", retry={"maximum_attempts": 5}),
+    "blocking retries (+11": station("5/s", failures="10%", retry={"maximum_attempts": 5, "blocking": True}),
     "2 slots share 3 partitions": station("12/s", LOG, KEYED, instances=2, concurrency=2),
     "no keys: dealt round 6 queues": station("30/s", LOG, instances=6),
     "12 partitions of several topics": station("30/s", LOG, instances=6, consumes=["jobs", "more"])
@@ -240,7 +240,7 @@ def test_what_speaks_against_the_closed_form_is_named(reason):
     theory = theory_of(report_of(made))
 
     found = against(theory)
-    assert len(found) == 1 and found[0].startswith(reason), found
+    assert [why[: len(reason)] for why in found] == [reason]
     assert sum(not assumption["holds"] for assumption in theory["assumptions"]) == 1
 
 

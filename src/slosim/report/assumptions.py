@@ -293,9 +293,9 @@ class Structure:
 
         Thinning (`probability`, `choose`, failures) and independent delays keep a Poisson process.
         """
-        origins = self._origins[name]
         if name in self._open:
-            return Stream(origins, ("messages come back",))
+            return Stream(frozenset(), ("messages come back",))
+        origins = self._origins[name]
         if copies > 1:
             return Stream(origins, (f"{name} publishes {copies} at once",))
         if gives_up or not self._is_poisson(name):

@@ -13,7 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from slosim.compile.offered_load import Requests, partitions_of, useful_slots
+import numpy as np
+
+from slosim.compile.offered_load import Requests, useful_slots
 from slosim.measure.measurements import Measurements
 from slosim.model import Dependency, Distribution, Scenario, Service, Topic
 from slosim.model.distributions import Constant, Exponential
@@ -99,11 +101,12 @@ def _queues(scenario: Scenario, name: str, measurements: Sequence[Measurements])
     """The queues of a service; of several topics, or where owners change, one for all its usable slots."""
     service = scenario.services[name]
     (topic, *more) = service.consumes
-    if more or partitions_of(scenario, name) is None:
+    partitions = scenario.topics[topic].partitions
+    if more or partitions is None:
         return (Queue(1.0, useful_slots(scenario, name)),)
-    shares = partition_shares(topic, name, measurements)
+    shares = _partition_shares(partitions, topic, name, measurements)
     queues, first = [], 0
-    for owned in owned_partitions(len(shares), service.instances):
+    for owned in _owned_partitions(partitions, service.instances):
         its = shares[first : first + owned]
         first += owned
         if service.concurrency is None or service.concurrency >= owned:
@@ -113,18 +116,22 @@ def _queues(scenario: Scenario, name: str, measurements: Sequence[Measurements])
     return tuple(queues)
 
 
-def owned_partitions(partitions: int, instances: int) -> list[int]:
+def _owned_partitions(partitions: int, instances: int) -> list[int]:
     """How many partitions each instance owns at the start, by number; some may own none."""
     each, more = divmod(partitions, instances)
     return [each + (i < more) for i in range(min(instances, partitions))]
 
 
-def partition_shares(topic: str, service: str, measurements: Sequence[Measurements]) -> list[float]:
-    """Share of the messages that each partition got; even, where there was none."""
-    counts = [one.lines[topic, service].partition_published for one in measurements]
-    pooled = [float(sum(of_one)) for of_one in zip(*(one for one in counts if one is not None), strict=True)]
-    total = sum(pooled)
-    return [one / total if total else 1.0 / len(pooled) for one in pooled]
+def _partition_shares(
+    partitions: int, topic: str, service: str, measurements: Sequence[Measurements]
+) -> list[float]:
+    """Share of the messages that each partition got in the whole run; even, where there was none."""
+    pooled = np.zeros(partitions)
+    for one in measurements:
+        counts = one.lines[topic, service].partition_published
+        pooled += 0 if counts is None else counts
+    total = pooled.sum()
+    return (pooled / total if total else np.full(partitions, 1 / partitions)).tolist()
 
 
 # ---- times -----------------------------------------------------------------------------------------------

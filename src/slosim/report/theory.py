@@ -59,10 +59,6 @@ class Observed:
         return sum(self.came) / sum(self.seconds)
 
     @property
-    def is_limited(self) -> bool:
-        return math.isfinite(sum(self.slot_seconds))
-
-    @property
     def ratios(self) -> dict[str, Counted]:
         """By their names in the report."""
         return {
@@ -142,7 +138,7 @@ def _entry(
             name: _beside(theory, slopes[name], observed.ratios[name], observed)
             for name, theory in predicted.items()
         },
-        "tested": form.tested if form.tested in predicted else observed.busy_word,
+        "tested": observed.busy_word if form.tested == "busy" else form.tested,
         "assumptions": [
             {"what": WHAT[one.word], "holds": one.holds, "against": list(one.against)}
             for one in assumptions()
@@ -151,12 +147,12 @@ def _entry(
 
 
 def _in_report(form: ClosedForm, rate_per_s: float, observed: Observed) -> dict[str, float]:
-    """What a closed form predicts, by the names of the report: busy slots as utilisation, if limited."""
+    """What a closed form predicts, by the names of the report: of slots that are waited for, utilisation."""
     predicted = form.predict(rate_per_s)
-    busy = predicted.pop("busy")
-    if not observed.is_limited:
+    busy, slot_seconds = predicted.pop("busy"), sum(observed.slot_seconds)
+    if form.tested == "busy" or not 0 < slot_seconds < math.inf:
         return {observed.busy_word: busy, **predicted}
-    return {"utilisation_ratio": busy * sum(observed.seconds) / sum(observed.slot_seconds), **predicted}
+    return {"utilisation_ratio": busy * sum(observed.seconds) / slot_seconds, **predicted}
 
 
 def _beside(theory: float, slope: float, counted: Counted, observed: Observed) -> dict:

@@ -349,3 +349,41 @@ def test_theory_is_plain_data():
     theory = theory_of(report_of(station("5/s", instances=2)))
 
     assert json.loads(json.dumps(theory)) == theory
+
+
+def test_a_fault_has_findings_of_its_own():
+    """The wait is many times that of M/M/1, and the fault is all that speaks against it."""
+    made = station("5/s") | {"faults": [FAULT | {"target": "services.work", "effect": {"pause": True}}]}
+
+    report = report_of(made)
+
+    assert against(theory_of(report)) == ["fault 'slow'"]
+    assert differs(theory_of(report)["compared"]["wait_mean_s"])
+    assert "theory_differs" not in rules(report)
+
+
+def test_an_approximation_is_marked_and_contradicts_nothing():
+    """M/G/10 with c_S = 2 at 80%: 23% too high for lognormal service times, as its source says."""
+    report = report_of(
+        station("80/s", concurrency=10, service_time={"lognormal": {"mean": "100ms", "cv": 2}})
+    )
+
+    theory = theory_of(report)
+    assert (theory["model"], theory["exact"], against(theory)) == ("M/G/10", False, [])
+    assert differs(theory["compared"]["wait_mean_s"])
+    assert not {"theory_differs", "theory_contradicted"} & set(rules(report))
+    assert "≈ M/G/10" in report.to_text()
+
+
+def test_the_table_tells_what_is_compared_where_it_is_not_the_wait_alone():
+    made = station("24/s", {"capacity": 0}, instances=3)
+    made["topics"]["calls"] = {}
+    made["producers"]["callers"] = {"topic": "calls", "arrivals": {"poisson": "5/s"}}
+    made["services"]["agents"] = {"consumes": "calls", "service_time": EXPONENTIAL}
+
+    text = report_of(made).to_text()
+
+    table = text[text.index("THEORY") :].split("\n\n")[0]
+    assert [line.split()[:2] for line in table.splitlines()[2:]] == [["work", "M/M/3/3"], ["agents", "M/M/1"]]
+    assert "refused" in table
+    assert "mean wait" in table.splitlines()[-1]

@@ -70,7 +70,7 @@ def mean_wait_many_slots_s(arrival_rate_per_s: float, service_time_s: float, slo
     require_steady(load / slots)
     spare = slots - load
     present = (slots - spare**2) / (2 * spare) + math.fsum((1 / (1 - z)).real for z in _zeros(load, slots))
-    return (present - load) / arrival_rate_per_s
+    return max(0.0, present - load) / arrival_rate_per_s
 
 
 def wait_tail(wait_s: float, arrival_rate_per_s: float, service_time_s: float, slots: int = 1) -> float:

@@ -17,6 +17,8 @@ CONFIDENCE = 0.999
 """Of the interval that a difference must be clear of: one false alarm in a thousand stations."""
 MATTERS = 0.1
 """A difference matters from this share on: of the time in the station, or of what is refused or busy."""
+APPROXIMATE = 1 / 3
+"""An approximation may be wrong by this share, whatever holds (see `theory.mg1.mean_wait_many_slots_s`)."""
 TABLES = 0.02
 """Service times come from tables with errors below 0.1%, which a queue near its limit magnifies to this."""
 SHOWN = 3
@@ -35,7 +37,7 @@ NUMBERS = {
 class Difference(NamedTuple):
     """A station outside the interval around its theory.
 
-    size  how large the difference is: of a wait, as a share of wait and service together, else of the theory
+    size  of the difference: of a wait, as a share of wait and service together, else of the theory
     """
 
     path: str
@@ -55,6 +57,12 @@ class Difference(NamedTuple):
         """What speaks against the assumptions, each reason once."""
         return list(dict.fromkeys(why for one in self.theory["assumptions"] for why in one["against"]))
 
+    @property
+    def is_beyond_error(self) -> bool:
+        """Whether it is more than the formula itself, or the tables of the engine, may be wrong by."""
+        error = TABLES if self.theory["exact"] else APPROXIMATE
+        return abs(self.numbers["difference"]["value"]) >= error * self.numbers["theory"]
+
     def text(self) -> str:
         told, form = NUMBERS[self.theory["tested"]]
         simulated, theory = form(self.numbers["simulated"]["value"]), form(self.numbers["theory"])
@@ -68,9 +76,7 @@ class Difference(NamedTuple):
 def theory_contradicted(evidence: Evidence) -> Iterator[Finding]:
     """An exact form whose assumptions all hold, and another number: nobody can explain that but us."""
     for one in _differences(evidence):
-        theory, numbers = one.numbers["theory"], one.numbers["difference"]
-        relevant = abs(numbers["value"]) >= TABLES * abs(theory)
-        if not one.theory["exact"] or one.against or not relevant:
+        if not one.theory["exact"] or one.against or not one.is_beyond_error:
             continue
         yield Finding(
             one.path,
@@ -89,7 +95,7 @@ def theory_differs(evidence: Evidence) -> Iterator[Finding]:
     telling = [
         one
         for one in sorted(_differences(evidence), key=lambda one: -one.size)
-        if one.size >= MATTERS and one.against and not _is_explained(evidence, one)
+        if one.size >= MATTERS and one.is_beyond_error and one.against and not _is_explained(evidence, one)
     ]
     if not telling:
         return
@@ -97,8 +103,7 @@ def theory_differs(evidence: Evidence) -> Iterator[Finding]:
     more = f", and {plural(len(telling) - SHOWN, 'other station')}" if len(telling) > SHOWN else ""
     yield Finding(
         telling[0].path,
-        f"queueing alone does not explain it: {'; '.join(shown)}{more}. In brackets what the formula leaves"
-        " out.",
+        f"this is not plain queueing: {'; '.join(shown)}{more}. In brackets what the formula leaves out.",
     )
 
 

@@ -104,6 +104,13 @@ EXACT = {
     ),
     "no place to wait": ("M/G/3/3", station("24/s", {"capacity": 0}, instances=3, service_time=LOGNORMAL)),
     "few places to wait": ("M/M/2/6", station("20/s", {"capacity": 4}, concurrency=2)),
+    "clients that wait for answers": (
+        "M/M/2//10",
+        station(
+            producer={"arrivals": {"clients": {"count": 10, "think_time": {"uniform": ["0s", "1s"]}}}},
+            concurrency=2,
+        ),
+    ),
     "messages that expire": ("M/M/1 + D", station("9/s", {"message_ttl": "300ms"})),
 }
 
@@ -212,7 +219,8 @@ AGAINST = {
         producer={"arrivals": {"bursts": {"rate": "20/s", "on": {"exponential": "5s"}, "off": "10s"}}}
     ),
     "clients of shop wait for answers": station(
-        producer={"arrivals": {"clients": {"count": 5, "think_time": {"exponential": "1s"}}}}
+        producer={"arrivals": {"clients": {"count": 5, "think_time": {"exponential": "1s"}}}},
+        service_time=LOGNORMAL,
     ),
     "shop publishes 3 at once": station("2/s", producer={"copies": 3}),
     "rate limit of 9.00/s": station("5/s", rate_limit={"rate": "9/s"}),

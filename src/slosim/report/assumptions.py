@@ -48,7 +48,7 @@ WHAT = {
     "work": "service times are independent of everything else",
     "once": "no message is worked on twice",
     "room": "nothing leaves the queue unserved, other than as the model says",
-    "arrivals": "arrivals are Poisson, at a constant rate",
+    "arrivals": "arrivals are those of the model: Poisson at a constant rate, or of its clients",
     "settled": "the empty start is forgotten",
 }
 """Every assumption, by the word that it is looked up by; what is wrong at the station itself comes first."""
@@ -131,6 +131,9 @@ class Structure:
 
     def _against_arrivals(self, name: str) -> Iterator[str]:
         service, station = self.scenario.services[name], self.stations[name]
+        if station is not None and station.clients is not None:
+            yield from self._fault_names(*(f"producers.{origin}" for origin in self._origins[name]))
+            return
         times: Counter[str] = Counter()
         for topic in service.consumes:
             for stream in self._streams_into(topic):
@@ -219,13 +222,13 @@ class Structure:
         rate_per_s, time = came / self.seconds, station.time
         if time.mean_s <= 0 or not math.isfinite(time.squared_cv * time.mean_s):
             return
-        fades_s = time.mean_s
-        for queue in station.queues:
+        thinking_s = 0.0 if station.clients is None else station.clients.think_time.mean()
+        fades_s = max(time.mean_s, thinking_s)
+        for queue in () if station.is_regulated else station.queues:
             load = rate_per_s * queue.share * time.mean_s
-            steady = queue.slots is not None and load < queue.slots
-            if steady and load > 0 and station.room is None and station.patience_s is None:
+            if queue.slots is not None and 0 < load < queue.slots:
                 relaxes_s = transients.relaxation_time_s(
-                    rate_per_s * queue.share, time.mean_s, queue.slots or 1, time.squared_cv
+                    rate_per_s * queue.share, time.mean_s, queue.slots, time.squared_cv
                 )
                 fades_s = max(fades_s, relaxes_s)
         warmup_s = self.scenario.run.warmup
@@ -305,7 +308,7 @@ class Structure:
     def _is_poisson(self, name: str) -> bool:
         """Whether what a service is done with is a Poisson process."""
         station = self.stations[name]
-        if station is None or station.room is not None or station.patience_s is not None:
+        if station is None or station.is_regulated:
             return False
         has_a_theorem = self._slots(name) is None or station.time.letter == "M"
         return has_a_theorem and all(one.holds for one in self.of_service(name))

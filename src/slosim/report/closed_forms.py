@@ -11,8 +11,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from slosim.model import Clients
 from slosim.report.stations import Queue, Station
-from slosim.theory import deterministic, mg1, mm, patience
+from slosim.theory import clients, deterministic, mg1, mm, patience
 
 Numbers = dict[str, float]
 """Predictions by name: wait_mean_s, waiting_mean, refused_ratio, expired_ratio, busy."""
@@ -45,6 +46,8 @@ def closed_form_of(station: Station) -> ClosedForm | None:
         return _with_loss(station, slots, station.room)
     if station.patience_s is not None:
         return _with_patience(station, slots, station.patience_s)
+    if station.clients is not None:
+        return _with_clients(station, slots, station.clients)
     return _with_queues(station)
 
 
@@ -77,6 +80,19 @@ def _with_patience(station: Station, slots: int, patience_s: float) -> ClosedFor
         }
 
     return ClosedForm(f"M/M/{slots} + D", True, "Barrer (1957)", "expired_ratio", predict)
+
+
+def _with_clients(station: Station, slots: int, its: Clients) -> ClosedForm:
+    """A closed loop: the rate follows from the clients, so that of the run does not enter."""
+    mean_s = station.time.mean_s
+
+    def predict(_rate_per_s: float) -> Numbers:
+        loop = clients.closed_loop(its.count, its.think_time.mean(), mean_s, slots)
+        wait_s = max(0.0, loop.mean_sojourn_s - mean_s)
+        busy = loop.utilisation * slots
+        return {"busy": busy, "wait_mean_s": wait_s, "waiting_mean": loop.throughput_per_s * wait_s}
+
+    return ClosedForm(f"M/M/{slots}//{its.count}", True, "Palm (1947)", "wait_mean_s", predict)
 
 
 def _with_queues(station: Station) -> ClosedForm:

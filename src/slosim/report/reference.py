@@ -235,7 +235,8 @@ THEORY = (
         "services.*.theory.model",
         "text",
         "The closed form in Kendall's notation. `6 × M/G/1` are six queues side by side, such as partitions;"
-        " `M/M/2/6` has room for 6 in all; in `M/M/2 + D` messages expire.",
+        " `M/M/2/6` has room for 6 in all; in `M/M/2 + D` messages expire;"
+        " `M/M/2//10` is used by 10 clients that wait for their answers.",
     ),
     Entry(
         "services.*.theory.exact",
@@ -246,9 +247,10 @@ THEORY = (
     Entry(
         "services.*.theory.arrival_rate_per_s",
         "number",
-        "The rate it is computed at, which the run had: published to the service, rejected ones included, and"
-        " attempts after the first of a message. The service time is that of the scenario: cut off by a"
-        " time-out, 0 for a failure at the start, with its calls as if none of them waited.",
+        "The rate it is computed at (that of clients follows from them), which the run had: published to the"
+        " service, rejected ones included, and attempts after the first of a message. The service time is that"
+        " of the scenario: cut off by a time-out, 0 for a failure at the start, with its calls as if none of"
+        " them waited.",
     ),
     Entry(
         "services.*.theory.compared.*.theory",

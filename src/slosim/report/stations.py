@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from slosim.compile.offered_load import Requests, useful_slots
+from slosim.compile.topology import consumers_of, outputs_of
 from slosim.measure.measurements import Measurements
-from slosim.model import Dependency, Distribution, Scenario, Service, Topic
+from slosim.model import Clients, Dependency, Distribution, Scenario, Service, Topic
 from slosim.model.distributions import Constant, Exponential
 
 ROOM_MAX = 10_000
@@ -47,12 +48,19 @@ class Station:
     time        of one attempt or request
     room        who may wait before further ones are refused; None: none is refused
     patience_s  who has waited so long leaves; None: nobody leaves
+    clients     who alone use it, and wait for their answers; None: arrivals do not depend on it
     """
 
     queues: tuple[Queue, ...]
     time: SlotTime
     room: int | None = None
     patience_s: float | None = None
+    clients: Clients | None = None
+
+    @property
+    def is_regulated(self) -> bool:
+        """Whether less comes, or stays, the more wait: there is a steady state at every load."""
+        return (self.room, self.patience_s, self.clients) != (None, None, None)
 
 
 def station_of_service(scenario: Scenario, name: str, measurements: Sequence[Measurements]) -> Station | None:
@@ -62,7 +70,25 @@ def station_of_service(scenario: Scenario, name: str, measurements: Sequence[Mea
         return None
     station = Station(_queues(scenario, name, measurements), _slot_time(scenario, service))
     (topic, *more) = service.consumes
+    clients = _clients_of(scenario, name)
+    if clients is not None and station.time.letter == "M" and station.queues[0].slots is not None:
+        return dataclasses.replace(station, clients=clients)
     return station if more else _limited(station, scenario.topics[topic])
+
+
+def _clients_of(scenario: Scenario, name: str) -> Clients | None:
+    """The clients of a service that nobody else uses, and that answers them by itself and at once."""
+    (name_of_topic, *more), service = scenario.services[name].consumes, scenario.services[name]
+    topic = scenario.topics[name_of_topic]
+    users = [one.arrivals for one in scenario.producers.values() if one.topic == name_of_topic]
+    fed = any(name_of_topic in topics for topics in outputs_of(scenario).values())
+    shared = fed or consumers_of(scenario)[name_of_topic] != (name,)
+    passes_on = service.emits or service.choose or service.dead_letter
+    limited = topic.partitions or topic.capacity is not None or topic.message_ttl or topic.delay.maximum()
+    if more or shared or passes_on or limited or len(users) != 1:
+        return None
+    (arrivals,) = users
+    return arrivals if isinstance(arrivals, Clients) and arrivals.think_time.mean() > 0 else None
 
 
 def _limited(station: Station, topic: Topic) -> Station:

@@ -248,7 +248,7 @@ THEORY = (
         "services.*.theory.arrival_rate_per_s",
         "number",
         "The rate it is computed at (that of clients follows from them), which the run had: published to the"
-        " service, rejected ones included, and attempts after the first of a message. The service time is that"
+        " service, rejected ones too, and attempts after the first of a message. The service time is that"
         " of the scenario: cut off by a time-out, 0 for a failure at the start, with its calls as if none of"
         " them waited.",
     ),

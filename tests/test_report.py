@@ -1901,7 +1901,9 @@ def test_every_number_is_documented_and_every_documented_number_exists():
     }
     stopped = build_report(scenario(), [replication()], stopped="interrupted")
 
-    reports = (rich_report(), mechanised_report(), stopped)
+    precise = build_report(scenario(), [replication()], precision=0.02)
+
+    reports = (rich_report(), mechanised_report(), stopped, precise)
     found = set().union(*(paths_of(one.data, names_at) for one in reports))
 
     assert found - {"dependencies", "objectives", "faults"} == {entry.path for entry in ENTRIES}

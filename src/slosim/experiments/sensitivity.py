@@ -1,22 +1,6 @@
 """What matters most: each cause a little worse, and each service with one more instance, one at a time.
 
-The result, `slosim-sensitivity/1` (EST, OBJECTIVE and the parts of a row as in `slosim-sweep/1`):
-
-    {"format", "version", "stopped": null | why,
-     "scenario": {"name", "digest"},
-     "run": {"seed", "replications", "duration_s", "warmup_s"},
-     "by_ratio": 0.1,
-     "quantities": [{"key", "name", "unit", "better"}],
-     "base": {"verdict", "objectives": [OBJECTIVE], "quantities": {key: EST}},
-     "variations": [{"section", "name", "path", "from", "to", "finished", "verdict", "objectives",
-                     "quantities"}],
-     "not_varied": [{"name", "path", "why"}]}
-
-section is `more` (of a time, a share or a rate, by by_ratio), `one more instance`, `one instance fewer`, or
-`next step` (the next number of partitions that the instances of the consumers share evenly; one more place at
-a dependency). Variations of a section are ranked: by the largest clear change of a flow's p99, relative, then
-by the largest clear change of an objective's burn rate. A change is clear when its 95% interval excludes 0,
-for a p99 that of the relative change too.
+The result, `slosim-sensitivity/1`, is described in docs/experiments.md.
 """
 
 from __future__ import annotations

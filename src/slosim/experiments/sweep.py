@@ -1,23 +1,6 @@
 """The whole grid of some values: verdict, objectives and every number of each variant, on identical work.
 
-The result, `slosim-sweep/1` (EST is `{"value", "low", "high"}` as in the report):
-
-    {"format", "version", "stopped": null | why,
-     "scenario": {"name", "digest"},
-     "run": {"seed", "replications", "duration_s", "warmup_s"},
-     "axes": [{"path", "values": [text]}],
-     "quantities": [{"key", "name", "unit", "better"}],
-     "base": {"verdict", "objectives": [OBJECTIVE], "quantities": {key: EST}},     as the file is written
-     "rows": [{"values": [text of each axis], "finished": bool, "verdict": word | null,
-               "objectives": [OBJECTIVE + {"difference": EST, "burn_rate_difference": EST, "effect",
-               "before"}], "quantities": {key: EST + {"difference": EST, "ratio": EST, "effect"}}}],
-     "flips": [{"objective", "path", "with": {other path: value}, "from": [value, verdict], "to": [value,
-     verdict]}]}
-
-OBJECTIVE is `{"name", "target_ratio", "sli_ratio": EST, "burn_rate": EST, "verdict"}`. Changes are those
-from the base. Rows stand in the order of the grid, the last axis changing fastest; a row that is not
-finished has no numbers. An objective flips along an axis between two values where it is met at one, missed
-at the other, and at most undecided in between.
+The result, `slosim-sweep/1`, is described in docs/experiments.md.
 """
 
 from __future__ import annotations

@@ -362,6 +362,19 @@ def test_changes_of_a_sweep_are_those_of_compare(workers):
     assert burn == pytest.approx(-row["objectives"][0]["difference"]["value"] / 0.1)
 
 
+def test_what_was_nothing_changes_by_no_ratio(workers):
+    """Nobody waits for two slots that are busy for 5% of the time, in turn; at 150% everybody does."""
+    scenario = loads(QUEUE).replace(
+        {"producers.p.arrivals": {"every": "1s"}, "services.s.service_time": "100ms"}
+    )
+    slower = Axis("services.s.service_time", ("100ms", "3s"))
+    same, waits = sweep(scenario, [slower], studied(workers), 2).data["rows"]
+    key = "services.s.wait_s.mean"
+    assert same["quantities"][key]["effect"] == "same"
+    assert waits["quantities"][key]["ratio"] == {"value": None, "low": None, "high": None}
+    assert waits["quantities"][key]["difference"]["value"] > 100
+
+
 def test_the_number_of_workers_changes_no_byte():
     texts = []
     for count in (1, 2):

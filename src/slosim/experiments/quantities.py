@@ -93,6 +93,8 @@ def _relative(old: float, new: float, olds: np.ndarray, news: np.ndarray) -> Est
     """new / old - 1. Its interval is that of log(new / old), whose spread is alike to both sides: a queue
     that is nearly full doubles in one replication and grows tenfold in another.
     """
+    if not old:
+        return intervals.UNDEFINED
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio, ratios = new / old, news / olds
         log = _estimate(float(np.log(ratio)), np.log(ratios), least=-math.inf)

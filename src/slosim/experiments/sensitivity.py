@@ -19,6 +19,8 @@ from slosim.version import __version__
 FORMAT = "slosim-sensitivity/1"
 CLEAR = ("better", "worse", "changed")
 BY_RATIO = 0.1
+LEAST_RATIO = 0.001
+"""A change of a p99 below 0.1% may be clear, and matters to nobody."""
 
 
 def sensitivity(scenario: Scenario, study: Study, replications: int, by_ratio: float = BY_RATIO) -> Result:
@@ -77,11 +79,15 @@ def _rank(entry: Mapping[str, Any]) -> tuple[int, bool, float, float]:
 
 
 def moved_flow(entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """Key and numbers of the p99 that changes most, relative to what it was; None: none changes clearly."""
+    """Key and numbers of the p99 that changes most, relative to what it was; None: none changes clearly and
+    by LEAST_RATIO.
+    """
     clear = [
         (key, its)
         for key, its in entry["quantities"].items()
-        if key.endswith("latency_s.p99") and _excludes_0(its["ratio"])
+        if key.endswith("latency_s.p99")
+        and _excludes_0(its["ratio"])
+        and abs(its["ratio"]["value"]) >= LEAST_RATIO
     ]
     return max(clear, key=lambda pair: abs(pair[1]["ratio"]["value"]), default=None)
 

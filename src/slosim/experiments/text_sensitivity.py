@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from slosim.experiments.sensitivity import moved_flow, moved_objective
+from slosim.experiments.sensitivity import LEAST_RATIO, moved_flow, moved_objective
 from slosim.experiments.text import finished, points, relative, signed_value, two_digits
 from slosim.experiments.variations import MORE, NEXT, ONE_FEWER, ONE_MORE
 from slosim.report.layout import Column, clean, paint, paragraph, table, title
@@ -57,16 +57,21 @@ def _headline(data: dict[str, Any], width: int) -> list[str]:
 
 
 def _best_instance(data: dict[str, Any]) -> str:
-    """What the best of one more instance buys."""
-    buying = [
-        (flow[1]["ratio"]["value"], one)
-        for one in _of(data, ONE_MORE)
-        if (flow := moved_flow(one)) and flow[1]["ratio"]["value"] < 0
-    ]
+    """What the best of one more instance buys: of a p99 or, where none is better, of an objective."""
+    buying = [(gain, one) for one in _of(data, ONE_MORE) if (gain := _gain(one)) > (0.0, 0.0)]
     if not buying:
-        return "One more instance of no service makes a p99 clearly better."
-    one = min(buying, key=lambda pair: pair[0])[1]
+        return "One more instance of no service makes a p99 or an objective clearly better."
+    one = max(buying, key=lambda pair: pair[0])[1]
     return f"One more of {clean(one['name'])} ({one['from']} → {one['to']}) moves {_effects(one)}."
+
+
+def _gain(one: dict[str, Any]) -> tuple[float, float]:
+    """By how much the p99 and the objective that change most are better; below 0 for worse."""
+    flow, objective = moved_flow(one), moved_objective(one)
+    return (
+        -flow[1]["ratio"]["value"] if flow else 0.0,
+        objective["difference"]["value"] if objective else 0.0,
+    )
 
 
 def _effects(one: dict[str, Any]) -> str:
@@ -96,19 +101,25 @@ def _section(data: dict[str, Any], section: str, width: int) -> list[str]:
     columns = [
         Column("", [clean(one["name"]) for one in rows], "<"),
         _now(rows) if section == MORE else _change(rows),
-        *([] if section == MORE else [Column("cost/h", [_cost(one) for one in rows], keep=2)]),
+        *([] if section == MORE else [Column("cost/h", [_cost(one) for one in rows], keep=3)]),
         *([Column("flow", [_flow(one) for one in rows], "<")] if several else []),
         Column("p99 [95%]", [_p99(one) for one in rows]),
-        Column("objective", [_objective(one) for one in rows], "<"),
-        Column("points [95%]", [_points(one) for one in rows]),
-        Column("burn", [_burn(one) for one in rows], keep=3),
-        Column("", [_flips(one) for one in rows], "<", keep=1),
+        *(_objective_columns(rows) if data["base"]["objectives"] else []),
     ]
     return [title(heading, NOTES[section], width), *table(columns, width)]
 
 
+def _objective_columns(rows: Sequence[dict[str, Any]]) -> list[Column]:
+    return [
+        Column("objective", [_objective(one) for one in rows], "<"),
+        Column("points [95%]", [_points(one) for one in rows]),
+        Column("burn", [_burn(one) for one in rows], keep=4),
+        Column("", [_flips(one) for one in rows], "<", keep=2),
+    ]
+
+
 def _now(rows: Sequence[dict[str, Any]]) -> Column:
-    return Column("now", [one["from"] for one in rows])
+    return Column("now", [one["from"] for one in rows], keep=1)
 
 
 def _change(rows: Sequence[dict[str, Any]]) -> Column:
@@ -140,7 +151,9 @@ def _p99(one: dict[str, Any]) -> str:
 def _unmoved(numbers: Sequence[dict[str, Any]]) -> str:
     """Why there is no clear change."""
     effects = {its["effect"] for its in numbers} - {"undefined"}
-    return NOTHING if not effects else "same" if effects == {"same"} else "unclear"
+    if not effects or effects == {"same"}:
+        return "same" if effects else NOTHING
+    return "unclear" if "unclear" in effects else f"under {exact_share(LEAST_RATIO)}"
 
 
 def _objective(one: dict[str, Any]) -> str:

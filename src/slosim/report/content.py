@@ -27,6 +27,7 @@ from slosim.model.redrive import REDRIVE_SUFFIX
 from slosim.report import statistics
 from slosim.report.faults import fault_entries
 from slosim.report.objectives import objective_entry, verdict_of_all
+from slosim.report.warmup import start_of, suggested_s
 
 if TYPE_CHECKING:
     from slosim.model import Scenario
@@ -70,6 +71,7 @@ def _run(scenario: Scenario, measurements: Sequence[Measurements], version: str,
         "replications": len(measurements),
         "duration_s": scenario.run.duration,
         "warmup_s": scenario.run.warmup,
+        "warmup_suggested_s": suggested_s(start_of(scenario, measurements)),
     }
     if stopped is not None:
         entry |= {"ended_s": min(one.ended_s for one in measurements), "stopped": stopped}

@@ -204,7 +204,12 @@ RULES = (
         "A line ends the run with far more lag than usual, though nothing is saturated.",
         load.unsettled,
     ),
-    Rule("no_warmup", "Without a warm-up, the empty start weighs on the means.", trust.no_warmup),
+    Rule(
+        "short_warmup",
+        "The empty start weighs on the mean lag (on all lines, before the first fault, with a load that does"
+        " not vary by design): which warm-up would leave it out.",
+        trust.short_warmup,
+    ),
     Rule(
         "no_interval",
         "One replication has no interval; verdicts rest on the values alone.",

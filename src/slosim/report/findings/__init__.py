@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from slosim.report.findings import (
     blocking,
+    bottleneck,
     delivery,
     dependencies,
     faults,
@@ -236,6 +237,12 @@ RULES = (
         ownership.instant_owners,
     ),
     Rule("closed_loop", "A producer is a closed loop: a slow system is asked less.", trust.closed_loop),
+    Rule(
+        "bottleneck",
+        "In a flow through several services: which takes most of the time, of all and of the slowest 1%, and"
+        " in which part; unless a rule above says that it, or a dependency that it calls, is too small.",
+        bottleneck.bottleneck,
+    ),
     Rule(
         "headroom",
         "Which service or dependency saturates first as load grows, and at how much of it.",

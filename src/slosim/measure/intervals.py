@@ -177,8 +177,10 @@ class Pooled:
 
     @classmethod
     def of(cls, histograms: Sequence[Histogram], whole: bool = False) -> Pooled:
-        filled = np.flatnonzero(np.sum([histogram.counts for histogram in histograms], axis=0))
-        counts = np.array([histogram.counts[filled] for histogram in histograms])
+        filled = np.unique(np.concatenate([histogram.filled for histogram in histograms]))
+        counts = np.zeros((len(histograms), len(filled)), np.int64)
+        for row, histogram in zip(counts, histograms, strict=True):
+            row[np.searchsorted(filled, histogram.filled)] = histogram.filled_counts
         total = math.fsum(histogram.total for histogram in histograms)
         return cls(filled, counts, total, max(histogram.maximum for histogram in histograms), whole)
 
@@ -207,7 +209,7 @@ class Pooled:
         interval = of_ratio(reached.tolist(), upto[:, -1].tolist(), 0.0, 1.0)
         if interval.low is None or interval.high is None:
             return Estimate(value)
-        at = self._middle if self.whole else self._interpolated
+        at = self._middle if self.whole else self._inside
         return Estimate(value, min(value, at(interval.low, pooled)), max(value, at(interval.high, pooled)))
 
     def _middle(self, share: float, pooled: np.ndarray) -> float:
@@ -216,12 +218,9 @@ class Pooled:
         position = int(np.searchsorted(pooled, max(rank, 1)))
         return min(float(_middles(self.whole)[self.filled[position]]), self.maximum)
 
-    def _interpolated(self, share: float, pooled: np.ndarray) -> float:
+    def _inside(self, share: float, pooled: np.ndarray) -> float:
         """Where a share is reached if values are spread evenly over each bucket."""
-        position, inside = _place(share, pooled)
-        lower, upper = _edges()
-        bucket = self.filled[position]
-        return min(float(lower[bucket] + inside * (upper[bucket] - lower[bucket])), self.maximum)
+        return min(float(_interpolated(self.filled, pooled[None], share)[0]), self.maximum)
 
 
 def _place(share: float, pooled: np.ndarray) -> tuple[int, float]:
@@ -230,6 +229,48 @@ def _place(share: float, pooled: np.ndarray) -> tuple[int, float]:
     position = min(int(np.searchsorted(pooled, rank)), len(pooled) - 1)
     before = pooled[position - 1] if position else 0
     return position, float((rank - before) / (pooled[position] - before))
+
+
+def quantiles_of_sums(counts: np.ndarray, share: float) -> np.ndarray:
+    """A quantile of each row of counts of all buckets, linear inside its bucket: float64[n], NaN for an
+    empty row.
+
+    counts: float64[n, BUCKET_COUNT].
+    """
+    filled = np.flatnonzero(counts.any(axis=0))
+    if not len(filled):
+        return np.full(len(counts), np.nan)
+    cumulated = np.cumsum(counts[:, filled], axis=1)
+    values = _interpolated(filled, np.maximum(cumulated, 0.0), share)
+    return np.where(cumulated[:, -1] > 0, values, np.nan)
+
+
+def middle_of_quantile(counts: np.ndarray, share: float) -> float:
+    """The middle of the bucket that holds a quantile of counts of all buckets, as `Pooled.quantiles` gives
+    it.
+
+    counts: float64[BUCKET_COUNT]; NaN when there are none.
+    """
+    cumulated = np.cumsum(counts)
+    if cumulated[-1] <= 0:
+        return math.nan
+    rank = min(max(math.ceil(share * cumulated[-1]), 1), cumulated[-1])
+    return float(_middles(False)[np.searchsorted(cumulated, rank)])
+
+
+def _interpolated(filled: np.ndarray, cumulated: np.ndarray, share: float) -> np.ndarray:
+    """Quantile of each row of cumulated counts of the filled buckets, linear inside its bucket:
+    float64[n].
+    """
+    ranks = share * cumulated[:, -1]
+    positions = np.minimum(np.sum(cumulated < ranks[:, None], axis=1), len(filled) - 1)
+    rows = np.arange(len(cumulated))
+    upto = cumulated[rows, positions]
+    before = np.where(positions > 0, cumulated[rows, positions - 1], 0)
+    buckets = filled[positions]
+    inside = (ranks - before) / np.maximum(upto - before, 1)
+    lower, upper = _edges()
+    return lower[buckets] + inside * (upper[buckets] - lower[buckets])
 
 
 @cache

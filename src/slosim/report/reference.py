@@ -45,6 +45,13 @@ RUN = (
     Entry("run.ended_s", "s", "Only when stopped early: how far the shortest replication came."),
     Entry("run.stopped", "text", "Only when stopped early: why."),
     Entry(
+        "run.precision_ratio",
+        "ratio",
+        "Only with `--precision`: how far the interval of every objective and of each flow's p99 may"
+        " reach to either"
+        " side, as a share of its value. A finding says if it reaches further.",
+    ),
+    Entry(
         "verdict",
         "text",
         "`missed` if any objective is, else `undecided` if any is, else `met`; or `no objectives`.",

@@ -217,6 +217,12 @@ RULES = (
         trust.no_interval,
     ),
     Rule(
+        "imprecise",
+        "The number of replications was limited before all intervals were as narrow as `--precision` asks"
+        " for.",
+        trust.imprecise,
+    ),
+    Rule(
         "wide_interval",
         "The 99th percentile of a flow's latency is uncertain by a quarter or more.",
         trust.wide_interval,

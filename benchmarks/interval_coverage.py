@@ -143,8 +143,8 @@ def truths_of(system: System, replications: int, pool: ThreadPoolExecutor) -> di
     size = max(1, replications // BATCHES)
 
     def batch(number: int) -> Measured:
-        seed = FIRST_TRUTH_SEED + number
-        return reduce(Measured.__add__, (system.measured(seed, index) for index in range(size)))
+        places = (divmod(one, 10) for one in range(number * size, (number + 1) * size))
+        return reduce(Measured.__add__, (system.measured(FIRST_TRUTH_SEED + k, r) for k, r in places))
 
     batches = list(pool.map(batch, range(BATCHES)))
     truths = estimates_of(batches)

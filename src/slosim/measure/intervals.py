@@ -247,19 +247,6 @@ def quantiles_of_sums(counts: np.ndarray, share: float) -> np.ndarray:
     return np.where(cumulated[:, -1] > 0, values, np.nan)
 
 
-def middle_of_quantile(counts: np.ndarray, share: float) -> float:
-    """The middle of the bucket that holds a quantile of counts of all buckets, as `Pooled.quantiles` gives
-    it.
-
-    counts: float64[BUCKET_COUNT]; NaN when there are none.
-    """
-    cumulated = np.cumsum(counts)
-    if cumulated[-1] <= 0:
-        return math.nan
-    rank = min(max(math.ceil(share * cumulated[-1]), 1), cumulated[-1])
-    return float(_middles(False)[np.searchsorted(cumulated, rank)])
-
-
 def _interpolated(filled: np.ndarray, cumulated: np.ndarray, share: float) -> np.ndarray:
     """Quantile of each row of cumulated counts of the filled buckets, linear inside its bucket:
     float64[n].

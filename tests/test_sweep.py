@@ -457,10 +457,11 @@ MET, MISSED, UNDECIDED = "met", "missed", "undecided"
         ([MISSED, UNDECIDED, MET], "met from 3 on (undecided at 2)"),
         ([MET, MET, MISSED], "met up to 2, missed from 3 on"),
         ([MISSED, MET, MISSED], "missed at 1, met at 2, missed at 3"),
-        ([UNDECIDED, UNDECIDED, UNDECIDED], "undecided everywhere: more --replications decide"),
+        ([UNDECIDED, UNDECIDED, UNDECIDED], "undecided everywhere"),
         ([UNDECIDED, MISSED, MISSED], "missed everywhere (undecided at 1)"),
-        ([None, MISSED, MET], "met from 3 on"),
-        ([None, None, None], "missing"),
+        ([None, MISSED, MET], "met from 3 on (missing at 1)"),
+        ([UNDECIDED, None, MET], "met everywhere (undecided at 1; missing at 2)"),
+        ([None, None, None], "missing everywhere"),
     ],
 )
 def test_where_an_objective_flips_in_words(verdicts, words):

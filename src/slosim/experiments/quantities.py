@@ -19,6 +19,8 @@ from slosim.measure import intervals
 from slosim.measure.intervals import Estimate, Pooled, quantiles_of_sums
 from slosim.model import Scenario
 
+LOG_RATIO_MOST = math.log(1e6)
+"""Beyond it, an interval of a logarithm says only that there are too few replications."""
 LATENCY_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -97,7 +99,7 @@ def _relative(old: float, new: float, olds: np.ndarray, news: np.ndarray) -> Est
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio, ratios = new / old, news / olds
         log = _estimate(float(np.log(ratio)), np.log(ratios), least=-math.inf)
-    if log.low is None or log.high is None:
+    if log.low is None or log.high is None or log.high > LOG_RATIO_MOST:
         return _estimate(ratio - 1.0, ratios - 1.0, least=-1.0)
     return Estimate(ratio - 1.0, math.expm1(log.low), math.expm1(log.high))
 

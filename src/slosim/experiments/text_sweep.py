@@ -111,22 +111,24 @@ def _stretches(values: Sequence[str], some: Sequence[str]) -> str:
 
 
 def course(values: Sequence[str], verdicts: Sequence[str | None]) -> str:
-    """What becomes of an objective along an axis: `met from 4 on (undecided at 3)`."""
-    known = [(value, one) for value, one in zip(values, verdicts, strict=True) if one is not None]
-    if not known:
-        return MISSING
-    decided = [(value, one) for value, one in known if one != UNDECIDED]
-    unclear = [clean(value) for value, one in known if one == UNDECIDED]
+    """What becomes of an objective along an axis: `met from 4 on (undecided at 3)`; None: not finished."""
+    pairs = [(clean(value), verdict) for value, verdict in zip(values, verdicts, strict=True)]
+    decided = [pair for pair in pairs if pair[1] in (MET, MISSED)]
     stretches = [
-        (one, [clean(value) for value, _ in its])
-        for one, its in itertools.groupby(decided, lambda pair: pair[1])
+        (str(verdict), [value for value, _ in its])
+        for verdict, its in itertools.groupby(decided, lambda pair: pair[1])
     ]
-    return _in_words(stretches) + (f" ({UNDECIDED} at {enumeration(unclear)})" if unclear and decided else "")
+    if not stretches:
+        return f"{UNDECIDED if UNDECIDED in verdicts else MISSING} everywhere"
+    others = [
+        f"{word} at {enumeration(its)}"
+        for one, word in ((UNDECIDED, UNDECIDED), (None, MISSING))
+        if (its := [value for value, verdict in pairs if verdict == one])
+    ]
+    return _in_words(stretches) + (f" ({'; '.join(others)})" if others else "")
 
 
 def _in_words(stretches: Sequence[tuple[str, list[str]]]) -> str:
-    if not stretches:
-        return "undecided everywhere: more --replications decide"
     if len(stretches) == 1:
         return f"{stretches[0][0]} everywhere"
     if len(stretches) == 2:

@@ -8,7 +8,7 @@ from typing import Any
 from slosim.experiments.sensitivity import LEAST_RATIO, moved_flow, moved_objective
 from slosim.experiments.text import finished, points, relative, signed_value, two_digits
 from slosim.experiments.variations import MORE, NEXT, ONE_FEWER, ONE_MORE
-from slosim.report.layout import Column, clean, paint, paragraph, table, title
+from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import NOTHING, clock, exact_share, plural
 
@@ -19,6 +19,9 @@ NOTES = {
     NEXT: "partitions that the instances share evenly, one more place at a dependency",
 }
 MISSING = "missing"
+NAME_WIDTH = 24
+WIDTH_OF_INTERVALS = 100
+"""Narrower tables show values alone."""
 
 
 def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
@@ -97,22 +100,23 @@ def _section(data: dict[str, Any], section: str, width: int) -> list[str]:
     if not rows:
         return []
     heading = f"{exact_share(data['by_ratio'])} MORE" if section == MORE else section.upper()
+    wide = width >= WIDTH_OF_INTERVALS
     several = sum(one["key"].endswith("latency_s.p99") for one in data["quantities"]) > 1
     columns = [
         Column("", [clean(one["name"]) for one in rows], "<"),
         _now(rows) if section == MORE else _change(rows),
         *([] if section == MORE else [Column("cost/h", [_cost(one) for one in rows], keep=3)]),
         *([Column("flow", [_flow(one) for one in rows], "<")] if several else []),
-        Column("p99 [95%]", [_p99(one) for one in rows]),
-        *(_objective_columns(rows) if data["base"]["objectives"] else []),
+        Column("p99 [95%]" if wide else "p99", [_p99(one, wide) for one in rows]),
+        *(_objective_columns(rows, wide) if data["base"]["objectives"] else []),
     ]
     return [title(heading, NOTES[section], width), *table(columns, width)]
 
 
-def _objective_columns(rows: Sequence[dict[str, Any]]) -> list[Column]:
+def _objective_columns(rows: Sequence[dict[str, Any]], wide: bool) -> list[Column]:
     return [
         Column("objective", [_objective(one) for one in rows], "<"),
-        Column("points [95%]", [_points(one) for one in rows]),
+        Column("points [95%]" if wide else "points", [_points(one, wide) for one in rows]),
         Column("burn", [_burn(one) for one in rows], keep=4),
         Column("", [_flips(one) for one in rows], "<", keep=2),
     ]
@@ -135,17 +139,25 @@ def _cost(one: dict[str, Any]) -> str:
 
 def _flow(one: dict[str, Any]) -> str:
     flow = moved_flow(one)
-    return _flow_name(flow[0]) if flow else ""
+    return cut(_flow_name(flow[0]), NAME_WIDTH // 2) if flow else ""
 
 
-def _p99(one: dict[str, Any]) -> str:
+def _p99(one: dict[str, Any], wide: bool) -> str:
     if not one["finished"]:
         return paint(MISSING, "dim")
     flow = moved_flow(one)
     if flow is None:
         numbers = [its for key, its in one["quantities"].items() if key.endswith("latency_s.p99")]
         return paint(_unmoved(numbers), "dim")
-    return paint(relative(flow[1]["ratio"], two_digits), "red" if flow[1]["ratio"]["value"] > 0 else "green")
+    return paint(
+        relative(_shown(flow[1]["ratio"], wide), two_digits),
+        "red" if flow[1]["ratio"]["value"] > 0 else "green",
+    )
+
+
+def _shown(estimate: dict[str, Any], wide: bool) -> dict[str, Any]:
+    """An estimate with its interval if there is room."""
+    return estimate if wide else {**estimate, "low": None, "high": None}
 
 
 def _unmoved(numbers: Sequence[dict[str, Any]]) -> str:
@@ -158,10 +170,10 @@ def _unmoved(numbers: Sequence[dict[str, Any]]) -> str:
 
 def _objective(one: dict[str, Any]) -> str:
     objective = moved_objective(one)
-    return clean(objective["name"]) if objective else ""
+    return cut(clean(objective["name"]), NAME_WIDTH) if objective else ""
 
 
-def _points(one: dict[str, Any]) -> str:
+def _points(one: dict[str, Any], wide: bool) -> str:
     objective = moved_objective(one)
     if objective is None:
         return paint(_unmoved(one["objectives"]), "dim") if one["objectives"] else ""

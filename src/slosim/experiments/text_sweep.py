@@ -25,7 +25,7 @@ ROWS_MOST = 60
 """More are in the files."""
 TITLE_WIDTH = 10
 WIDTH_ENDLESS = 10_000
-"""A map is drawn in whatever width it needs; one that is too wide is drawn otherwise."""
+"""The cells of a map take whatever width they need; a map that is too wide is drawn otherwise."""
 
 
 def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
@@ -274,14 +274,14 @@ def _maps(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[list[s
         if one["key"].endswith("latency_s.p99")
     ]
     for is_full, is_turned in itertools.product((True, False), (False, True)):
-        drawn = [_drawn(one, data, axes, is_full, is_turned) for one in maps]
+        drawn = [_drawn(one, data, axes, width, is_full, is_turned) for one in maps]
         if all(width_of(line) <= width for its in drawn for line in its):
             return drawn
     return []
 
 
 def _drawn(
-    one: _Map, data: dict[str, Any], axes: Sequence[Axis], is_full: bool, is_turned: bool
+    one: _Map, data: dict[str, Any], axes: Sequence[Axis], width: int, is_full: bool, is_turned: bool
 ) -> list[str]:
     """Rows are the first axis, columns the second, or turned; a cell is a shade, the number if there is
     room, and a mark.
@@ -301,7 +301,10 @@ def _drawn(
     first = Column("", [clean(value) for value in down.values])
     along = f"{label(down.path)} ↓  {label(across.path)} →"
     note = f"{one.note}  {along}" if one.note else along
-    return [title(one.heading, note), *table([first, *columns], WIDTH_ENDLESS, gap=2 if is_full else 1)]
+    return [
+        title(one.heading, note, width),
+        *table([first, *columns], WIDTH_ENDLESS, gap=2 if is_full else 1),
+    ]
 
 
 def _cell(row: dict[str, Any], one: _Map, value: float | None, shade: str, is_full: bool) -> str:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 FORMAT = "slosim-report/1"
 SLOWEST = 0.01
 """The share of slowest instances whose time is broken down beside that of all."""
-BUCKETS_PER_COARSE_BUCKET = 8
 
 
 def content_of(

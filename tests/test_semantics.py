@@ -97,6 +97,32 @@ def test_S1_completions_come_before_timers_and_timers_before_arrivals(engine: st
     assert run.line("orders", "payment").rejected == 0
 
 
+def test_S1_services_take_again_after_the_other_timers_of_all_of_them(engine: str) -> None:
+    """At 2 s both services have a token again, and shipping crashes: it takes nothing, although packing,
+    which publishes to its topic, stands before it in the file."""
+    check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {capacity: 9, when_full: block}}
+        producers:
+          checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}
+          direct: {topic: parcels, arrivals: {every: 100s}, copies: 2}
+        services:
+          packing: {consumes: orders, service_time: 0s, rate_limit: {rate: 0.5/s}, emits: parcels}
+          shipping: {consumes: parcels, service_time: 0s, rate_limit: {rate: 0.5/s}}
+        faults: [{name: crash, at: 2s, for: 9s, target: services.shipping, effect: {crash: all}}]
+        """,
+        """
+        0 s  packing   checkout#0  taken
+        0 s  shipping  checkout#0  taken
+        2 s  packing   checkout#1  taken
+        2 s  shipping  instance 0  crashed
+        """,
+        show="taken crashed",
+        until="3s",
+    )
+
+
 def test_S2_what_is_upstream_happens_first(engine: str) -> None:
     """At 2 s payment passes an order of 0 s on to shipping, which also gets a new one: both have arrived when
     shipping chooses, although shipping stands first in the file."""

@@ -61,8 +61,8 @@ THINKING_ENDS = 65
 # Timers of a service at one instant, in their order (rule S1).
 (
     STAGE_STOP_ENDS, STAGE_STOP_BEGINS, STAGE_COMES_UP, STAGE_SESSION, STAGE_REBALANCE, STAGE_BREAKER,
-    STAGE_METRIC, STAGE_SCALES, STAGE_WAKES,
-) = range(9)  # fmt: skip
+    STAGE_METRIC, STAGE_SCALES,
+) = range(8)  # fmt: skip
 
 # Where a message is.
 IN_TRANSIT = 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import slosim
-from slosim.cli.outputs import write_whole
+from slosim.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE_WIDTH = 100

@@ -46,6 +46,16 @@ class ScenarioError(Exception):
         return "\n\n".join(str(problem) for problem in self.problems)
 
 
+class UserError(Exception):
+    """A mistake on the command line, or a place that cannot be read or written; the message says which and
+    why.
+    """
+
+
+class WorkerLost(Exception):
+    """A replication took down every worker that it was given to, or there is no worker left."""
+
+
 class EngineError(Exception):
     """slosim itself is wrong. `replay` is the command that shows the fault again."""
 

@@ -1,27 +1,33 @@
-"""`slosim.run`: a scenario's replications, side by side on threads, to one report."""
+"""`slosim.run`: a scenario's replications, side by side, to one report."""
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from slosim.errors import WorkerLost
 from slosim.model import Scenario
 from slosim.report import Report, build_report
+from slosim.report.precision import replications_wanted
+from slosim.workers import Status, Work, Workers, digest_of_runs, open_workers, processors
 
-PROGRESS_EVERY_S = 0.1
+if TYPE_CHECKING:
+    from slosim.measure.measurements import Measurements
+
+INTERRUPTED, WORKER_LOST = "interrupted", "worker lost"
+REPLICATIONS_LEAST, REPLICATIONS_MOST = 10, 1000
+"""Of a run until a precision is reached: fewer say too little about their own spread."""
 
 
 class Progress(NamedTuple):
-    """How far a run is.
+    """How far the replications are.
 
-    simulated_s   simulated time of the replications that are under way, added up
-    duration_s    simulated time of one replication
-    replication   replications that are finished
-    replications  replications in all
-    messages      messages published to lines so far, in all replications
+    simulated_s   simulated time of those that are under way, added up
+    duration_s    simulated time of one
+    replication   those that are finished
+    replications  in all
+    messages      published to lines so far, in all replications
+    doing         what they are for, where a command simulates several things; else empty
     """
 
     simulated_s: float
@@ -29,122 +35,130 @@ class Progress(NamedTuple):
     replication: int
     replications: int
     messages: int
+    doing: str = ""
+
+
+Tell = Callable[[Progress], None]
 
 
 def run(
     scenario: Scenario,
     seed: int | None = None,
     replications: int | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Tell | None = None,
     memory_limit_bytes: int | None = None,
     workers: int | None = None,
+    backend: str = "threads",
+    cluster: str | None = None,
+    precision: float | None = None,
 ) -> Report:
     """Simulate a scenario and judge what happened.
 
     Args:
         seed, replications: instead of the scenario's.
+        precision: instead of a number of replications: as many as it takes until the 95% interval of every
+            objective and of each flow's p99 is at most this share of the value to either side; at least the
+            scenario's, at most `replications`, or 1,000.
         progress: called about ten times a second, in the calling thread.
         memory_limit_bytes: what the simulated backlogs may take together; beyond it the run stops with a
             partial report. Default 4 GiB.
-        workers: threads; default one per processor. Their number changes no byte of the report.
+        workers: default one per processor. Their number changes no byte of the report, nor does
+        backend: "threads", "processes", or "dask" with
+        cluster: the address of its scheduler.
 
     Returns:
         The report; `report.stopped` tells why it is partial: "interrupted" (KeyboardInterrupt), "memory
-        limit", or None.
+        limit", "worker lost", or None.
 
     Raises:
         ScenarioError: a replaced seed or number of replications is not accepted.
         EngineError: a bug of slosim.
+        UserError: no such backend or cluster.
+        WorkerLost: before anything was simulated.
         KeyboardInterrupt: before anything was simulated.
     """
-    changes = {"run.seed": seed, "run.replications": replications}
-    given = {path: value for path, value in changes.items() if value is not None}
+    given = {} if seed is None else {"run.seed": seed}
+    if precision is None and replications is not None:
+        given["run.replications"] = replications
     if given:
         scenario = scenario.replace(given)
-    return _Replications(scenario, memory_limit_bytes, workers).report(progress)
+    most = scenario.run.replications if precision is None else replications or REPLICATIONS_MOST
+    if backend != "dask":
+        workers = min(most, workers or processors())
+    with open_workers(backend, workers, cluster, memory_limit_bytes) as pool:
+        simulated = _Replications(scenario, pool, progress)
+        if precision is None:
+            return simulated.report(most)
+        return _until_precise(simulated, precision, most)
+
+
+def _until_precise(simulated: _Replications, precision: float, most: int) -> Report:
+    """Replications in rounds, each as large as the spread so far asks for."""
+    count = min(most, max(simulated.scenario.run.replications, REPLICATIONS_LEAST))
+    while True:
+        report = simulated.report(count, precision)
+        wanted = min(most, replications_wanted(report.data, precision))
+        if wanted <= count or not report.complete:
+            return report
+        count = wanted
 
 
 class _Replications:
-    """All replications of one scenario."""
+    """The replications of one scenario that are simulated so far, and why no more came, if they did not."""
 
-    def __init__(self, scenario: Scenario, memory_limit_bytes: int | None, workers: int | None) -> None:
-        from slosim.compile.lower import lower
-        from slosim.engine import run as engine
-
+    def __init__(self, scenario: Scenario, workers: Workers, progress: Tell | None) -> None:
         self.scenario = scenario
-        self.program = lower(scenario)
-        engine.load(self.program)
-        self.count = scenario.run.replications
-        self.workers = min(self.count, workers or os.cpu_count() or 1)
-        self.memory_limit_bytes = (memory_limit_bytes or engine.MEMORY_LIMIT_BYTES) // self.workers
-        self.stop = threading.Event()
-        self.active: dict[int, engine.Run] = {}
-        self.finished = 0
-        self.messages = 0
-        self.engine = engine
+        self.workers = workers
+        self.progress = progress
+        self.digest = digest_of_runs(scenario)
+        self.whole: dict[int, Measurements] = {}
+        self.partial: list[Measurements] = []
+        self.stopped: str | None = None
 
-    def report(self, progress: Callable[[Progress], None] | None) -> Report:
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="replication") as pool:
-            futures = [pool.submit(self._replicate, replication) for replication in range(self.count)]
-            interrupted = self._watch(futures, progress)
-        outcomes = [future.result() for future in futures]
-        done = [
-            outcome.measurements for outcome in outcomes if outcome is not None and outcome.stopped is None
-        ]
-        if len(done) == self.count:
-            return build_report(self.scenario, done)
-        partial = [outcome for outcome in outcomes if outcome is not None and outcome.stopped is not None]
-        if not done and not partial:
+    def report(self, count: int, precision: float | None = None) -> Report:
+        """The report of the first `count` replications, or of those that came to an end."""
+        self._simulate(range(len(self.whole), count))
+        scenario = self.scenario
+        if count != scenario.run.replications:
+            scenario = scenario.replace({"run.replications": count})
+        if len(self.whole) == count:
+            return build_report(scenario, self._in_order(), precision=precision)
+        if not self.whole and not self.partial:
             raise KeyboardInterrupt
-        reasons = {outcome.stopped for outcome in partial}
-        stopped = self.engine.MEMORY_LIMIT if self.engine.MEMORY_LIMIT in reasons else self.engine.INTERRUPTED
-        if not done:
-            done = [max(partial, key=lambda outcome: outcome.measurements.ended_s).measurements]
-        assert interrupted or stopped == self.engine.MEMORY_LIMIT
-        return build_report(self.scenario, done, stopped=stopped)
+        measurements = self._in_order() or [max(self.partial, key=lambda one: one.ended_s)]
+        return build_report(scenario, measurements, stopped=self.stopped or INTERRUPTED, precision=precision)
 
-    def _replicate(self, replication: int):
-        """One replication in a worker thread; None when it never began."""
-        if self.stop.is_set():
-            return None
-        run = self.engine.Run(
-            self.program,
-            self.scenario.run.seed,
-            replication,
-            memory_limit_bytes=self.memory_limit_bytes,
-            stop=self.stop,
-            source=self.scenario.source.file if self.scenario.source else "SCENARIO.yaml",
-        )
-        self.active[replication] = run
-        outcome = run.measure()
-        if outcome.stopped is not None:
-            self.stop.set()
-        self.finished += outcome.stopped is None
-        self.messages += run.messages
-        del self.active[replication]
-        return outcome
+    def _in_order(self) -> list[Measurements]:
+        return [self.whole[replication] for replication in sorted(self.whole)]
 
-    def _watch(self, futures: list[Future], progress: Callable[[Progress], None] | None) -> bool:
-        """Wait for the workers, telling of progress; True when a KeyboardInterrupt stopped them early."""
+    def _simulate(self, numbers: range) -> None:
+        works = [Work(self.scenario, number, self.digest) for number in numbers]
+        before = len(self.whole)
+
+        def watch(status: Status) -> None:
+            if self.progress is not None:
+                finished, replications = before + status.finished, before + len(works)
+                duration_s = self.scenario.run.duration
+                self.progress(
+                    Progress(status.underway_s, duration_s, finished, replications, status.messages)
+                )
+
+        outcomes = self.workers.outcomes(works, whole, watch)
         try:
-            left = set(futures)
-            while left:
-                if progress is not None:
-                    progress(self._progress())
-                done, left = wait(left, PROGRESS_EVERY_S, FIRST_EXCEPTION)
-                if any(future.exception() for future in done):
-                    self.stop.set()
-        except KeyboardInterrupt:
-            self.stop.set()
-            return True
-        return False
+            for done in outcomes:
+                if done.stopped is None:
+                    self.whole[numbers[done.number]] = done.kept
+                else:
+                    self.partial.append(done.kept)
+                    self.stopped = self.stopped or done.stopped
+                    if done.stopped != INTERRUPTED:
+                        outcomes.close()
+        except WorkerLost:
+            if not self.whole:
+                raise
+            self.stopped = WORKER_LOST
 
-    def _progress(self) -> Progress:
-        running = list(self.active.values())
-        return Progress(
-            sum(run.until for run in running),
-            self.scenario.run.duration,
-            self.finished,
-            self.count,
-            self.messages + sum(run.messages for run in running),
-        )
+
+def whole(scenario: Scenario, measurements: Measurements) -> Measurements:
+    """All that a replication measured is kept."""
+    return measurements

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from slosim.cli import exits
 from slosim.cli.check import check
+from slosim.cli.compare import compare
 from slosim.cli.demo import demo
 from slosim.cli.explain import explain
 from slosim.cli.init import init
@@ -58,5 +59,5 @@ def options_of_all(
         os.environ[exits.DEBUG_VARIABLE] = "1"
 
 
-for command in (run, check, validate, explain, schema, init, demo):
+for command in (run, check, compare, validate, explain, schema, init, demo):
     app.command()(command)

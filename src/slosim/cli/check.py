@@ -5,11 +5,12 @@ from __future__ import annotations
 import typer
 
 from slosim.cli import exits
-from slosim.cli.options import ScenarioFile, Sets
+from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount
 from slosim.cli.simulate import (
     JsonFile,
     MemoryLimit,
     OutFolder,
+    Precision,
     Quiet,
     Replications,
     Seed,
@@ -27,6 +28,10 @@ def check(
     sets: Sets = None,
     quiet: Quiet = False,
     memory_limit: MemoryLimit = None,
+    precision: Precision = None,
+    workers: WorkerCount = None,
+    backend: Backend = "threads",
+    cluster: Cluster = None,
 ) -> None:
     """Simulate a scenario and fail unless it keeps its promises: a gate for pipelines.
 
@@ -47,6 +52,10 @@ def check(
         sets=sets,
         quiet=quiet,
         memory_limit=memory_limit,
+        precision=precision,
+        workers=workers,
+        backend=backend,
+        cluster=cluster,
     )
     code = exit_code(report)
     if code == exits.OK and report.verdict in ("missed", "undecided"):

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 
 import typer
 
+from slosim.errors import UserError
+
 OK = 0
 OUR_FAULT = 1
 WRONG_INPUT = 2  # the scenario, the command line, or a place to write to; also what typer uses for its own
@@ -20,8 +22,11 @@ INTERRUPTED = 130
 DEBUG_VARIABLE = "SLOSIM_DEBUG"
 
 
-class UserError(Exception):
-    """A mistake on the command line, or a place that cannot be written to; the message says which and why."""
+def code_of(stopped: str | None) -> int:
+    """The code for why something is partial; 0: it is not."""
+    if stopped is None:
+        return OK
+    return INTERRUPTED if stopped == "interrupted" else MEMORY_LIMIT
 
 
 @contextmanager
@@ -79,11 +84,14 @@ def forget_stdout() -> None:
 
 
 def _explain(error: Exception) -> int:
-    from slosim.errors import EngineError, ScenarioError
+    from slosim.errors import EngineError, ScenarioError, WorkerLost
 
     if isinstance(error, ScenarioError):
         complain(str(error))
         return WRONG_INPUT
+    if isinstance(error, WorkerLost):
+        complain(str(error))
+        return MEMORY_LIMIT
     if type(error).__module__.startswith(("typer.", "click.")):
         raise error  # a mistake in the options, which typer prints with the usage of the command
     if os.environ.get(DEBUG_VARIABLE):

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from slosim.cli import outputs
-from slosim.cli.exits import UserError
+from slosim.errors import UserError
+from slosim.files import require_writable, write_whole
 
 
 def init(
@@ -20,8 +21,8 @@ def init(
     """Write a small commented scenario to start from."""
     if target.exists() and not force:
         raise UserError(f"{target} exists; --force overwrites it")
-    outputs.require_writable(target)
-    outputs.write_whole(target, starter())
+    require_writable(target)
+    write_whole(target, starter())
     outputs.print_out(f"wrote {target}; next: slosim run {target}")
 
 

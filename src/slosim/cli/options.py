@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slosim.cli.exits import UserError
+from slosim.errors import UserError
 
 if TYPE_CHECKING:
     from slosim.model import Scenario
@@ -23,7 +23,27 @@ Sets = Annotated[
     ),
 ]
 
+WorkerCount = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", help="Runs side by side; default one per processor, or per thread of the cluster.", min=1
+    ),
+]
+Backend = Annotated[
+    str,
+    typer.Option(
+        "--backend", help="Where: threads or processes of this machine, or dask, a cluster. Same results."
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="ADDRESS", help="The scheduler of a Dask cluster, e.g. tcp://host:8786."
+    ),
+]
+
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?)(?P<binary>i?)b?", re.IGNORECASE)
+_SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<percent>%?)")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -43,3 +63,14 @@ def parse_size(text: str | None) -> int | None:
         raise UserError(f"--memory-limit {text}: expected a size above 0, e.g. 512MB or 2GiB")
     base = 1024 if found["binary"] else 1000
     return int(float(found["number"]) * base ** _POWERS[found["unit"].lower()])
+
+
+def parse_share(option: str, text: str | None) -> float | None:
+    """A share above 0 such as `2%` or `0.02`; None stays None."""
+    if text is None:
+        return None
+    found = _SHARE.fullmatch(text.strip())
+    value = float(found["number"]) / (100 if found["percent"] else 1) if found else 0.0
+    if not 0 < value < 1:
+        raise UserError(f"{option} {text}: expected a share above 0 and below 1, e.g. 2% or 0.02")
+    return value

@@ -8,13 +8,13 @@ import json
 import os
 import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from slosim.cli import exits
+from slosim.files import write_whole
 
 if TYPE_CHECKING:
     from slosim.report import Report
@@ -44,53 +44,21 @@ def print_out(text: str) -> None:
 
 def print_report(report: Report, source: str | None) -> None:
     """The text report, as wide and as colourful as the terminal allows; `source` as in `Report.to_text`."""
+    print_text(partial(report.to_text, source=source))
+
+
+def print_text(to_text: Callable[..., str]) -> None:
+    """What `to_text(width=…, colour=…)` writes, as wide and as colourful as the terminal allows."""
     if sys.stdout.isatty():
         width = min(shutil.get_terminal_size().columns, WIDTH_MAX)
-        print_out(report.to_text(width=width, colour=wants_colour(), source=source))
+        print_out(to_text(width=width, colour=wants_colour()))
     else:
-        print_out(report.to_text(colour=bool(os.environ.get("FORCE_COLOR")), source=source))
+        print_out(to_text(colour=bool(os.environ.get("FORCE_COLOR"))))
 
 
 def wants_colour() -> bool:
     """Whether a terminal shows colour: not with NO_COLOR, not where it is dumb."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def require_writable(path: Path) -> None:
-    """Fail now rather than after the run: the folder of `path` must exist and take a new file."""
-    folder = path.parent
-    if path.is_dir():
-        raise exits.UserError(f"cannot write {path}: it is a folder")
-    if not folder.is_dir():
-        raise exits.UserError(f"cannot write {path}: there is no folder {folder}")
-    if _is_special(path):
-        return
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise exits.UserError(f"cannot write {path}: the folder {folder} is not writable")
-
-
-def require_folder(folder: Path) -> None:
-    """Make a folder for outputs, or fail now rather than after the run."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise exits.UserError(f"cannot make the folder {folder}: {error.strerror}") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise exits.UserError(f"the folder {folder} is not writable")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file by renaming a finished one over it; devices and pipes are written to as they are.
-
-    A symbolic link stays, and the file it points to is replaced.
-    """
-    try:
-        if _is_special(path):
-            path.write_text(text, encoding="utf-8")
-        else:
-            _write_and_rename(Path(os.path.realpath(path)), text)
-    except OSError as error:
-        raise exits.UserError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def save_all(report: Report, folder: Path, source: str | None) -> None:
@@ -198,29 +166,3 @@ def _yaml_scalar(value: Any) -> str:
         and value.lower() not in WORDS_WITH_A_MEANING
     )
     return value if is_plain else json.dumps(value, ensure_ascii=False)
-
-
-def _is_special(path: Path) -> bool:
-    return path.exists() and not path.is_file()
-
-
-def _write_and_rename(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, _permissions(path))
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _permissions(path: Path) -> int:
-    """Those of the file that is replaced, else what a new file gets here."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

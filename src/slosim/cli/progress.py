@@ -76,7 +76,7 @@ class ProgressBar:
             self._bar.task_ids[0],
             completed=min(done / whole, 1.0),
             rate=f"{progress.messages / seconds:,.0f} messages/s",
-            simulated=f"{duration(done)} of {duration(whole)} simulated",
+            simulated=progress.doing or f"{duration(done)} of {duration(whole)} simulated",
         )
 
     def _close(self) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from slosim.cli.options import ScenarioFile, Sets
+from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount
 from slosim.cli.simulate import (
     JsonFile,
     MemoryLimit,
     OutFolder,
+    Precision,
     Quiet,
     Replications,
     Seed,
@@ -26,6 +27,10 @@ def run(
     sets: Sets = None,
     quiet: Quiet = False,
     memory_limit: MemoryLimit = None,
+    precision: Precision = None,
+    workers: WorkerCount = None,
+    backend: Backend = "threads",
+    cluster: Cluster = None,
 ) -> None:
     """Simulate a scenario and print its SLO report.
 
@@ -45,5 +50,9 @@ def run(
         sets=sets,
         quiet=quiet,
         memory_limit=memory_limit,
+        precision=precision,
+        workers=workers,
+        backend=backend,
+        cluster=cluster,
     )
     raise typer.Exit(exit_code(report))

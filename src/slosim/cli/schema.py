@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from slosim.cli import outputs
+from slosim.files import require_writable, write_whole
 
 
 def schema(
@@ -22,8 +23,8 @@ def schema(
     if out is None:
         outputs.print_out(text_of_schema())
     else:
-        outputs.require_writable(out)
-        outputs.write_whole(out, text_of_schema())
+        require_writable(out)
+        write_whole(out, text_of_schema())
 
 
 def text_of_schema() -> str:

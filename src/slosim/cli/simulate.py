@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli import exits, outputs
-from slosim.cli.options import load_scenario, parse_size
+from slosim.cli.options import load_scenario, parse_share, parse_size
 from slosim.cli.progress import ProgressBar
+from slosim.errors import UserError
+from slosim.files import require_folder, require_writable, write_whole
 
 if TYPE_CHECKING:
     from slosim.model import Scenario
@@ -43,6 +45,20 @@ MemoryLimit = Annotated[
 ]
 
 
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="SHARE",
+        help=(
+            "As many replications as it takes until the 95% interval of every objective and of each"
+            " flow's p99 reaches"
+            " at most this far to either side, e.g. 2%; at most --replications, or 1000."
+        ),
+    ),
+]
+
+
 def simulate_file(
     scenario_file: Path,
     *,
@@ -53,12 +69,17 @@ def simulate_file(
     sets: list[str] | None = None,
     quiet: bool = False,
     memory_limit: str | None = None,
+    precision: str | None = None,
+    workers: int | None = None,
+    backend: str = "threads",
+    cluster: str | None = None,
 ) -> Report:
     """Load, simulate, print and save, with the options of the command line.
 
     Ctrl-C and the memory limit end in a partial report. What can be refused is refused before time is spent.
     """
     memory_limit_bytes = parse_size(memory_limit)
+    precision_ratio = parse_share("--precision", precision)
     scenario = load_scenario(scenario_file, sets)
     require_places(json_file, out, scenario_file)
     announce_compilation(scenario, quiet)
@@ -71,6 +92,10 @@ def simulate_file(
             replications=replications,
             progress=progress,
             memory_limit_bytes=memory_limit_bytes,
+            precision=precision_ratio,
+            workers=workers,
+            backend=backend,
+            cluster=cluster,
         )
     source = source_of(scenario_file, sets)
     deliver(report, source, json_file=json_file, out=out, quiet=quiet)
@@ -97,11 +122,11 @@ def require_places(json_file: Path | None, out: Path | None, scenario_file: Path
         written += [out / name for name in outputs.SAVED] if out is not None else []
         for path in written:
             if path.exists() and path.samefile(scenario_file):
-                raise exits.UserError(f"cannot write {path}: it is the scenario itself")
+                raise UserError(f"cannot write {path}: it is the scenario itself")
     if json_file is not None and str(json_file) != "-":
-        outputs.require_writable(json_file)
+        require_writable(json_file)
     if out is not None:
-        outputs.require_folder(out)
+        require_folder(out)
 
 
 def source_of(scenario_file: Path, sets: list[str] | None) -> str | None:
@@ -122,13 +147,11 @@ def deliver(
     elif not quiet:
         outputs.print_report(report, source)
     if json_file is not None and not to_stdout:
-        outputs.write_whole(json_file, report.to_json())
+        write_whole(json_file, report.to_json())
     if out is not None:
         outputs.save_all(report, out, source)
 
 
 def exit_code(report: Report) -> int:
     """0 for a complete report whatever its verdict, else why it is partial."""
-    if report.complete:
-        return exits.OK
-    return exits.INTERRUPTED if report.stopped == "interrupted" else exits.MEMORY_LIMIT
+    return exits.code_of(report.stopped)

@@ -178,7 +178,7 @@ def _dependency(state: State, d: int, window: float, count: int) -> DependencyMe
         busy=TimeAverage(float(row.busy_integral), float(row.busy_max), samples[0].copy()),
         waiting=TimeAverage(float(row.waiting_integral), float(row.waiting_max), samples[1].copy()),
         server_seconds=float(row.capacity) * window if limited else np.inf,
-        wait=Histogram(state.dependency_waits[d].copy(), float(row.wait_total), float(row.wait_max)),
+        wait=Histogram.of_counts(state.dependency_waits[d], float(row.wait_total), float(row.wait_max)),
     )
 
 
@@ -193,8 +193,8 @@ def _occurrences(state: State, names: P.Names) -> dict[str, np.ndarray]:
 def _histogram(state: State, s: int, which: str) -> Histogram:
     index = {"wait": P.WAIT, "service": P.SERVICE, "sojourn": P.SOJOURN}[which]
     row = state.services[s]
-    counts = state.histograms[s * P.HISTOGRAMS_PER_SERVICE + index].copy()
-    return Histogram(counts, float(row[f"{which}_total"]), float(row[f"{which}_max"]))
+    counts = state.histograms[s * P.HISTOGRAMS_PER_SERVICE + index]
+    return Histogram.of_counts(counts, float(row[f"{which}_total"]), float(row[f"{which}_max"]))
 
 
 def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
@@ -227,8 +227,8 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
         lag=TimeAverage(float(line.lag_integral), float(line.lag_max), samples[P.SAMPLE_LAG]),
         waiting=TimeAverage(float(line.waiting_integral), float(line.waiting_max), samples[P.SAMPLE_WAITING]),
         age_samples=samples[P.SAMPLE_AGE],
-        event_lag=Histogram(
-            state.event_lags[index].copy(), float(line.event_lag_total), float(line.event_lag_max)
+        event_lag=Histogram.of_counts(
+            state.event_lags[index], float(line.event_lag_total), float(line.event_lag_max)
         ),
         partition_lag_max_samples=samples[P.SAMPLE_PARTITION_LAG] if is_log else None,
         partition_published=queues["published"].copy() if is_log else None,
@@ -326,7 +326,7 @@ def _flow(state: State, names: P.Names, sums: FlowSums, f: int, in_flight: Histo
     return FlowMeasurements(
         **counts,
         in_flight=in_flight.count,
-        latency=Histogram(state.latencies[f].copy(), total, float(flow.latency_max)),
+        latency=Histogram.of_counts(state.latencies[f], total, float(flow.latency_max)),
         parts=names.parts[f],
         parts_by_bucket=sums.part_seconds(f)[:, : len(names.parts[f])],
         finished_by_bucket=state.finished[f].copy(),

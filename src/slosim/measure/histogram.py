@@ -43,30 +43,45 @@ def representatives() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts per bucket, with exact total and maximum.
+    """Counts of the buckets that hold anything, with exact total and maximum.
 
-    counts   int64[BUCKET_COUNT]
-    total    sum of the recorded values (their unit is the caller's)
-    maximum  largest recorded value, 0.0 when there is none
+    filled         int64[filled], buckets in ascending order
+    filled_counts  int64[filled], above 0
+    total          sum of the recorded values (their unit is the caller's)
+    maximum        largest recorded value, 0.0 when there is none
     """
 
-    counts: np.ndarray
+    filled: np.ndarray
+    filled_counts: np.ndarray
     total: float
     maximum: float
 
     @classmethod
     def of(cls, values: np.ndarray) -> Histogram:
         """Histogram of float64[n] values >= 0."""
-        counts = np.bincount(buckets_of(values), minlength=BUCKET_COUNT)
-        return cls(counts, float(np.sum(values)), float(np.max(values, initial=0.0)))
+        counts = np.bincount(buckets_of(values))
+        return cls.of_counts(counts, float(np.sum(values)), float(np.max(values, initial=0.0)))
+
+    @classmethod
+    def of_counts(cls, counts: np.ndarray, total: float, maximum: float) -> Histogram:
+        """Histogram from the counts of all buckets, or of the first ones: int64[at most BUCKET_COUNT]."""
+        filled = np.flatnonzero(counts)
+        return cls(filled, counts[filled], total, maximum)
 
     @classmethod
     def empty(cls) -> Histogram:
-        return cls(np.zeros(BUCKET_COUNT, np.int64), 0.0, 0.0)
+        return cls.of_counts(np.zeros(0, np.int64), 0.0, 0.0)
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Counts of all buckets: int64[BUCKET_COUNT]."""
+        counts = np.zeros(BUCKET_COUNT, np.int64)
+        counts[self.filled] = self.filled_counts
+        return counts
 
     @property
     def count(self) -> int:
-        return int(self.counts.sum())
+        return int(self.filled_counts.sum())
 
     def mean(self) -> float | None:
         """Exact mean, None when empty."""
@@ -75,15 +90,14 @@ class Histogram:
 
     def quantiles(self, shares: list[float]) -> list[float | None]:
         """The smallest bucket's value with at least that share of values at or below it; None when empty."""
-        cumulated = np.cumsum(self.counts)
-        count = int(cumulated[-1])
+        count = self.count
         if not count:
             return [None for _ in shares]
         ranks = np.clip(np.ceil(np.asarray(shares) * count), 1, count)
-        values = representatives()[np.searchsorted(cumulated, ranks)]
-        return [min(float(value), self.maximum) for value in values]
+        buckets = self.filled[np.searchsorted(np.cumsum(self.filled_counts), ranks)]
+        return [min(float(value), self.maximum) for value in representatives()[buckets]]
 
     def __add__(self, other: Histogram) -> Histogram:
-        return Histogram(
+        return Histogram.of_counts(
             self.counts + other.counts, self.total + other.total, max(self.maximum, other.maximum)
         )

@@ -59,23 +59,25 @@ UNDEFINED = Estimate(None)
 
 
 @cache
-def student_t_975(degrees: int) -> float:
-    """97.5% quantile of Student's t with `degrees` >= 1 degrees of freedom, to full precision.
+def student_t(degrees: int, confidence: float = 0.95) -> float:
+    """t with P(|T| <= t) = confidence, T of Student's distribution with `degrees` >= 1, to full precision.
 
     The central probability A(t) = P(|T| <= t) is a finite sum for whole degrees of freedom (Abramowitz and
-    Stegun, 26.7.3 and 26.7.4); A(t) = 0.95 is solved by bisection.
+    Stegun, 26.7.3 and 26.7.4); A(t) = confidence is solved by bisection.
 
-    >>> round(student_t_975(9), 4)
-    2.2622
+    >>> round(student_t(9), 4), round(student_t(9, 0.999), 4)
+    (2.2622, 4.7809)
     """
     if degrees < 1:
         raise ValueError(f"degrees of freedom must be at least 1, got {degrees}")
-    low, high = 1.9, 13.0  # the normal quantile is 1.96, that of one degree of freedom 12.71
+    low, high = 1.0, 2.0
+    while _central_probability(high, degrees) < confidence:
+        low, high = high, 2.0 * high
     while True:
         middle = 0.5 * (low + high)
         if middle in (low, high):
             return middle
-        if _central_probability(middle, degrees) < 0.95:
+        if _central_probability(middle, degrees) < confidence:
             low = middle
         else:
             high = middle
@@ -110,7 +112,7 @@ def jackknife(
     # (n - 1) * left_out are the pseudo-values up to a sign and a constant, so their spread is the same.
     mean = math.fsum(left_out) / n  # type: ignore[arg-type]
     squares = math.fsum((value - mean) ** 2 for value in left_out)  # type: ignore[operator]
-    half_width = student_t_975(n - 1) * math.sqrt(squares * (n - 1) / n)
+    half_width = student_t(n - 1) * math.sqrt(squares * (n - 1) / n)
     return Estimate(
         pooled, max(min(least, pooled), pooled - half_width), min(max(most, pooled), pooled + half_width)
     )
@@ -169,8 +171,10 @@ class Pooled:
 
     @classmethod
     def of(cls, histograms: Sequence[Histogram], whole: bool = False) -> Pooled:
-        filled = np.flatnonzero(np.sum([histogram.counts for histogram in histograms], axis=0))
-        counts = np.array([histogram.counts[filled] for histogram in histograms])
+        filled = np.unique(np.concatenate([histogram.filled for histogram in histograms]))
+        counts = np.zeros((len(histograms), len(filled)), np.int64)
+        for row, histogram in zip(counts, histograms, strict=True):
+            row[np.searchsorted(filled, histogram.filled)] = histogram.filled_counts
         total = math.fsum(histogram.total for histogram in histograms)
         return cls(filled, counts, total, max(histogram.maximum for histogram in histograms), whole)
 
@@ -196,25 +200,57 @@ class Pooled:
         for share in shares:
             position = int(np.searchsorted(pooled, min(max(math.ceil(share * count), 1), count)))
             value = min(float(middles[self.filled[position]]), self.maximum)
-            spread = self._interpolated(left_out, share) if len(self.counts) > 1 else [None]
-            estimates.append(jackknife(value, spread))
+            estimates.append(jackknife(value, self._spread(left_out, share)))
         return estimates
 
-    def _interpolated(self, cumulated: np.ndarray, share: float) -> list[float | None]:
-        """Quantile of each row of cumulated counts (int64[n, filled]), linear inside its bucket."""
-        totals = cumulated[:, -1]
-        if not totals.all():
-            return [None for _ in totals]
-        ranks = share * totals
-        positions = np.minimum(np.sum(cumulated < ranks[:, None], axis=1), len(self.filled) - 1)
-        rows = np.arange(len(totals))
-        upto = cumulated[rows, positions]
-        before = np.where(positions > 0, cumulated[rows, positions - 1], 0)
-        buckets = self.filled[positions]
-        inside = (ranks - before) / np.maximum(upto - before, 1)
-        _, lower, upper = _shape(self.whole)
-        values = lower[buckets] + inside * (upper[buckets] - lower[buckets])
+    def _spread(self, left_out: np.ndarray, share: float) -> list[float | None]:
+        """The quantile without each of the replications; None: they leave nothing."""
+        if len(self.counts) < 2 or not left_out[:, -1].all():
+            return [None] * len(self.counts)
+        values = _interpolated(self.filled, left_out, share, self.whole)
         return [min(float(value), self.maximum) for value in values]
+
+
+def quantiles_of_sums(counts: np.ndarray, share: float) -> np.ndarray:
+    """A quantile of each row of counts of all buckets, linear inside its bucket: float64[n], NaN for an
+    empty row.
+
+    counts: float64[n, BUCKET_COUNT].
+    """
+    filled = np.flatnonzero(counts.any(axis=0))
+    if not len(filled):
+        return np.full(len(counts), np.nan)
+    cumulated = np.cumsum(counts[:, filled], axis=1)
+    values = _interpolated(filled, np.maximum(cumulated, 0.0), share, whole=False)
+    return np.where(cumulated[:, -1] > 0, values, np.nan)
+
+
+def middle_of_quantile(counts: np.ndarray, share: float) -> float:
+    """The middle of the bucket that holds a quantile of counts of all buckets, as `Pooled.quantiles` gives
+    it.
+
+    counts: float64[BUCKET_COUNT]; NaN when there are none.
+    """
+    cumulated = np.cumsum(counts)
+    if cumulated[-1] <= 0:
+        return math.nan
+    rank = min(max(math.ceil(share * cumulated[-1]), 1), cumulated[-1])
+    return float(_shape(False)[0][np.searchsorted(cumulated, rank)])
+
+
+def _interpolated(filled: np.ndarray, cumulated: np.ndarray, share: float, whole: bool) -> np.ndarray:
+    """Quantile of each row of cumulated counts of the filled buckets, linear inside its bucket:
+    float64[n].
+    """
+    ranks = share * cumulated[:, -1]
+    positions = np.minimum(np.sum(cumulated < ranks[:, None], axis=1), len(filled) - 1)
+    rows = np.arange(len(cumulated))
+    upto = cumulated[rows, positions]
+    before = np.where(positions > 0, cumulated[rows, positions - 1], 0)
+    buckets = filled[positions]
+    inside = (ranks - before) / np.maximum(upto - before, 1)
+    _, lower, upper = _shape(whole)
+    return lower[buckets] + inside * (upper[buckets] - lower[buckets])
 
 
 @cache

@@ -148,9 +148,13 @@ class Scenario:
 
     def digest(self) -> str:
         """SHA-256 (hex) of the canonical JSON of `resolved()` and of the content of the files it names."""
-        files = dict(sorted(_contents(self, "")))
-        text = json.dumps([self.resolved(), files], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        content = [self.resolved(), self.digests_of_files()]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def digests_of_files(self) -> dict[str, str]:
+        """SHA-256 (hex) of the content of each file that the scenario names, by the path of its field."""
+        return dict(sorted(_contents(self, "")))
 
     def replace(self, changes: Mapping[str, Any]) -> Scenario:
         """A scenario with some values changed: `replace({"services.payment.instances": 6})`.

@@ -23,46 +23,59 @@ from slosim.measure.measurements import (
     ServiceMeasurements,
     TimeAverage,
 )
-from slosim.model.redrive import REDRIVE_SUFFIX
 from slosim.report import statistics
+from slosim.report.assumptions import Structure
 from slosim.report.faults import fault_entries
 from slosim.report.objectives import objective_entry, verdict_of_all
+from slosim.report.theory import dependency_theory, service_theory
+from slosim.report.where_time_goes import where_time_goes
 
 if TYPE_CHECKING:
     from slosim.model import Scenario
 
 
 FORMAT = "slosim-report/1"
-SLOWEST = 0.01
-"""The share of slowest instances whose time is broken down beside that of all."""
 
 
 def content_of(
-    scenario: Scenario, measurements: Sequence[Measurements], version: str, stopped: str | None = None
+    scenario: Scenario,
+    measurements: Sequence[Measurements],
+    version: str,
+    stopped: str | None = None,
+    precision: float | None = None,
 ) -> dict:
     """Everything the report says but its findings.
 
     measurements: one of each replication, the first one first; at least one.
     stopped: why the run ended before its time, or None. Only then `run` has `ended_s` and `stopped`.
+    precision: the one that was asked for instead of a number of replications; only then `run` has
+    `precision_ratio`.
     """
     if not measurements:
         raise ValueError("a report needs the measurements of at least one replication")
+    structure = Structure(scenario, measurements)
     objectives = [objective_entry(objective, measurements) for objective in scenario.objectives]
     return {
         "format": FORMAT,
         "scenario": {"name": scenario.name, "digest": scenario.digest(), "resolved": scenario.resolved()},
-        "run": _run(scenario, measurements, version, stopped),
+        "run": _run(scenario, measurements, version, stopped, precision),
         "verdict": verdict_of_all([entry["verdict"] for entry in objectives]),
         "objectives": objectives,
         "flows": {name: _flow([one.flows[name] for one in measurements]) for name in measurements[0].flows},
-        "services": {name: _service(name, scenario, measurements) for name in measurements[0].services},
+        "services": {name: _service(name, structure) for name in measurements[0].services},
         "topics": {name: _topic(name, measurements) for name in measurements[0].topics},
-        "dependencies": {name: _dependency(name, measurements) for name in measurements[0].dependencies},
+        "dependencies": {name: _dependency(name, structure) for name in measurements[0].dependencies},
         "faults": fault_entries(scenario, measurements),
     }
 
 
-def _run(scenario: Scenario, measurements: Sequence[Measurements], version: str, stopped: str | None) -> dict:
+def _run(
+    scenario: Scenario,
+    measurements: Sequence[Measurements],
+    version: str,
+    stopped: str | None,
+    precision: float | None,
+) -> dict:
     entry = {
         "version": version,
         "seed": scenario.run.seed,
@@ -72,6 +85,8 @@ def _run(scenario: Scenario, measurements: Sequence[Measurements], version: str,
     }
     if stopped is not None:
         entry |= {"ended_s": min(one.ended_s for one in measurements), "stopped": stopped}
+    if precision is not None:
+        entry["precision_ratio"] = precision
     return entry
 
 
@@ -101,74 +116,15 @@ def _flow(flows: Sequence[FlowMeasurements]) -> dict:
     return {
         **_means(flows, counts),
         "latency_s": statistics.stat([flow.latency for flow in flows]),
-        "where_time_goes_s": {"mean": _mean_parts(flows), "slowest_1%": _slowest_parts(flows)},
+        "where_time_goes_s": where_time_goes(flows),
     }
-
-
-def _parts_of(flows: Sequence[FlowMeasurements]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names of the parts and float64[replications, buckets, parts] s.
-
-    All time in the hidden service of a redrive is time that the message rests in its topic: `T.resting`.
-    """
-    parts = np.array([flow.parts_by_bucket for flow in flows])
-    shown = [_shown_part(part) for part in flows[0].parts]
-    names = tuple(dict.fromkeys(shown))
-    if len(names) == len(shown):
-        return names, parts
-    columns = [[at for at, its in enumerate(shown) if its == name] for name in names]
-    return names, np.stack([parts[:, :, its].sum(axis=2) for its in columns], axis=2)
-
-
-def _shown_part(part: str) -> str:
-    owner, _, _ = part.rpartition(".")
-    return f"{owner.removesuffix(REDRIVE_SUFFIX)}.resting" if owner.endswith(REDRIVE_SUFFIX) else part
-
-
-def _mean_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
-    """Mean time that a completed instance spends in each part, s; the parts add up to the mean latency."""
-    finished = [float(flow.finished_by_bucket.sum()) for flow in flows]
-    names, parts = _parts_of(flows)
-    totals = parts.sum(axis=1)
-    return {
-        part: intervals.of_ratio(totals[:, column].tolist(), finished).as_dict()
-        for column, part in enumerate(names)
-    }
-
-
-def _slowest_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
-    """The same of the slowest 1%; the bucket where that share begins counts with its mean."""
-    names, parts = _parts_of(flows)
-    finished = np.array([flow.finished_by_bucket for flow in flows], dtype=np.float64)
-    used = finished.any(axis=0)
-    parts, finished = parts[:, used], finished[:, used]
-    pooled = _mean_of_slowest(parts.sum(axis=0), finished.sum(axis=0))
-    left_out = [
-        _mean_of_slowest(parts.sum(axis=0) - parts[index], finished.sum(axis=0) - finished[index])
-        for index in range(len(flows))
-    ]
-    return {
-        part: intervals.jackknife(
-            pooled[column], [None if len(flows) == 1 else one[column] for one in left_out]
-        ).as_dict()
-        for column, part in enumerate(names)
-    }
-
-
-def _mean_of_slowest(parts: np.ndarray, finished: np.ndarray) -> list[float | None]:
-    """Mean parts of the slowest: from float64[buckets, parts] and float64[buckets], slowest last."""
-    wanted = SLOWEST * finished.sum()
-    if wanted == 0:
-        return [None] * parts.shape[1]
-    slower = np.cumsum(finished[::-1])[::-1] - finished
-    taken = np.clip(wanted - slower, 0.0, finished)
-    shares = np.divide(taken, finished, out=np.zeros_like(taken), where=finished > 0)
-    return (shares @ parts / wanted).tolist()
 
 
 # Services
 
 
-def _service(name: str, scenario: Scenario, measurements: Sequence[Measurements]) -> dict:
+def _service(name: str, structure: Structure) -> dict:
+    scenario, measurements = structure.scenario, structure.measurements
     services = [one.services[name] for one in measurements]
     seconds = statistics.measured_seconds(measurements)
     busy = [service.busy.integral for service in services]
@@ -188,6 +144,7 @@ def _service(name: str, scenario: Scenario, measurements: Sequence[Measurements]
         "wait_s": statistics.stat([one.wait for one in services]),
         "service_s": statistics.stat([one.service for one in services]),
         "sojourn_s": statistics.stat([one.sojourn for one in services]),
+        "theory": service_theory(name, structure),
         "series": {
             "t_s": statistics.longest_times(measurements),
             "busy": statistics.mean_series([one.busy.samples for one in services]),
@@ -243,7 +200,8 @@ def _level(averages: Sequence[TimeAverage], seconds: Sequence[float]) -> dict:
 # Dependencies
 
 
-def _dependency(name: str, measurements: Sequence[Measurements]) -> dict:
+def _dependency(name: str, structure: Structure) -> dict:
+    measurements = structure.measurements
     its = [one.dependencies[name] for one in measurements]
     seconds = statistics.measured_seconds(measurements)
     return {
@@ -253,6 +211,7 @@ def _dependency(name: str, measurements: Sequence[Measurements]) -> dict:
         "busy_servers": intervals.of_ratio([one.busy.integral for one in its], seconds).as_dict(),
         "waiting": statistics.stat_over_time([one.waiting for one in its], measurements),
         "wait_s": statistics.stat([one.wait for one in its]),
+        "theory": dependency_theory(name, structure),
         "series": {
             "t_s": statistics.longest_times(measurements),
             "busy": statistics.mean_series([one.busy.samples for one in its]),

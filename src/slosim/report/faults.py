@@ -92,15 +92,30 @@ class Course:
 
 def fault_entries(scenario: Scenario, measurements: Sequence[Measurements]) -> list[dict]:
     """The report's entries: all occurrences that begin before the end of the run, then the random faults."""
-    occurrences = occurrences_of(scenario)
-    counted = [one for one in scenario.objectives if one.kind in ("latency", "success")]
-    bad = [_bad_of_all(counted, one) for one in measurements] if counted else []
+    is_counted = bool(_counted(scenario))
     known = [
-        _entry(occurrence, baseline_window(occurrence, occurrences), measurements, bad)
-        for occurrence in occurrences
+        _entry(occurrence, courses, is_counted)
+        for occurrence, *courses in zip(
+            occurrences_of(scenario), *(courses_of(scenario, one) for one in measurements), strict=True
+        )
         if all(occurrence.start_s < one.ended_s for one in measurements)
     ]
     return known + [_random_entry(fault, measurements) for fault in scenario.faults if fault.is_random]
+
+
+def courses_of(scenario: Scenario, one: Measurements) -> list[Course]:
+    """What one replication did after each occurrence of `occurrences_of`, in that order."""
+    occurrences = occurrences_of(scenario)
+    bad = _bad_of_all(_counted(scenario), one)
+    return [
+        course_of(occurrence, baseline_window(occurrence, occurrences), one, bad)
+        for occurrence in occurrences
+    ]
+
+
+def _counted(scenario: Scenario) -> list[Objective]:
+    """Objectives that count flow instances."""
+    return [one for one in scenario.objectives if one.kind in ("latency", "success")]
 
 
 def _random_entry(fault: Fault, measurements: Sequence[Measurements]) -> dict:
@@ -130,7 +145,7 @@ def occurrences_within(name: str, one: Measurements) -> np.ndarray:
 def _bad_of_all(objectives: Sequence[Objective], one: Measurements) -> np.ndarray:
     """Bad of all latency and success objectives per sample, what came after the last sample in the last."""
     outcomes = [outcomes_of(objective, [one])[0] for objective in objectives]
-    total = np.sum([its.bad for its in outcomes], axis=0)
+    total = np.sum([np.zeros(len(one.sample_times_s)), *(its.bad for its in outcomes)], axis=0)
     total[-1] += sum(its.bad_after for its in outcomes)
     return total
 
@@ -150,16 +165,7 @@ def baseline_window(occurrence: Occurrence, occurrences: Sequence[Occurrence]) -
     return max((one.end_s for one in occurrences if one.end_s <= start), default=-np.inf), start
 
 
-def _entry(
-    occurrence: Occurrence,
-    baseline: tuple[float, float],
-    measurements: Sequence[Measurements],
-    bad: Sequence[np.ndarray],
-) -> dict:
-    courses = [
-        course_of(occurrence, baseline, one, bad[index] if bad else None)
-        for index, one in enumerate(measurements)
-    ]
+def _entry(occurrence: Occurrence, courses: Sequence[Course], is_counted: bool) -> dict:
     recovered = [course.recovered_after_s for course in courses if course.recovered_after_s is not None]
     return {
         "name": occurrence.name,
@@ -169,13 +175,13 @@ def _entry(
         "recovered_after_s": intervals.of_mean(recovered).as_dict(),
         "recovered_ratio": len(recovered) / len(courses),
         "bad": (
-            intervals.of_mean([course.bad for course in courses]) if bad else intervals.UNDEFINED
+            intervals.of_mean([course.bad for course in courses]) if is_counted else intervals.UNDEFINED
         ).as_dict(),
     }
 
 
 def course_of(
-    occurrence: Occurrence, baseline: tuple[float, float], one: Measurements, bad: np.ndarray | None
+    occurrence: Occurrence, baseline: tuple[float, float], one: Measurements, bad: np.ndarray
 ) -> Course:
     """Peak, recovery and bad of one replication, until the recovery or else the end of the run."""
     times = one.sample_times_s
@@ -186,7 +192,7 @@ def course_of(
     last = back[0] if len(back) else len(times) - 1
     during = (times >= occurrence.start_s) & (np.arange(len(times)) <= last)
     peak = float(lag[during].max(initial=0.0))
-    return Course(peak, recovered_after_s, float(bad[during].sum()) if bad is not None else 0.0)
+    return Course(peak, recovered_after_s, float(bad[during].sum()))
 
 
 def _normal_lag(times: np.ndarray, lag: np.ndarray, baseline: tuple[float, float], warmup_s: float) -> float:

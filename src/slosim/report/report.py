@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from slosim.files import json_text
 from slosim.measure.measurements import Measurements
 from slosim.report.content import FORMAT, content_of, plain
 from slosim.report.findings import findings_of
@@ -154,7 +155,7 @@ class Report(View):
 
     def to_json(self) -> str:
         """The report as JSON, one line per innermost object or list; ends with a newline."""
-        return _written(self._data, 0) + "\n"
+        return json_text(self._data)
 
     def to_text(self, width: int = 100, colour: bool = False, source: str | None = None) -> str:
         """The report for people.
@@ -187,31 +188,15 @@ def build_report(
     measurements: Sequence[Measurements],
     stopped: str | None = None,
     version: str | None = None,
+    precision: float | None = None,
 ) -> Report:
     """Judge the measurements of a scenario.
 
-    measurements: one of each replication in order, at least one; `stopped`: why the run ended early, or None.
+    measurements: one of each replication in order, at least one; `stopped`: why the run ended early, or None;
+    `precision`: the relative half-width of intervals for which there are so many, or None.
     """
     if version is None:
         from slosim.version import __version__ as version
-    content = plain(content_of(scenario, measurements, version, stopped))
+    content = plain(content_of(scenario, measurements, version, stopped, precision))
     content["findings"] = findings_of(Evidence(scenario, measurements, content, stopped))
     return Report(content)
-
-
-def _written(value: Any, depth: int) -> str:
-    """JSON with a line per innermost object or list, and an object of numbers such as an EST on one line."""
-    if isinstance(value, dict) and any(isinstance(item, dict | list) for item in value.values()):
-        opening, closing = "{", "}"
-        items = [f"{_encoded(key)}: {_written(item, depth + 1)}" for key, item in value.items()]
-    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-        opening, closing = "[", "]"
-        items = [_written(item, depth + 1) for item in value]
-    else:
-        return _encoded(value)
-    inner = ",\n".join(" " * (depth + 1) + item for item in items)
-    return f"{opening}\n{inner}\n{' ' * depth}{closing}"
-
-
-def _encoded(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)

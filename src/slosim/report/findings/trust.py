@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,7 @@ from slosim.model.arrivals import Clients
 from slosim.report.findings.blocking import deadlock
 from slosim.report.findings.evidence import Evidence, Finding
 from slosim.report.findings.judgement import needed_replications
+from slosim.report.precision import replications_wanted, widths
 from slosim.report.units import clock, count, duration, plural, share, short, three_digits
 
 MANY_IN_FLIGHT = 0.01
@@ -93,6 +95,24 @@ def no_interval(evidence: Evidence) -> Iterator[Finding]:
             "run.replications",
             "1 replication has no interval: verdicts rest on the value alone, and chance could turn them."
             " `--replications 10` gives intervals.",
+        )
+
+
+def imprecise(evidence: Evidence) -> Iterator[Finding]:
+    """The run ended with wider intervals than were asked for."""
+    data = evidence.content
+    precision = data["run"].get("precision_ratio")
+    if precision is None:
+        return
+    wide = [one for one in widths(data) if one.ratio is None or one.ratio > precision]
+    if wide:
+        widest = max(wide, key=lambda one: math.inf if one.ratio is None else one.ratio)
+        known = "has no interval" if widest.ratio is None else f"is known within {share(widest.ratio)}"
+        yield Finding(
+            widest.subject,
+            f"after {plural(evidence.replications, 'replication')} {widest.name} {known},"
+            f" {share(precision)} was asked"
+            f" for: about {plural(replications_wanted(data, precision), 'replication')} would be needed.",
         )
 
 

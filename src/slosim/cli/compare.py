@@ -1,0 +1,69 @@
+"""`slosim compare`: two variants on identical work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
+from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount, load_scenario
+from slosim.cli.simulate import MemoryLimit, Quiet, Replications, source_of
+from slosim.errors import UserError
+
+if TYPE_CHECKING:
+    from slosim.experiments.result import Result
+    from slosim.experiments.study import Study
+
+
+def compare(
+    scenario: ScenarioFile,
+    other: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="OTHER", help="The second variant; absent: the first with --set.", show_default=False
+        ),
+    ] = None,
+    sets: Sets = None,
+    replications: Replications = None,
+    json_file: ExperimentFile = None,
+    quiet: Quiet = False,
+    workers: WorkerCount = None,
+    backend: Backend = "threads",
+    cluster: Cluster = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
+    """Compare two variants on identical work: what changes, by how much, which objectives flip.
+
+    slosim compare a.yaml b.yaml
+    slosim compare a.yaml --set services.payment.instances=6
+
+    --set changes the second variant. Exit codes: 0 a whole result, 2 wrong input, 3 out of memory, 130
+    interrupted.
+    """
+    if other is None and not sets:
+        raise UserError("nothing to compare with: name a second scenario, or change the first with --set")
+    before = load_scenario(scenario, None)
+    after = load_scenario(other or scenario, sets)
+    count = replications_of(before, replications)
+    names = (source_of(scenario, None) or "before", source_of(other or scenario, sets) or "after")
+
+    def run(study: Study) -> Result:
+        from slosim.experiments.compare import compare
+
+        return compare(before, after, study, count, names)
+
+    result = run_experiment(
+        "compare",
+        run,
+        [before, after],
+        file_of(json_file, "compare", scenario, other or scenario),
+        json_file=json_file,
+        quiet=quiet,
+        workers=workers,
+        backend=backend,
+        cluster=cluster,
+        memory_limit=memory_limit,
+    )
+    raise typer.Exit(exit_code(result))

@@ -1,0 +1,86 @@
+"""How experiments write their numbers: values with units, changes with signs and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from slosim.report.layout import finish
+from slosim.report.units import NOTHING, duration, share, short, three_digits
+
+
+def finished(sections: Sequence[list[str]], colour: bool) -> str:
+    """Sections with an empty line between them, as one text."""
+    lines: list[str] = []
+    for section in sections:
+        if section:
+            lines += [*([""] if lines else []), *section]
+    return finish(lines, colour)
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A value with its unit: 24.4 s, 97.45%, 1.19."""
+    if value is None:
+        return NOTHING
+    if unit == "s":
+        return duration(value)
+    if unit == "ratio":
+        return share(value)
+    return short(value)
+
+
+def with_interval(estimate: dict[str, Any], unit: str) -> str:
+    """`24.4 s [22.0, 26.8]`."""
+    if estimate["low"] is None:
+        return amount(estimate["value"], unit)
+    low, high = (amount(estimate[key], unit) for key in ("low", "high"))
+    return f"{amount(estimate['value'], unit)} [{low}, {high}]"
+
+
+def relative(ratio: dict[str, Any]) -> str:
+    """A relative change: `-31% [-38, -24]`."""
+    if ratio["value"] is None:
+        return NOTHING
+    value = f"{_signed(100 * ratio['value'])}%"
+    if ratio["low"] is None:
+        return value
+    return f"{value} [{_signed(100 * ratio['low'])}, {_signed(100 * ratio['high'])}]"
+
+
+def points(difference: dict[str, Any]) -> str:
+    """The difference of two shares in percentage points: `+0.45 [+0.41, +0.49]`."""
+    if difference["value"] is None:
+        return NOTHING
+    value = _signed(100 * difference["value"])
+    if difference["low"] is None or difference["low"] == difference["high"]:
+        return value
+    return f"{value} [{_signed(100 * difference['low'])}, {_signed(100 * difference['high'])}]"
+
+
+def signed(difference: dict[str, Any], unit: str) -> str:
+    """A difference with its unit and interval: `-12.3 s [-15.0 s, -9.60 s]`."""
+    value = signed_value(difference["value"], unit)
+    if difference["low"] is None or difference["low"] == difference["high"]:
+        return value
+    low, high = (signed_value(difference[key], unit) for key in ("low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def signed_value(value: float | None, unit: str) -> str:
+    """A value that may go either way: `+12.3 s`."""
+    return ("+" if value is not None and value > 0 else "") + amount(value, unit)
+
+
+def change_of(entry: dict[str, Any]) -> str:
+    """A change as people put it: points for shares, else relative, else with its unit where there was
+    nothing.
+    """
+    if entry["unit"] == "ratio":
+        return f"{points(entry['difference'])} pt"
+    if entry["ratio"]["value"] is None:
+        return signed(entry["difference"], entry["unit"])
+    return relative(entry["ratio"])
+
+
+def _signed(number: float) -> str:
+    return ("+" if number > 0 else "") + three_digits(number)

@@ -33,31 +33,32 @@ def flow_section(name: str, flow: dict, data: dict, width: int) -> list[str]:
     ]
     lines.append(f"  {', '.join(fates)}")
     if flow["latency_s"]["count"]:
-        lines += _indented(_distributions("latency", [("end to end", flow["latency_s"])], width - 2))
+        lines += _indented(table(latency_columns(flow), width - 2, gap=3))
         lines += _indented(_where_time_goes(flow["where_time_goes_s"], width - 2))
     return lines
+
+
+POINTS = ("mean", "p50", "p90", "p95", "p99", "p99.9")
+"""Estimates of a STAT that are shown of a latency, before its maximum."""
 
 
 def _indented(lines: Sequence[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def _distributions(heading: str, rows: Sequence[tuple[str, dict]], width: int) -> list[str]:
-    """Mean and percentiles of durations with the half width of their intervals beneath."""
-    with_interval = any(stat["mean"]["low"] is not None for _, stat in rows)
-    labels, cells = [], {key: [] for key in ("mean", "p50", "p90", "p95", "p99", "p99.9", "max")}
-    for label, stat in rows:
-        labels += [label, "±"] if with_interval else [label]
+def latency_columns(flow: dict) -> list[Column]:
+    """Mean and percentiles of the latency with the half width of their intervals beneath."""
+    stat = flow["latency_s"]
+    labels, cells = ["end to end"], {key: [duration(stat[key]["value"])] for key in POINTS}
+    cells["max"] = [duration(stat["max"])]
+    if stat["mean"]["low"] is not None:
+        labels.append("±")
         for key, column in cells.items():
-            number = stat[key]
-            column.append(duration(number if key == "max" else number["value"]))
-            if with_interval:
-                column.append("" if key == "max" else _half_width(number))
-    columns = [Column(heading, labels, "<")]
-    columns += [
+            column.append("" if key == "max" else _half_width(stat[key]))
+    columns = [Column("latency", labels, "<")]
+    return columns + [
         Column(key, column, keep=1 if key in ("p90", "p99.9") else 0) for key, column in cells.items()
     ]
-    return table(columns, width, gap=3)
 
 
 def _half_width(number: dict) -> str:
@@ -68,24 +69,38 @@ MOST_PARTS = 10
 """Parts of a latency that are shown where each is less than half a percent of it."""
 
 
-def _where_time_goes(parts: dict, width: int) -> list[str]:
-    mean, slowest = parts["mean"], parts["slowest_1%"]
-    total_mean = sum(one["value"] or 0.0 for one in mean.values())
-    total_slowest = sum(one["value"] or 0.0 for one in slowest.values())
-    if not total_mean:
-        return []
+def shares_of_latency(parts: dict) -> dict[str, dict[str, tuple[float, float]]]:
+    """{part: {"mean": (s, ratio of the whole), "slowest 1%": likewise}} of the parts worth showing."""
+    values = {
+        heading: {part: one["value"] or 0.0 for part, one in parts[key].items()}
+        for heading, key in (("mean", "mean"), ("slowest 1%", "slowest_1%"))
+    }
+    totals = {heading: sum(its.values()) for heading, its in values.items()}
+    if not totals["mean"]:
+        return {}
     shown = [
         part
-        for part in mean
-        if (mean[part]["value"] or 0) >= 0.005 * total_mean
-        or (slowest[part]["value"] or 0) >= 0.005 * total_slowest
+        for part in values["mean"]
+        if any(its[part] >= 0.005 * totals[heading] for heading, its in values.items())
     ]
-    shown = shown or sorted(mean, key=lambda part: -(mean[part]["value"] or 0.0))[:MOST_PARTS]
+    shown = shown or sorted(values["mean"], key=lambda part: -values["mean"][part])[:MOST_PARTS]
+    return {
+        part: {
+            heading: (its[part], its[part] / totals[heading] if totals[heading] else 0.0)
+            for heading, its in values.items()
+        }
+        for part in shown
+    }
+
+
+def _where_time_goes(parts: dict, width: int) -> list[str]:
+    shown = shares_of_latency(parts)
+    if not shown:
+        return []
     room = max(6, (width - max(len("where the time goes"), *map(width_of, shown)) - 2 * 19) // 2)
     columns = [Column("where the time goes", [clean(part) for part in shown], "<")]
-    for heading, its, total in (("mean", mean, total_mean), ("slowest 1%", slowest, total_slowest)):
-        values = [its[part]["value"] or 0.0 for part in shown]
-        shares = [value / total if total else 0.0 for value in values]
+    for heading in ("mean", "slowest 1%"):
+        values, shares = zip(*(its[heading] for its in shown.values()), strict=True)
         columns += [
             Column(heading, [duration(value) for value in values]),
             Column("", [f"{share(ratio, 0)}" for ratio in shares]),
@@ -94,13 +109,11 @@ def _where_time_goes(parts: dict, width: int) -> list[str]:
     return table(columns, width)
 
 
-def services_section(data: dict, width: int) -> list[str]:
+def services_columns(data: dict) -> list[Column]:
     services = data["services"]
-    if not services:
-        return []
     declared = data["scenario"]["resolved"]["services"]
     numbers = list(services.values())
-    columns = [
+    return [
         Column("service", [clean(name) for name in services], "<"),
         Column("slots", [_slots(declared[name]) for name in services]),
         Column("busy", [_busy(one) for one in numbers]),
@@ -117,9 +130,14 @@ def services_section(data: dict, width: int) -> list[str]:
             keep=2,
         ),
     ]
+
+
+def services_section(data: dict, width: int) -> list[str]:
+    if not data["services"]:
+        return []
     return [
         title("SERVICES", "wait: per attempt; sojourn: first visible to settled", width),
-        *table(columns, width),
+        *table(services_columns(data), width),
     ]
 
 
@@ -176,7 +194,7 @@ MECHANISMS: tuple[tuple[str, Callable[[dict], float | None], Callable[[float], s
 """Heading, number and form of each column; the last one goes first when the table is too wide."""
 
 
-def mechanisms_section(data: dict, width: int) -> list[str]:
+def mechanisms_columns(data: dict) -> list[Column]:
     """What the rarer mechanisms did, rows and columns only for what happened."""
     having = {name: one["mechanisms"] for name, one in data["services"].items() if "mechanisms" in one}
     rows = {
@@ -188,18 +206,23 @@ def mechanisms_section(data: dict, width: int) -> list[str]:
     for keep, (heading, number_of, form) in enumerate(MECHANISMS, start=1):
         numbers = [number_of(its) for its in rows.values()]
         columns.append(Column(heading, [form(one) if one else "" for one in numbers], keep=keep))
+    return columns
+
+
+def mechanisms_section(data: dict, width: int) -> list[str]:
+    columns = mechanisms_columns(data)
+    if not columns:
+        return []
     note = "per run; stood still: the average partition; held ahead: of busy slots"
     return [title("MECHANISMS", note, width), *table(columns, width)]
 
 
-def dependencies_section(data: dict, width: int) -> list[str]:
+def dependencies_columns(data: dict) -> list[Column]:
     its = data["dependencies"]
-    if not its:
-        return []
     declared = data["scenario"]["resolved"]["dependencies"]
     numbers = list(its.values())
     counted = ("failed", "refused", "timed_out", "hedged", "cancelled")
-    columns = [
+    return [
         Column("dependency", [clean(name) for name in its], "<"),
         Column("servers", [_servers(declared[name]) for name in its]),
         Column("busy", [_busy_servers(one) for one in numbers]),
@@ -214,8 +237,13 @@ def dependencies_section(data: dict, width: int) -> list[str]:
         Column("wait mean", [duration(one["wait_s"]["mean"]["value"]) for one in numbers]),
         Column("p99", [duration(one["wait_s"]["p99"]["value"]) for one in numbers]),
     ]
+
+
+def dependencies_section(data: dict, width: int) -> list[str]:
+    if not data["dependencies"]:
+        return []
     note = "requests per run, hedges included; wait: for a server"
-    return [title("DEPENDENCIES", note, width), *table(columns, width)]
+    return [title("DEPENDENCIES", note, width), *table(dependencies_columns(data), width)]
 
 
 def _servers(dependency: dict) -> str:
@@ -247,7 +275,8 @@ def _busy(numbers: dict) -> str:
     return NOTHING if slots is None else f"{short(slots)} slots"
 
 
-def failures_section(data: dict, width: int) -> list[str]:
+def failures_columns(data: dict) -> list[Column]:
+    """Attempts and what became of them, rows for services in which any went wrong."""
     rows = {
         name: one
         for name, one in data["services"].items()
@@ -266,6 +295,13 @@ def failures_section(data: dict, width: int) -> list[str]:
         columns.append(
             Column(key.replace("_", " "), [short(value) if any(values) else "" for value in values], keep=1)
         )
+    return columns
+
+
+def failures_section(data: dict, width: int) -> list[str]:
+    columns = failures_columns(data)
+    if not columns:
+        return []
     return [title("FAILURES AND RETRIES", "per run", width), *table(columns, width)]
 
 
@@ -286,37 +322,47 @@ def line_rows(data: dict) -> Iterator[tuple[str, dict, dict]]:
             yield f"{clean(topic)} → {clean(service)}", entry, line
 
 
-def topics_section(data: dict, width: int) -> list[str]:
+def topics_columns(data: dict) -> list[Column]:
+    """One row for each line: a topic and a consumer of it."""
     rows = list(line_rows(data))
-    lines = []
-    if rows:
-        columns = [
-            Column("topic → consumer", [label for label, _, _ in rows], "<"),
-            Column("published", [short(topic["published"]["value"]) for _, topic, _ in rows]),
-            *_lost_columns(rows),
-            Column("lag mean", [short(line["lag"]["mean"]["value"]) for _, _, line in rows]),
-            Column("p99", [short(line["lag"]["p99"]["value"]) for _, _, line in rows]),
-            Column("max", [short(line["lag"]["max"]) for _, _, line in rows]),
-            Column(
-                "end",
-                [short(sum(one["value"] for one in line["at_end"].values())) for _, _, line in rows],
-                keep=1,
-            ),
-            Column("waiting mean", [short(line["waiting"]["mean"]["value"]) for _, _, line in rows], keep=1),
-            Column("max", [short(line["waiting"]["max"]) for _, _, line in rows], keep=2),
-            Column("age p99", [duration(line["age_s"]["p99"]["value"]) for _, _, line in rows], keep=2),
-            Column("worst partition p99", [_partition_lag(line) for _, _, line in rows], keep=3),
-        ]
+    if not rows:
+        return []
+    return [
+        Column("topic → consumer", [label for label, _, _ in rows], "<"),
+        Column("published", [short(topic["published"]["value"]) for _, topic, _ in rows]),
+        *_lost_columns(rows),
+        Column("lag mean", [short(line["lag"]["mean"]["value"]) for _, _, line in rows]),
+        Column("p99", [short(line["lag"]["p99"]["value"]) for _, _, line in rows]),
+        Column("max", [short(line["lag"]["max"]) for _, _, line in rows]),
+        Column(
+            "end",
+            [short(sum(one["value"] for one in line["at_end"].values())) for _, _, line in rows],
+            keep=1,
+        ),
+        Column("waiting mean", [short(line["waiting"]["mean"]["value"]) for _, _, line in rows], keep=1),
+        Column("max", [short(line["waiting"]["max"]) for _, _, line in rows], keep=2),
+        Column("age p99", [duration(line["age_s"]["p99"]["value"]) for _, _, line in rows], keep=2),
+        Column("worst partition p99", [_partition_lag(line) for _, _, line in rows], keep=3),
+    ]
+
+
+def topics_section(data: dict, width: int) -> list[str]:
+    columns, lines = topics_columns(data), []
+    if columns:
         note = "messages per run; lag: published and not settled, waiting: visible and not taken"
         lines = [title("TOPICS", note, width), *table(columns, width)]
+    sentence = resting_sentence(data)
+    return lines + (paragraph(sentence, width) if sentence else [])
+
+
+def resting_sentence(data: dict) -> str:
+    """How many messages lie in topics that nobody consumes; empty without such topics."""
     resting = [
         f"{clean(name)} {count(entry['resting']['value'])}"
         for name, entry in data["topics"].items()
         if not entry["consumers"]
     ]
-    if resting:
-        lines += paragraph(f"Resting at the end in topics that nobody consumes: {', '.join(resting)}.", width)
-    return lines
+    return f"Resting at the end in topics that nobody consumes: {', '.join(resting)}." if resting else ""
 
 
 def _lost_columns(rows: Sequence[tuple[str, dict, dict]]) -> list[Column]:
@@ -336,20 +382,24 @@ MOST_OCCURRENCES = 8
 """Rows of the table of faults for one fault that repeats."""
 
 
-def faults_section(data: dict, width: int) -> list[str]:
-    faults, more = _first_of_each(data["faults"])
-    if not faults:
-        return []
-    columns = [
+def faults_columns(faults: Sequence[dict], run: dict) -> list[Column]:
+    return [
         Column("fault", [clean(one["name"]) for one in faults], "<"),
         Column("from", ["random" if one["start_s"] is None else clock(one["start_s"]) for one in faults]),
         Column("to", ["" if one["end_s"] is None else clock(one["end_s"]) for one in faults]),
         *_random_columns(faults),
         Column("peak lag", [short(one["peak_lag"]["value"]) for one in faults]),
-        Column("recovered after", [_recovered(one, data["run"]) for one in faults]),
+        Column("recovered after", [_recovered(one, run) for one in faults]),
         Column("in", [share(one["recovered_ratio"], 0) for one in faults]),
         Column("bad", [short(one["bad"]["value"]) for one in faults]),
     ]
+
+
+def faults_section(data: dict, width: int) -> list[str]:
+    faults, more = _first_of_each(data["faults"])
+    if not faults:
+        return []
+    columns = faults_columns(faults, data["run"])
     note = "lag of the lines that feed the target; bad: of all flow objectives until recovery"
     lines = [title("FAULTS", note, width), *table(columns, width)]
     if more:

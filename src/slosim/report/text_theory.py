@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from slosim.report.layout import Column, clean, cut, table, title, width_of
 from slosim.report.units import duration, share
@@ -21,21 +22,28 @@ def theory_section(data: dict, width: int) -> list[str]:
     rows = list(_rows(data))
     if not rows:
         return []
+    columns = theory_columns(data)
+    room = max(20, width - width_of(table(columns[:-1], width)[0]) - 2)
+    columns[-1] = replace(columns[-1], cells=[cut(cell, room) for cell in columns[-1].cells])
+    words = {FORMS[theory["tested"]][0] for _, theory in rows}
+    of_what = "" if len(words) > 1 else f"{words.pop()} "
+    note = f"{of_what}at the arrival rate of the run; ± of the difference"
+    if not all(theory["exact"] for _, theory in rows):
+        note += "; ≈ an approximation"
+    return [title("THEORY", note, width), *table(columns, width)]
+
+
+def theory_columns(data: dict) -> list[Column]:
+    rows = list(_rows(data))
     words = [FORMS[theory["tested"]][0] for _, theory in rows]
-    columns = [
+    return [
         Column("station", [clean(name) for name, _ in rows], "<"),
         Column("model", [("" if one["exact"] else "≈ ") + one["model"] for _, one in rows], "<"),
         *([Column("", words, "<")] if len(set(words)) > 1 else []),
         Column("simulated", [_simulated(theory) for _, theory in rows]),
         Column("theory", [_form(theory)(_numbers(theory)["theory"]) for _, theory in rows]),
+        Column("what it leaves out", [_against(theory) for _, theory in rows], "<"),
     ]
-    room = max(20, width - width_of(table(columns, width)[0]) - 2)
-    columns.append(Column("what it leaves out", [cut(_against(theory), room) for _, theory in rows], "<"))
-    of_what = "" if len(set(words)) > 1 else f"{words[0]} "
-    note = f"{of_what}at the arrival rate of the run; ± of the difference"
-    if not all(theory["exact"] for _, theory in rows):
-        note += "; ≈ an approximation"
-    return [title("THEORY", note, width), *table(columns, width)]
 
 
 def _numbers(theory: dict) -> dict:

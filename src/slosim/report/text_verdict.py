@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
 from slosim.report.objectives import MET, MISSED, NO_OBJECTIVES, UNDECIDED
@@ -57,7 +58,7 @@ SEVERE = {
 
 def headline_section(data: dict, width: int) -> list[str]:
     run, scenario = data["run"], data["scenario"]
-    sentence = f"{clean(scenario['name'])}: {_verdict_sentence(data)}"
+    sentence = f"{clean(scenario['name'])}: {verdict_sentence(data)}"
     wrapped = paragraph(sentence, width)
     style = STYLES[data["verdict"]]
     lines = [paint(line, style) for line in wrapped]
@@ -77,7 +78,8 @@ def headline_section(data: dict, width: int) -> list[str]:
     return lines
 
 
-def _verdict_sentence(data: dict) -> str:
+def verdict_sentence(data: dict) -> str:
+    """What came of the objectives, the verdict first."""
     objectives, verdict = data["objectives"], data["verdict"]
     if verdict == NO_OBJECTIVES:
         return "NO OBJECTIVES. Nothing is promised, so nothing is judged."
@@ -93,22 +95,22 @@ def _reached(objective: dict) -> str:
     name, target = clean(objective["name"]), exact_share(objective["target_ratio"])
     if objective["sli_ratio"]["value"] is None:
         return f"{name} (nothing counted)"
-    return f"{name} reaches {share(objective['sli_ratio']['value'], _decimals(objective))} of {target}"
+    return f"{name} reaches {share(objective['sli_ratio']['value'], decimals_of(objective))} of {target}"
 
 
 def objectives_section(data: dict, width: int) -> list[str]:
     objectives = data["objectives"]
     if not objectives:
         return []
-    windows = {_window_s(one) for one in objectives}
+    windows = {window_s(one) for one in objectives}
     budget = f"of {clock(windows.pop())} budget" if len(windows) == 1 else "of budget"
     columns = [
         Column("objective", [clean(one["name"]) for one in objectives], "<"),
         Column("", [paint(one["verdict"].upper(), STYLES[one["verdict"]]) for one in objectives], "<"),
         Column("target", [exact_share(one["target_ratio"]) for one in objectives]),
-        Column("measured", [share(one["sli_ratio"]["value"], _decimals(one)) for one in objectives]),
-        Column("95% interval", [_interval(one) for one in objectives], keep=2),
-        Column("burn rate", [_times(one["error_budget"]["burn_rate"]["value"]) for one in objectives]),
+        Column("measured", [share(one["sli_ratio"]["value"], decimals_of(one)) for one in objectives]),
+        Column("95% interval", [interval_of(one) for one in objectives], keep=2),
+        Column("burn rate", [times(one["error_budget"]["burn_rate"]["value"]) for one in objectives]),
         Column(
             budget,
             [share(one["error_budget"]["consumed_of_window_ratio"]["value"]) for one in objectives],
@@ -118,11 +120,11 @@ def objectives_section(data: dict, width: int) -> list[str]:
     header, *rows = table(columns, width)
     lines = [title("OBJECTIVES"), header]
     for row, objective in zip(rows, objectives, strict=True):
-        lines += [row, paint(cut(f"  {_promise(objective, data)}; {_counted(objective)}", width), "dim")]
+        lines += [row, paint(cut(f"  {promise(objective, data)}; {counted(objective)}", width), "dim")]
     return lines
 
 
-def _promise(objective: dict, data: dict) -> str:
+def promise(objective: dict, data: dict) -> str:
     """What is promised, in words: `fulfilment within 30s`."""
     declared = next(
         (
@@ -143,7 +145,7 @@ def _promise(objective: dict, data: dict) -> str:
     return f"{subject} completed"
 
 
-def _decimals(objective: dict) -> int:
+def decimals_of(objective: dict) -> int:
     """Decimals of the percentages of an objective: enough to tell value, bounds and target apart."""
     sli = objective["sli_ratio"]
     values = [objective["target_ratio"], *(value for value in sli.values() if value is not None)]
@@ -153,22 +155,22 @@ def _decimals(objective: dict) -> int:
     return min(4, decimals) if decimals < 6 else 5
 
 
-def _interval(objective: dict) -> str:
-    sli, decimals = objective["sli_ratio"], _decimals(objective)
+def interval_of(objective: dict) -> str:
+    sli, decimals = objective["sli_ratio"], decimals_of(objective)
     return "" if sli["low"] is None else f"{share(sli['low'], decimals)} to {share(sli['high'], decimals)}"
 
 
-def _times(factor: float | None) -> str:
+def times(factor: float | None) -> str:
     return NOTHING if factor is None else f"{three_digits(factor)}x"
 
 
-def _counted(objective: dict) -> str:
+def counted(objective: dict) -> str:
     good, bad = objective["good"]["value"], objective["bad"]["value"]
     what = " samples" if objective["kind"] in ("lag", "age") else ""
     return f"{short(bad)} bad of {short(good + bad)}{what} per run"
 
 
-def _window_s(objective: dict) -> float:
+def window_s(objective: dict) -> float:
     """Window of the objective, from that of its first alert (an hour per 30 days)."""
     return round(objective["alerts"][0]["long_s"] * 720, 6)
 
@@ -183,7 +185,12 @@ def alerts_section(data: dict, width: int) -> list[str]:
     rest = f"{silent} stay silent" + (f", {never} can never fire" if never else "")
     if not fired:
         return [title("ALERTS", f"none fires: {rest}", width)]
-    columns = [
+    return [title("ALERTS", rest, width), *table(alerts_columns(fired, data), width)]
+
+
+def alerts_columns(fired: Sequence[tuple[dict, dict]], data: dict) -> list[Column]:
+    """`fired`: pairs of an objective and an alert of it."""
+    return [
         Column("objective", [clean(objective["name"]) for objective, _ in fired], "<"),
         Column("alert", [_severity(alert) for _, alert in fired], "<"),
         Column("over", [f"{clock(alert['long_s'])}, {clock(alert['short_s'])}" for _, alert in fired], "<"),
@@ -194,7 +201,6 @@ def alerts_section(data: dict, width: int) -> list[str]:
         ),
         Column("which is", [_after_fault(alert, data) for _, alert in fired], "<", keep=1),
     ]
-    return [title("ALERTS", rest, width), *table(columns, width)]
 
 
 def _severity(alert: dict) -> str:

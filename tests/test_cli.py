@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from slosim.cli.drawing import draw
 from slosim.cli.explain import offered_load
-from slosim.cli.outputs import to_yaml
+from slosim.files import yaml_text
 from slosim.model import load, loads
 from slosim.version import __version__
 
@@ -167,7 +167,7 @@ def test_explain_draws_the_topology_and_shows_the_sums():
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_resolved_scenario_reads_back_as_itself(path: Path):
     scenario = load(path)
-    assert loads(to_yaml(scenario.resolved()), base=path.parent) == scenario
+    assert loads(yaml_text(scenario.resolved()), base=path.parent) == scenario
 
 
 def test_explain_shows_what_a_service_calls_and_what_its_instances_may_become():

@@ -1,20 +1,37 @@
-"""Files that appear whole or not at all, and how JSON is laid out in them."""
+"""Files that appear whole or not at all, and how JSON and YAML are laid out in them."""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from slosim.errors import UserError
+
+WORDS_WITH_A_MEANING = (
+    "null",
+    "true",
+    "false",
+    "yes",
+    "no",
+    "on",
+    "off",
+)  # to one version of YAML or another
+FLOW_MAX = 90  # longer mappings and lists of a resolved scenario are broken into lines
 
 
 def json_text(data: Any) -> str:
     """JSON with one line per innermost object or list; ends with a newline."""
     return _written(data, 0) + "\n"
+
+
+def yaml_text(resolved: dict[str, Any]) -> str:
+    """A resolved scenario as YAML that loads again to the same scenario."""
+    return "\n".join(_yaml_lines(resolved, "")) + "\n"
 
 
 def require_writable(path: Path) -> None:
@@ -96,3 +113,51 @@ def _permissions(path: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+def _yaml_lines(value: dict[str, Any] | list[Any], indent: str) -> Iterator[str]:
+    """Block style for what is nested, one line for what is flat; JSON's quoting is YAML's."""
+    if isinstance(value, list):
+        for item in value:
+            yield f"{indent}- {_yaml_flow(item)}"
+        return
+    for key, inner in value.items():
+        if isinstance(inner, dict | list) and inner and not _is_flat(inner):
+            yield f"{indent}{_yaml_scalar(key)}:"
+            yield from _yaml_lines(cast("dict[str, Any] | list[Any]", inner), indent + "  ")
+        else:
+            yield f"{indent}{_yaml_scalar(key)}: {_yaml_flow(inner)}"
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether a value reads well on one line: it holds scalars only, or lists of them."""
+    if isinstance(value, dict):
+        nested = any(isinstance(item, dict | list) for item in cast("dict[str, Any]", value).values())
+    else:
+        nested = any(isinstance(item, dict) for item in cast("list[Any]", value))
+    return not nested and len(_yaml_flow(value)) <= FLOW_MAX
+
+
+def _yaml_flow(value: Any) -> str:
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return (
+            "{" + ", ".join(f"{_yaml_scalar(key)}: {_yaml_flow(item)}" for key, item in fields.items()) + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ", ".join(_yaml_flow(item) for item in cast("list[Any]", value)) + "]"
+    return _yaml_scalar(value)
+
+
+def _yaml_scalar(value: Any) -> str:
+    """A number, true or false as it is, a plain word as it is, any other text in JSON's quotes."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    is_plain = (
+        value != ""
+        and (value[0].isalnum() or value[0] in "./")
+        and all(letter.isalnum() or letter in "_-./% " for letter in value)
+        and value == value.strip()
+        and value.lower() not in WORDS_WITH_A_MEANING
+    )
+    return value if is_plain else json.dumps(value, ensure_ascii=False)

@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from slosim.cli.options import ScenarioFile, Sets, load_scenario
-from slosim.cli.outputs import print_out, to_yaml
+from slosim.cli.outputs import print_out
+from slosim.files import yaml_text
 from slosim.model import Clients
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def explain(scenario: ScenarioFile, sets: Sets = None) -> None:
 
     loaded = load_scenario(scenario, sets)
     sections = [
-        ("Scenario, with every default filled in", to_yaml(loaded.resolved()).rstrip("\n")),
+        ("Scenario, with every default filled in", yaml_text(loaded.resolved()).rstrip("\n")),
         ("Topology", draw(loaded)),
         ("Offered load, without faults", offered_load(loaded)),
     ]

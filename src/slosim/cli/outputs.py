@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import shutil
 import sys
@@ -14,23 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from slosim.cli import exits
-from slosim.files import write_whole
+from slosim.files import write_whole, yaml_text
 
 if TYPE_CHECKING:
     from slosim.report import Report
 
-WORDS_WITH_A_MEANING = (
-    "null",
-    "true",
-    "false",
-    "yes",
-    "no",
-    "on",
-    "off",
-)  # to one version of YAML or another
 SAVED = ("report.json", "report.txt", "scenario.yaml", "series.csv", "histograms.csv")
 """Files of a folder of outputs."""
-FLOW_MAX = 90  # longer mappings and lists of a resolved scenario are broken into lines
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 
 
@@ -65,14 +54,9 @@ def save_all(report: Report, folder: Path, source: str | None) -> None:
     """Every output of a run: report.json, report.txt, scenario.yaml, series.csv and histograms.csv."""
     write_whole(folder / "report.json", report.to_json())
     write_whole(folder / "report.txt", report.to_text(source=source).removesuffix("\n") + "\n")
-    write_whole(folder / "scenario.yaml", to_yaml(report.data["scenario"]["resolved"]))
+    write_whole(folder / "scenario.yaml", yaml_text(report.data["scenario"]["resolved"]))
     write_whole(folder / "series.csv", series_csv(report.data))
     write_whole(folder / "histograms.csv", histograms_csv(report.data))
-
-
-def to_yaml(resolved: dict[str, Any]) -> str:
-    """A resolved scenario as YAML that loads again to the same scenario."""
-    return "\n".join(_yaml_lines(resolved, "")) + "\n"
 
 
 def series_csv(data: dict[str, Any]) -> str:
@@ -118,51 +102,3 @@ def _csv(header: list[str], rows: Iterator[list[Any]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
-
-
-def _yaml_lines(value: dict[str, Any] | list[Any], indent: str) -> Iterator[str]:
-    """Block style for what is nested, one line for what is flat; JSON's quoting is YAML's."""
-    if isinstance(value, list):
-        for item in value:
-            yield f"{indent}- {_yaml_flow(item)}"
-        return
-    for key, inner in value.items():
-        if isinstance(inner, dict | list) and inner and not _is_flat(inner):
-            yield f"{indent}{_yaml_scalar(key)}:"
-            yield from _yaml_lines(cast("dict[str, Any] | list[Any]", inner), indent + "  ")
-        else:
-            yield f"{indent}{_yaml_scalar(key)}: {_yaml_flow(inner)}"
-
-
-def _is_flat(value: Any) -> bool:
-    """Whether a value reads well on one line: it holds scalars only, or lists of them."""
-    if isinstance(value, dict):
-        nested = any(isinstance(item, dict | list) for item in cast("dict[str, Any]", value).values())
-    else:
-        nested = any(isinstance(item, dict) for item in cast("list[Any]", value))
-    return not nested and len(_yaml_flow(value)) <= FLOW_MAX
-
-
-def _yaml_flow(value: Any) -> str:
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        return (
-            "{" + ", ".join(f"{_yaml_scalar(key)}: {_yaml_flow(item)}" for key, item in fields.items()) + "}"
-        )
-    if isinstance(value, list):
-        return "[" + ", ".join(_yaml_flow(item) for item in cast("list[Any]", value)) + "]"
-    return _yaml_scalar(value)
-
-
-def _yaml_scalar(value: Any) -> str:
-    """A number, true or false as it is, a plain word as it is, any other text in JSON's quotes."""
-    if not isinstance(value, str):
-        return json.dumps(value)
-    is_plain = (
-        value != ""
-        and (value[0].isalnum() or value[0] in "./")
-        and all(letter.isalnum() or letter in "_-./% " for letter in value)
-        and value == value.strip()
-        and value.lower() not in WORDS_WITH_A_MEANING
-    )
-    return value if is_plain else json.dumps(value, ensure_ascii=False)

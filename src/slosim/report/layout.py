@@ -34,12 +34,16 @@ def clean(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in " ".join(str(text).split()))
 
 
+def bare(text: str) -> str:
+    """The text without paint."""
+    return _PAINT.sub("", text)
+
+
 def width_of(text: str) -> int:
     """Columns that a terminal needs for the text; paint needs none."""
-    bare = _PAINT.sub("", text)
     return sum(
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        for character in bare
+        for character in bare(text)
     )
 
 
@@ -55,10 +59,10 @@ def cut(text: str, width: int) -> str:
     """The text in at most `width` columns; paint is lost when it has to be cut."""
     if width_of(text) <= width:
         return text
-    bare = _PAINT.sub("", text)
-    while bare and width_of(bare) > width - 1:
-        bare = bare[:-1]
-    return bare + "…" if width > 0 else ""
+    left = bare(text)
+    while left and width_of(left) > width - 1:
+        left = left[:-1]
+    return left + "…" if width > 0 else ""
 
 
 @dataclass(frozen=True)

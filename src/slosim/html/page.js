@@ -1,0 +1,121 @@
+// Draws the charts, keeps those over time on the same part of it, and redraws them when light turns to dark.
+"use strict";
+(() => {
+  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const views = new Map(); // key of a chart to its view
+  const windows = new Map(); // group of charts, or key of one alone, to {from, to, first, last}
+  const SHORTEST = 1e-6; // of the whole axis
+
+  const groupOf = key => charts[key].group || key;
+  const keysOf = group => Object.keys(charts).filter(key => groupOf(key) === group);
+
+  function clock(ms) {
+    let s = ms / 1000, text = "";
+    for (const [unit, name] of [[86400, "d"], [3600, "h"], [60, "m"]]) {
+      const count = Math.floor(s / unit);
+      s -= count * unit;
+      if (count) text += count + name;
+    }
+    const rest = Number(s.toFixed(ms < 1000 ? 3 : 1));
+    return rest || !text ? `${text}${rest}s` : text;
+  }
+
+  function rowsOf(columns) { // columns of the report to rows; times in milliseconds, as axes of time want them
+    const names = Object.keys(columns);
+    return columns[names[0]].map((_, index) => {
+      const row = {};
+      for (const name of names) {
+        const value = columns[name][index];
+        if (name === "t_s") Object.assign(row, {t: 1000 * value, at: clock(1000 * value)});
+        else if (name === "until_s") row.until = 1000 * value;
+        else row[name] = value;
+      }
+      return row;
+    });
+  }
+
+  function theme() {
+    const style = getComputedStyle(document.documentElement);
+    return name => style.getPropertyValue(`--${name}`).trim();
+  }
+
+  function configOf(colour) {
+    return {
+      background: colour("paper"),
+      font: getComputedStyle(document.body).fontFamily.replaceAll('"', "'"),
+      view: {stroke: null},
+      axis: {labelColor: colour("soft"), titleColor: colour("soft"), domainColor: colour("soft"), tickColor: colour("soft"),
+             gridColor: colour("faint"), labelFontSize: 11.5, titleFontSize: 11.5, titleFontWeight: "normal"},
+    };
+  }
+
+  async function draw(key) {
+    const colour = theme();
+    const spec = JSON.parse(JSON.stringify(charts[key].spec), (_, value) =>
+      value && typeof value === "object" && typeof value.theme === "string" ? colour(value.theme) : value);
+    spec.datasets = Object.fromEntries(Object.entries(charts[key].rows).map(([name, columns]) => [name, rowsOf(columns)]));
+    const shown = windows.get(groupOf(key));
+    for (const parameter of spec.params) parameter.value = shown[parameter.name];
+    const {view} = await vegaEmbed(document.getElementById(key), spec, {
+      actions: false, ast: true, renderer: "canvas", config: configOf(colour), defaultStyle: false,
+      tooltip: {disableDefaultStyle: true},
+    });
+    views.get(key)?.finalize();
+    views.set(key, view);
+    let marked = null;
+    view.addSignalListener("brush", (_, value) => { marked = Object.values(value)[0] ?? null; });
+    view.addEventListener("pointerup", () => zoomTo(marked));
+    window.addEventListener("pointerup", () => zoomTo(marked));
+    view.addEventListener("dblclick", () => show(groupOf(key), -Infinity, Infinity));
+
+    function zoomTo(range) {
+      if (!range || views.get(key) !== view) return;
+      marked = null;
+      view.signal("brush_x", [0, 0]);
+      const [from, to] = range.map(Number).sort((a, b) => a - b);
+      const its = windows.get(groupOf(key));
+      if (to - from > (its.to - its.from) / 100) show(groupOf(key), from, to);
+      else view.runAsync();
+    }
+  }
+
+  function show(group, from, to) { // the part of the axis from..to, on all charts of the group
+    const its = windows.get(group), least = SHORTEST * (its.last - its.first);
+    its.from = Math.max(its.first, Math.min(from, its.last - least));
+    its.to = Math.min(its.last, Math.max(to, its.from + least));
+    if (group === "time") tell(its);
+    return Promise.all(keysOf(group).map(key => views.get(key)?.signal("from", its.from).signal("to", its.to).runAsync()));
+  }
+
+  function tell(its) {
+    document.getElementById("shown").textContent = `Shown: ${clock(its.from)} to ${clock(its.to)}`;
+  }
+
+  function zoomBy(what) {
+    const its = windows.get("time"), width = its.to - its.from, middle = (its.from + its.to) / 2;
+    const moved = Math.min(Math.max(what === "later" ? width / 2 : -width / 2, its.first - its.from), its.last - its.to);
+    if (what === "whole") show("time", -Infinity, Infinity);
+    else if (what === "closer") show("time", middle - width / 4, middle + width / 4);
+    else if (what === "wider") show("time", middle - width, middle + width);
+    else show("time", its.from + moved, its.to + moved);
+  }
+
+  async function drawAll() {
+    for (const key of Object.keys(charts)) await draw(key);
+    document.documentElement.dataset.drawn = String(Object.keys(charts).length);
+  }
+
+  for (const key of Object.keys(charts)) {
+    const [from, to] = charts[key].spec.params.map(parameter => parameter.value);
+    windows.set(groupOf(key), {from, to, first: from, last: to});
+  }
+  const toolbar = document.querySelector(".zoom");
+  if (windows.has("time")) {
+    toolbar.hidden = false;
+    tell(windows.get("time"));
+    toolbar.addEventListener("click", event => event.target.dataset.zoom && zoomBy(event.target.dataset.zoom));
+  }
+  dark.addEventListener("change", drawAll);
+  drawAll();
+})();

@@ -1,0 +1,100 @@
+"""Series and distributions of the report as the points that a chart of this many pixels can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+PIXELS = 400
+"""Columns into which a series is cut. Each keeps its lowest and highest value, so no peak is lost."""
+ZERO_S = 2e-9
+"""The lowest bucket of a histogram holds what is zero; its upper edge lies below this."""
+
+Columns = dict[str, list]
+"""Rows of a chart, column by column: all lists are equally long."""
+
+
+def thinned(columns: Columns, pixels: int = PIXELS) -> Columns:
+    """The rows that hold the lowest or highest value of any column in each of equal parts, in order.
+
+    columns: the first one is the time and never decreases. None counts as nothing.
+    """
+    times, *others = columns.values()
+    if len(times) <= 2 * pixels:
+        return columns
+    first, span = times[0], (times[-1] - times[0]) or 1.0
+    kept = {0, len(times) - 1}
+    for values in others:
+        lowest: dict[int, int] = {}
+        highest: dict[int, int] = {}
+        for index, (time, value) in enumerate(zip(times, values, strict=True)):
+            if value is None:
+                continue
+            column = min(int((time - first) / span * pixels), pixels - 1)
+            if column not in lowest or value < values[lowest[column]]:
+                lowest[column] = index
+            if column not in highest or value > values[highest[column]]:
+                highest[column] = index
+        kept |= {*lowest.values(), *highest.values()}
+    order = sorted(kept)
+    return {name: [values[index] for index in order] for name, values in columns.items()}
+
+
+def spectrum(stat: dict, pixels: int = PIXELS) -> Columns:
+    """A distribution (STAT) as {"nines": log10(1/(1-p)), "p": p, "s": seconds}: the share p takes at most s.
+
+    Points are the upper edges of buckets, so each is exactly true of what was counted. Left out are the last
+    one, which has no place on this axis (p = 1), zero, which has none on a logarithmic one, and all but the
+    last one of a pixel.
+    """
+    seen, points = 0, {}
+    for upper, count in zip(stat["histogram"]["upper"], stat["histogram"]["count"], strict=True):
+        seen += count
+        beyond = stat["count"] - seen
+        if upper < ZERO_S or not beyond:
+            continue
+        nines = math.log10(stat["count"] / beyond)
+        points[round(nines * pixels / 5)] = (nines, seen / stat["count"], upper)
+    return {
+        name: [point[index] for point in points.values()] for index, name in enumerate(("nines", "p", "s"))
+    }
+
+
+def begun(curve: Columns, stat: dict) -> Columns:
+    """The line of a spectrum: from the share that is zero on, at the height of the first point."""
+    if not curve["p"]:
+        return {"nines": [], "s": []}
+    upper, counts = stat["histogram"]["upper"], stat["histogram"]["count"]
+    zero = counts[0] if upper[0] < ZERO_S else 0
+    start = math.log10(stat["count"] / (stat["count"] - zero))
+    return {"nines": [start, *curve["nines"]], "s": [curve["s"][0], *curve["s"]]}
+
+
+def budget_left(objective: dict, warmup_s: float) -> Columns:
+    """{"t_s", "left"}: what is left of the error budget of this run at each sample, 1 at the warm-up.
+
+    The budget is its share of everything good or bad in the whole run, so the last value is
+    `remaining_in_run_ratio`; empty without a budget (a target of 100%, nothing counted).
+    """
+    allowed = objective["error_budget"]["budget_ratio"] * (objective["good"]["value"] + objective["bad"]["value"])
+    if not allowed:
+        return {"t_s": [], "left": []}
+    spent, times, left = 0.0, [], []
+    for time, bad in zip(objective["series"]["t_s"], objective["series"]["bad"], strict=True):
+        if time >= warmup_s:
+            spent += bad
+            times.append(time)
+            left.append(1 - spent / allowed)
+    return {"t_s": times, "left": left}
+
+
+def highest_in_parts(times: Sequence[float], values: Sequence[float], parts: int) -> list[tuple[float, float]]:
+    """(time, value) of the highest value in each of equal parts of the samples' time, for tables."""
+    if not times:
+        return []
+    span, best = (times[-1] - times[0]) or 1.0, {}
+    for time, value in zip(times, values, strict=True):
+        part = min(int((time - times[0]) / span * parts), parts - 1)
+        if value is not None and (part not in best or value > best[part][1]):
+            best[part] = (time, value)
+    return list(best.values())

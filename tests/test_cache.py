@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import slosim
+from slosim import files
 from slosim.engine import cache
 
 PRINT = "from slosim.engine.cache import cache_folder; print(cache_folder())"
@@ -44,13 +45,13 @@ def test_a_home_that_cannot_be_written_to_is_no_obstacle(monkeypatch, tmp_path):
     file.write_text("")
     monkeypatch.delenv("SLOSIM_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(file / "cache"))
-    monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: str(tmp_path))
-    root = cache.cache_root()
+    monkeypatch.setattr(files.tempfile, "gettempdir", lambda: str(tmp_path))
+    root = files.cache_root()
     assert root.parent == tmp_path
     assert root.stat().st_mode & 0o077 == 0
     root.chmod(0o777)
     with pytest.raises(PermissionError, match="SLOSIM_CACHE_DIR"):
-        cache.cache_root()
+        files.cache_root()
 
 
 def test_each_way_of_compiling_has_a_cache_folder_of_its_own(monkeypatch):

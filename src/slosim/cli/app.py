@@ -14,6 +14,7 @@ from slosim.cli.compare import compare
 from slosim.cli.demo import demo
 from slosim.cli.explain import explain
 from slosim.cli.init import init
+from slosim.cli.report import report
 from slosim.cli.run import run
 from slosim.cli.schema import schema
 from slosim.cli.sensitivity import sensitivity
@@ -61,5 +62,5 @@ def options_of_all(
         os.environ[exits.DEBUG_VARIABLE] = "1"
 
 
-for command in (run, check, compare, sweep, sensitivity, validate, explain, schema, init, demo):
+for command in (run, check, report, compare, sweep, sensitivity, validate, explain, schema, init, demo):
     app.command()(command)

@@ -7,6 +7,7 @@ import typer
 from slosim.cli import exits
 from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount
 from slosim.cli.simulate import (
+    HtmlFile,
     JsonFile,
     MemoryLimit,
     OutFolder,
@@ -22,6 +23,7 @@ from slosim.cli.simulate import (
 def check(
     scenario: ScenarioFile,
     json_file: JsonFile = None,
+    html_file: HtmlFile = None,
     out: OutFolder = None,
     seed: Seed = None,
     replications: Replications = None,
@@ -46,6 +48,7 @@ def check(
     report = simulate_file(
         scenario,
         json_file=json_file,
+        html_file=html_file,
         out=out,
         seed=seed,
         replications=replications,

@@ -18,7 +18,7 @@ from slosim.files import write_whole, yaml_text
 if TYPE_CHECKING:
     from slosim.report import Report
 
-SAVED = ("report.json", "report.txt", "scenario.yaml", "series.csv", "histograms.csv")
+SAVED = ("report.json", "report.txt", "report.html", "scenario.yaml", "series.csv", "histograms.csv")
 """Files of a folder of outputs."""
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 
@@ -51,12 +51,20 @@ def wants_colour() -> bool:
 
 
 def save_all(report: Report, folder: Path, source: str | None) -> None:
-    """Every output of a run: report.json, report.txt, scenario.yaml, series.csv and histograms.csv."""
+    """Every output of a run: the files of SAVED."""
     write_whole(folder / "report.json", report.to_json())
     write_whole(folder / "report.txt", report.to_text(source=source).removesuffix("\n") + "\n")
     write_whole(folder / "scenario.yaml", yaml_text(report.data["scenario"]["resolved"]))
     write_whole(folder / "series.csv", series_csv(report.data))
     write_whole(folder / "histograms.csv", histograms_csv(report.data))
+    write_html(report, folder / "report.html", source)
+
+
+def write_html(report: Report, path: Path, source: str | None) -> None:
+    """The report as one file for a browser; `source` as in `Report.to_text`."""
+    from slosim.html.page import html_of
+
+    write_whole(path, html_of(report.data, source))
 
 
 def series_csv(data: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount
 from slosim.cli.simulate import (
+    HtmlFile,
     JsonFile,
     MemoryLimit,
     OutFolder,
@@ -21,6 +22,7 @@ from slosim.cli.simulate import (
 def run(
     scenario: ScenarioFile,
     json_file: JsonFile = None,
+    html_file: HtmlFile = None,
     out: OutFolder = None,
     seed: Seed = None,
     replications: Replications = None,
@@ -44,6 +46,7 @@ def run(
     report = simulate_file(
         scenario,
         json_file=json_file,
+        html_file=html_file,
         out=out,
         seed=seed,
         replications=replications,

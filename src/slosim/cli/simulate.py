@@ -22,6 +22,12 @@ JsonFile = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE", help="Write the report as JSON; - is stdout.", show_default=False),
 ]
+HtmlFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--html", metavar="FILE", help="Write the report as one HTML file to send around.", show_default=False
+    ),
+]
 OutFolder = Annotated[
     Path | None,
     typer.Option(
@@ -63,6 +69,7 @@ def simulate_file(
     scenario_file: Path,
     *,
     json_file: Path | None = None,
+    html_file: Path | None = None,
     out: Path | None = None,
     seed: int | None = None,
     replications: int | None = None,
@@ -81,7 +88,7 @@ def simulate_file(
     memory_limit_bytes = parse_size(memory_limit)
     precision_ratio = parse_share("--precision", precision)
     scenario = load_scenario(scenario_file, sets)
-    require_places(json_file, out, scenario_file)
+    require_places(scenario_file, "scenario", json_file, html_file, out)
     announce_compilation(scenario, quiet)
     import slosim
 
@@ -98,7 +105,7 @@ def simulate_file(
             cluster=cluster,
         )
     source = source_of(scenario_file, sets)
-    deliver(report, source, json_file=json_file, out=out, quiet=quiet)
+    deliver(report, source, json_file=json_file, html_file=html_file, out=out, quiet=quiet)
     return report
 
 
@@ -115,16 +122,17 @@ def announce_compilation(scenario: Scenario, quiet: bool) -> None:
         exits.complain("Compiling the mechanisms of this scenario, once; this takes about 15 seconds ...")
 
 
-def require_places(json_file: Path | None, out: Path | None, scenario_file: Path | None = None) -> None:
-    """Refuse places that cannot be written to, or that hold the scenario itself, before the time is spent."""
-    if scenario_file is not None:
-        written = [json_file] if json_file is not None else []
-        written += [out / name for name in outputs.SAVED] if out is not None else []
-        for path in written:
-            if path.exists() and path.samefile(scenario_file):
-                raise UserError(f"cannot write {path}: it is the scenario itself")
-    if json_file is not None and str(json_file) != "-":
-        require_writable(json_file)
+def require_places(
+    input_file: Path, what: str, json_file: Path | None, html_file: Path | None, out: Path | None
+) -> None:
+    """Refuse places that cannot be written to, or that hold the input itself, before the time is spent."""
+    files = [path for path in (json_file, html_file) if path is not None and str(path) != "-"]
+    saved = [out / name for name in outputs.SAVED] if out is not None else []
+    for path in [*files, *saved]:
+        if path.exists() and path.samefile(input_file):
+            raise UserError(f"cannot write {path}: it is the {what} itself")
+    for path in files:
+        require_writable(path)
     if out is not None:
         require_folder(out)
 
@@ -138,7 +146,13 @@ def source_of(scenario_file: Path, sets: list[str] | None) -> str | None:
 
 
 def deliver(
-    report: Report, source: str | None, *, json_file: Path | None, out: Path | None, quiet: bool
+    report: Report,
+    source: str | None,
+    *,
+    json_file: Path | None,
+    html_file: Path | None,
+    out: Path | None,
+    quiet: bool,
 ) -> None:
     """Print and save a report. It is printed even when it cannot be saved."""
     to_stdout = json_file is not None and str(json_file) == "-"
@@ -148,6 +162,8 @@ def deliver(
         outputs.print_report(report, source)
     if json_file is not None and not to_stdout:
         write_whole(json_file, report.to_json())
+    if html_file is not None:
+        outputs.write_html(report, html_file, source)
     if out is not None:
         outputs.save_all(report, out, source)
 

@@ -6,41 +6,15 @@ import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from slosim.files import cache_root
+
 KERNEL, MECHANISMS = "kernel", "mechanisms"
 """The parts of the compiled code; a file of this name says that all of the part is in the folder."""
-
-
-def cache_root() -> Path:
-    """Where compiled code may be kept: SLOSIM_CACHE_DIR, XDG_CACHE_HOME/slosim, ~/.cache/slosim or, where
-    that cannot be written to, a folder of the user's among the temporary files.
-    """
-    own = os.environ.get("SLOSIM_CACHE_DIR")
-    if own:
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    try:
-        root = (Path(base) if base else Path.home() / ".cache") / "slosim"
-        root.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # a home that cannot be written to, or none, as in many containers
-        return _temporary_root()
-    return root if os.access(root, os.W_OK) else _temporary_root()
-
-
-def _temporary_root() -> Path:
-    """A folder among the temporary files that nobody else can write to: what is in it gets executed."""
-    root = Path(tempfile.gettempdir()) / f"slosim-{os.getuid()}"
-    root.mkdir(mode=0o700, exist_ok=True)
-    status = root.lstat()
-    if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        what = f"{root} is open to others; set SLOSIM_CACHE_DIR to a folder of your own"
-        raise PermissionError(what)
-    return root
 
 
 @cache

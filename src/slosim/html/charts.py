@@ -1,7 +1,7 @@
-"""Charts: Vega-Lite specifications as plain dicts, their rows, a sentence that says how to read them, a table.
+"""Charts: Vega-Lite specifications as plain dicts, their rows, and a table for those who cannot see them.
 
-Nothing of the user's is in a specification but titles and names, which are text; rows are kept apart and are
-put in by the page's script. `{"theme": "name"}` stands for a colour of the style sheet. Horizontal axes are
+Nothing of the user's is in a specification but names, which are text; rows are kept apart and are put in by
+the page's script. `{"theme": "name"}` stands for a colour of the style sheet. Horizontal axes are
 `from` to `to`, parameters that the script sets when someone zooms; charts of one `group` move together.
 """
 
@@ -22,6 +22,8 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 TIME = "time"
 TABLE_PARTS = 24
 """Rows of the table of a series: the highest value in each of so many equal parts."""
+NAMED_FAULTS = 3
+"""Faults that a legend names."""
 COLOURS = 8
 """Colours of the palette; further lines begin again."""
 TIME_LABEL = (
@@ -34,7 +36,8 @@ TIME_LABEL = (
 )
 SECONDS_LABEL = (
     "datum.value >= 1 ? format(datum.value, ',~g') + ' s' : datum.value >= 1e-3 ?"
-    " format(datum.value * 1e3, '~g') + ' ms' : datum.value > 0 ? format(datum.value * 1e6, '~g') + ' µs' : '0'"
+    " format(datum.value * 1e3, '~g') + ' ms' :"
+    " datum.value > 0 ? format(datum.value * 1e6, '~g') + ' µs' : '0'"
 )
 SHARE_LABEL = (
     "datum.value < 0.1 ? '0%' : datum.value < 0.5 ? '50%' :"
@@ -75,6 +78,11 @@ def colour(name: str) -> dict:
     return {"theme": name}
 
 
+SHOWN_WHEN_NEAR = {
+    "condition": {"param": "hover", "empty": False, "value": colour("ink")},
+    "value": "transparent",
+}
+
 # Over time
 
 
@@ -85,14 +93,22 @@ def lag_charts(data: dict) -> list[Chart]:
         series = line["series"]
         rows = thinned({"t_s": series["t_s"], "lag": series["lag"], "waiting": series["waiting"]})
         marks = [
-            _area("lag", "lag"), _line("lag", "lag"), _area("waiting", "waiting"), _line("waiting", "waiting"),
-        ]  # fmt: skip
+            _area("lag", "lag"),
+            _line("lag", "lag"),
+            _area("waiting", "waiting"),
+            _line("waiting", "waiting"),
+        ]
         charts.append(
             _over_time(
-                f"lag-{number}", label, rows, {"lag": "lag", "waiting": "waiting"}, marks, data,
+                f"lag-{number}",
+                label,
+                rows,
+                {"lag": "lag", "waiting": "waiting"},
+                marks,
+                data,
                 legend=[("lag", "published and not settled"), ("waiting", "of these waiting")],
             )
-        )  # fmt: skip
+        )
     return charts
 
 
@@ -102,9 +118,7 @@ def age_chart(data: dict) -> Chart | None:
 
 
 def instances_chart(data: dict) -> Chart | None:
-    its = {
-        name: (one["series"]["t_s"], one["series"]["instances"]) for name, one in data["services"].items()
-    }
+    its = {name: (one["series"]["t_s"], one["series"]["instances"]) for name, one in data["services"].items()}
     return _many_over_time("instances", "Instances that are up", its, data, step=True)
 
 
@@ -135,10 +149,17 @@ def budget_charts(data: dict) -> list[Chart]:
             _line("left", "budget"),
         ]
         chart = _over_time(
-            f"budget-{number}", objective["name"], columns, {"left": "budget left"}, marks, data,
-            form=share, axis={"format": "~%"}, fired=fired,
+            f"budget-{number}",
+            objective["name"],
+            columns,
+            {"left": "budget left"},
+            marks,
+            data,
+            form=share,
+            axis={"format": "~%"},
+            fired=fired,
             legend=[("budget", "budget left"), *([("alert", "an alert begins to fire")] if fired else [])],
-        )  # fmt: skip
+        )
         chart.table.rows = [
             [clock(time), share(left)]
             for time, left in [
@@ -173,10 +194,16 @@ def _many_over_time(
         for number in range(len(names))
     ]
     return _over_time(
-        key, title, thinned(columns), {f"s{number}": name for number, name in enumerate(names)}, marks, data,
-        form=form, axis={"labelExpr": axis} if axis else None,
+        key,
+        title,
+        thinned(columns),
+        {f"s{number}": name for number, name in enumerate(names)},
+        marks,
+        data,
+        form=form,
+        axis={"labelExpr": axis} if axis else None,
         legend=[(f"c{number % COLOURS}", name) for number, name in enumerate(names)],
-    )  # fmt: skip
+    )
 
 
 def _padded(values: list, length: int) -> list:
@@ -196,7 +223,7 @@ def _over_time(
     fired: Sequence[tuple[float, str]] = (),
     legend: Sequence[tuple[str, str]] = (),
 ) -> Chart:
-    """A chart over the time of a run: faults and warm-up behind, the marks, a ruler with all values on top."""
+    """A chart over the time of a run: faults and warm-up behind the marks, a ruler with all values on top."""
     run = data["run"]
     faults = [one for one in data["faults"] if one["start_s"] is not None]
     rows: dict[str, Columns] = {
@@ -206,7 +233,7 @@ def _over_time(
             "until_s": [min(one["end_s"], run["duration_s"]) for one in faults],
             "name": [one["name"] for one in faults],
         },
-        "warmup": {"t_s": [0.0] if run["warmup_s"] else [], "until_s": [run["warmup_s"]] if run["warmup_s"] else []},
+        "warmup": {"t_s": [0.0], "until_s": [run["warmup_s"]]},
         "fired": {"t_s": [at for at, _ in fired], "name": [what for _, what in fired]},
     }
     y_axis = {"title": None, "tickCount": 4, "minExtent": 56, "maxExtent": 56, **(axis or {"format": "~s"})}
@@ -214,19 +241,31 @@ def _over_time(
         "mark": {"type": "rule", "strokeWidth": 1},
         "params": [_ruler("t"), _brush()],
         "encoding": {
-            "color": {"condition": {"param": "hover", "empty": False, "value": colour("ink")}, "value": "transparent"},
+            "color": SHOWN_WHEN_NEAR,
             "tooltip": [
                 {"field": "at", "title": "at"},
                 *({"field": f"{name} text", "title": words} for name, words in named.items()),
             ],
         },
-    }  # fmt: skip
+    }
     spec = {
         "data": {"name": "rows"},
         "params": _window(0.0, 1e3 * run["duration_s"]),
-        "encoding": {"x": _x("t", "temporal", {"labelExpr": TIME_LABEL, "title": None, "tickCount": {"expr": "width / 80"}, "labelOverlap": "greedy", "labelSeparation": 8})},
+        "encoding": {
+            "x": _x(
+                "t",
+                "temporal",
+                {
+                    "labelExpr": TIME_LABEL,
+                    "title": None,
+                    "tickCount": {"expr": "width / 80"},
+                    "labelOverlap": "greedy",
+                    "labelSeparation": 8,
+                },
+            )
+        },
         "layer": [
-            *([_span("warmup", "warmup")] if run["warmup_s"] else []),
+            _span("warmup", "warmup"),
             *([_span("faults", "fault", {"tooltip": {"field": "name", "title": "fault"}})] if faults else []),
             *marks,
             *([_alerts_fired()] if fired else []),
@@ -235,18 +274,22 @@ def _over_time(
     }
     spec["encoding"]["y"] = {"type": "quantitative", "axis": y_axis}
     rows = {name: columns for name, columns in rows.items() if columns["t_s"]}
-    legend = list(legend)
-    names = list(dict.fromkeys(one["name"] for one in faults))
-    legend += [("fault", ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else ""))] * bool(names)
-    legend += [("warmup", "warm-up, not judged")] * bool(run["warmup_s"])
-    return Chart(key, title, _finished(spec, 130), rows, _highest(columns, named, form), TIME, legend)
+    shaded = [("fault", _some([one["name"] for one in faults]))] if faults else []
+    shaded += [("warmup", "warm-up, not judged")] if run["warmup_s"] else []
+    table = _highest(columns, named, form)
+    return Chart(key, title, _finished(spec, 130), rows, table, TIME, [*legend, *shaded])
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names without repetition, and how many more there are."""
+    unique = list(dict.fromkeys(names))
+    more = len(unique) - NAMED_FAULTS
+    return ", ".join(unique[:NAMED_FAULTS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _highest(columns: Columns, named: dict[str, str], form: Any) -> Table:
     """The highest value of each column in each part of the time."""
-    found = [
-        dict(enumerate(highest_in_parts(columns["t_s"], columns[name], TABLE_PARTS))) for name in named
-    ]
+    found = [dict(enumerate(highest_in_parts(columns["t_s"], columns[name], TABLE_PARTS))) for name in named]
     rows = []
     for part in range(max((len(one) for one in found), default=0)):
         cells = [form(one[part][1]) if part in one else "" for one in found]
@@ -256,14 +299,23 @@ def _highest(columns: Columns, named: dict[str, str], form: Any) -> Table:
 
 
 def _area(field_name: str, name: str, zero: bool = False) -> dict:
-    its = {"mark": {"type": "area", "color": colour(name), "opacity": 0.25, "clip": True}, "encoding": {"y": {"field": field_name}}}
+    its = {
+        "mark": {"type": "area", "color": colour(name), "opacity": 0.25, "clip": True},
+        "encoding": {"y": {"field": field_name}},
+    }
     if zero:
         its["encoding"]["y2"] = {"datum": 0}
     return its
 
 
 def _line(field_name: str, name: str, interpolate: str = "linear") -> dict:
-    mark = {"type": "line", "color": colour(name), "strokeWidth": 1.5, "clip": True, "interpolate": interpolate}
+    mark = {
+        "type": "line",
+        "color": colour(name),
+        "strokeWidth": 1.5,
+        "clip": True,
+        "interpolate": interpolate,
+    }
     return {"mark": mark, "encoding": {"y": {"field": field_name}}}
 
 
@@ -316,14 +368,16 @@ def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
             "text": [_with_interval(one) for _, _, one in points],
         },
         "promised": {
-            "nines": [-math.log10(1 - one["target_ratio"]) if one["target_ratio"] < 1 else None for one in promised],
+            "nines": [
+                -math.log10(1 - one["target_ratio"]) if one["target_ratio"] < 1 else None for one in promised
+            ],
             "s": [one["threshold"] for one in promised],
             "name": [
                 f"{one['name']}: {exact_share(one['target_ratio'])} within {clock(one['threshold'])}"
                 for one in promised
             ],
         },
-    }  # fmt: skip
+    }
     told = {"tooltip": {"field": "name", "title": "objective"}}
     marks = [
         {
@@ -333,7 +387,14 @@ def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
         },
         {
             "data": {"name": "promised"},
-            "mark": {"type": "point", "shape": "diamond", "size": 110, "color": colour("alert"), "filled": True, "clip": True},
+            "mark": {
+                "type": "point",
+                "shape": "diamond",
+                "size": 110,
+                "color": colour("alert"),
+                "filled": True,
+                "clip": True,
+            },
             "encoding": {"y": {"field": "s"}, **told},
         },
         {"data": {"name": "line 0"}, **_line("s", "c0", "step-before")},
@@ -347,14 +408,16 @@ def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
             "mark": {"type": "point", "filled": True, "size": 45, "color": colour("c0"), "clip": True},
             "encoding": {"y": {"field": "s"}},
         },
-    ]  # fmt: skip
+    ]
     legend = [("c0", "latency of the completed"), *([("alert", "objective")] if promised else [])]
     table = Table(
         ["percentile", "latency", "95% interval"],
         [[key, duration(one["value"]), _interval(one)] for key, _, one in points],
     )
     table.rows.append(["maximum", duration(stat["max"]), ""])
-    return _spectrum_chart(f"latency-{number}", flow, rows, marks, table, legend, max(curve["nines"], default=1))
+    return _spectrum_chart(
+        f"latency-{number}", flow, rows, marks, table, legend, max(curve["nines"], default=1)
+    )
 
 
 def event_lag_chart(data: dict) -> Chart | None:
@@ -378,10 +441,14 @@ def event_lag_chart(data: dict) -> Chart | None:
     table = Table(
         ["topic → consumer", "mean", "p50", "p99", "p99.9", "maximum"],
         [
-            [label, *(duration(stat[key]["value"]) for key in ("mean", "p50", "p99", "p99.9")), duration(stat["max"])]
+            [
+                label,
+                *(duration(stat[key]["value"]) for key in ("mean", "p50", "p99", "p99.9")),
+                duration(stat["max"]),
+            ]
             for label, stat in its.items()
         ],
-    )  # fmt: skip
+    )
     return _spectrum_chart("event-lag", "Event lag", rows, marks, table, legend, widest)
 
 
@@ -402,17 +469,26 @@ def _percent(ratio: float) -> str:
 
 
 def _spectrum_chart(
-    key: str, title: str, rows: dict[str, Columns], marks: list[dict], table: Table, legend: list, widest: float
+    key: str,
+    title: str,
+    rows: dict[str, Columns],
+    marks: list[dict],
+    table: Table,
+    legend: list,
+    widest: float,
 ) -> Chart:
+    told = [{"field": "said", "title": "of all"}]
+    if "line" in rows["rows"]:
+        told.append({"field": "line", "title": "line"})
     hover = {
         "mark": {"type": "point", "size": 60, "filled": True, "clip": True},
         "params": [_ruler("nines", "s"), _brush()],
         "encoding": {
             "y": {"field": "s"},
-            "color": {"condition": {"param": "hover", "empty": False, "value": colour("ink")}, "value": "transparent"},
-            "tooltip": [{"field": "said", "title": "of all"}, *([{"field": "line", "title": "line"}] if "line" in rows["rows"] else [])],
+            "color": SHOWN_WHEN_NEAR,
+            "tooltip": told,
         },
-    }  # fmt: skip
+    }
     x_axis = {"values": SHARES, "labelExpr": SHARE_LABEL, "title": "share of all that take at most this long"}
     spec = {
         "data": {"name": "rows"},
@@ -422,11 +498,17 @@ def _spectrum_chart(
             "y": {
                 "type": "quantitative",
                 "scale": {"type": "log", "nice": False},
-                "axis": {"title": None, "labelExpr": SECONDS_LABEL, "minExtent": 56, "labelOverlap": True, "values": _decades(rows)},
+                "axis": {
+                    "title": None,
+                    "labelExpr": SECONDS_LABEL,
+                    "minExtent": 56,
+                    "labelOverlap": True,
+                    "values": _decades(rows),
+                },
             },
         },
         "layer": [*marks, hover],
-    }  # fmt: skip
+    }
     return Chart(key, title, _finished(spec, 260), rows, table, "", legend)
 
 
@@ -467,13 +549,22 @@ def _x(field_name: str, kind: str, axis: dict) -> dict:
 def _ruler(*fields: str) -> dict:
     """Selects what is nearest to the pointer."""
     encodings = ["x"] if len(fields) == 1 else ["x", "y"]
-    select = {"type": "point", "on": "pointermove", "clear": "pointerout", "nearest": True, "encodings": encodings}
+    select = {
+        "type": "point",
+        "on": "pointermove",
+        "clear": "pointerout",
+        "nearest": True,
+        "encodings": encodings,
+    }
     return {"name": "hover", "select": select}
 
 
 def _brush() -> dict:
     """A part of the horizontal axis that is marked by dragging; the script zooms to it."""
-    return {"name": "brush", "select": {"type": "interval", "encodings": ["x"], "zoom": False, "translate": False}}
+    return {
+        "name": "brush",
+        "select": {"type": "interval", "encodings": ["x"], "zoom": False, "translate": False},
+    }
 
 
 def _finished(spec: dict, height: int) -> dict:

@@ -7,6 +7,7 @@ Colours come from the page's style sheet (classes), sizes from here. Text is cut
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -56,7 +57,9 @@ def drawing(graph: Graph, downwards: bool = False) -> Markup:
         return (across, along) if downwards else (along, across)
 
     for edge, chain in zip(graph.edges, chains, strict=True):
-        lines.append(_line(edge.style, edge.label, [(point(a, True), point(b, False)) for a, b in chain], downwards))
+        lines.append(
+            _line(edge.style, edge.label, [(point(a, True), point(b, False)) for a, b in chain], downwards)
+        )
     for key, node in graph.nodes.items():
         x, y = point(key, False)
         boxes.append(_box(node, *((x - WIDTH / 2, y) if downwards else (x, y - _height(node) / 2))))
@@ -65,9 +68,15 @@ def drawing(graph: Graph, downwards: bool = False) -> Markup:
     direction = "downwards" if downwards else "onwards"
     width, height = round(width), round(height)
     return SVG.format(
-        direction, width, height, width, height, f"The system: {named}",
-        Markup("").join(lines), Markup("").join(boxes),
-    )  # fmt: skip
+        direction,
+        width,
+        height,
+        width,
+        height,
+        f"The system: {named}",
+        Markup("").join(lines),
+        Markup("").join(boxes),
+    )
 
 
 def _height(node: Node) -> float:
@@ -118,7 +127,7 @@ def _layers(graph: Graph) -> dict[str, int]:
 
 
 def _placed(graph: Graph, downwards: bool) -> tuple[list[list[tuple[str, str]]], dict[str, Place]]:
-    """(for each edge the steps from layer to layer that it takes, the place of each node and passing edge)."""
+    """(for each edge its steps from layer to layer, the place of each node and of each passing edge)."""
     layers = _layers(graph)
     places = {key: Place(layers[key], _across(node, downwards)) for key, node in graph.nodes.items()}
     chains = []
@@ -129,7 +138,7 @@ def _placed(graph: Graph, downwards: bool) -> tuple[list[list[tuple[str, str]]],
             places[key] = Place(layer, 12.0)
             passing.append(key)
         stops = [edge.source, *passing, edge.target]
-        chains.append(list(zip(stops, stops[1:], strict=False)))
+        chains.append(list(pairwise(stops)))
     neighbours: dict[str, list[str]] = {key: [] for key in places}
     for chain in chains:
         for a, b in chain:
@@ -184,11 +193,15 @@ def _line(style: str, label: str, steps: list, downwards: bool) -> Markup:
             curve = f"C{x0 + bend:.0f} {y0:.0f} {x1 - bend:.0f} {y1:.0f} {x1 - 2:.0f} {y1:.0f}"
         path += f"{'L' if path else 'M'}{x0:.0f} {y0:.0f}{curve}"
     (_, _), (x, y) = steps[-1]
-    head = f"M{x - 5:.0f} {y - 8:.0f}L{x:.0f} {y:.0f}L{x + 5:.0f} {y - 8:.0f}Z" if downwards else (
-        f"M{x - 8:.0f} {y - 5:.0f}L{x:.0f} {y:.0f}L{x - 8:.0f} {y + 5:.0f}Z"
-    )  # fmt: skip
+    head = (
+        f"M{x - 5:.0f} {y - 8:.0f}L{x:.0f} {y:.0f}L{x + 5:.0f} {y - 8:.0f}Z"
+        if downwards
+        else (f"M{x - 8:.0f} {y - 5:.0f}L{x:.0f} {y:.0f}L{x - 8:.0f} {y + 5:.0f}Z")
+    )
     (x0, y0), (x1, y1) = steps[-1]
-    words = TEXT.format("label", (x0 + x1) / 2, (y0 + y1) / 2 - (0 if downwards else 5), label) if label else ""
+    words = (
+        TEXT.format("label", (x0 + x1) / 2, (y0 + y1) / 2 - (0 if downwards else 5), label) if label else ""
+    )
     return LINE.format(style, path, head, words)
 
 
@@ -202,9 +215,14 @@ def _box(node: Node, x: float, y: float) -> Markup:
         filled = room * min(max(node.used_ratio, 0.0), 1.0)
         inside += TEXT.format("busy", x + WIDTH - PADDING, y + HEAD + 11, utilisation(node))
         inside += BAR.format(
-            x + PADDING, y + height - 11, room, "full" if node.used_ratio >= 0.8 else "",
-            x + PADDING, y + height - 11, filled,
-        )  # fmt: skip
+            x + PADDING,
+            y + height - 11,
+            room,
+            "full" if node.used_ratio >= 0.8 else "",
+            x + PADDING,
+            y + height - 11,
+            filled,
+        )
     if node.mark:
         inside += TEXT.format("mark", x + WIDTH / 2, y - 6, f"▼ {node.mark}")
     whole = "\n".join(part for part in (node.name, *node.rows, utilisation(node), node.mark) if part)

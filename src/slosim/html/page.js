@@ -89,7 +89,7 @@
   }
 
   function tell(its) {
-    document.getElementById("shown").textContent = `Shown: ${clock(its.from)} to ${clock(its.to)}`;
+    document.getElementById("shown").textContent = `${clock(its.from)} to ${clock(its.to)}`;
   }
 
   function zoomBy(what) {

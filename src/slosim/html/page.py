@@ -21,12 +21,15 @@ from slosim.report.units import NOTHING, clock, count, duration, exact_share, pl
 FATES = ("completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
 LOSSES = ("dead_lettered", "rejected", "expired", "dropped", "shed")
 OUTCOMES = (
-    ("succeeded", "good"), ("retried", "c2"), ("dead_lettered", "bad"), ("lost", "c3"),
-)  # fmt: skip
+    ("succeeded", "good"),
+    ("retried", "c2"),
+    ("dead_lettered", "bad"),
+    ("lost", "c3"),
+)
 """What becomes of attempts, and the class of the style sheet."""
 
 
-def html_of(data: dict, source: str | None = None) -> str:
+def html_of(data: dict[str, Any], source: str | None = None) -> str:
     """The whole file; `source`: the scenario as the command that reproduces it names it, None if unknown."""
     from jinja2 import Environment, StrictUndefined
 
@@ -56,9 +59,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
     """What the template shows, by the names that it uses."""
     graph = graph_of(data)
     lags, budgets = charts.lag_charts(data), charts.budget_charts(data)
-    latencies = {
-        flow: charts.latency_chart(number, flow, data) for number, flow in enumerate(data["flows"])
-    }
+    latencies = {flow: charts.latency_chart(number, flow, data) for number, flow in enumerate(data["flows"])}
     others = {
         "age": charts.age_chart(data),
         "instances": charts.instances_chart(data),
@@ -113,7 +114,7 @@ def _raw(text: str) -> Any:
     """Text of ours that is no text of the page: not escaped."""
     from markupsafe import Markup
 
-    return Markup(text)  # noqa: S704
+    return Markup(text)
 
 
 def _hash(text: str) -> str:
@@ -126,13 +127,23 @@ def _table(columns: Sequence[Column]) -> Table | None:
     if not kept:
         return None
     rows = [[bare(cell) for cell in row] for row in zip(*(column.cells for column in kept), strict=True)]
-    return Table([column.title for column in kept], rows)
+    return Table(_whole_titles([column.title for column in kept]), rows)
+
+
+def _whole_titles(titles: Sequence[str]) -> list[str]:
+    """Titles that lean on the one before them in full: lag mean, p99, max: lag mean, lag p99, lag max."""
+    whole: list[str] = []
+    for title in titles:
+        leaning = title in ("p99", "max") and whole and " " in whole[-1]
+        whole.append(f"{whole[-1].rsplit(' ', 1)[0]} {title}" if leaning else title)
+    return whole
 
 
 def _ran(data: dict) -> str:
     run = data["run"]
     warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
-    return f"{plural(run['replications'], 'replication')} of {clock(run['duration_s'])}{warmup}, seed {run['seed']}"
+    replications = plural(run["replications"], "replication")
+    return f"{replications} of {clock(run['duration_s'])}{warmup}, seed {run['seed']}"
 
 
 def _tile(objective: dict, data: dict) -> dict[str, Any]:
@@ -241,12 +252,12 @@ def _attempts(data: dict) -> list[dict[str, Any]]:
                 "attempts": short(attempts),
                 "per_message": NOTHING if per_message is None else f"{per_message:.3f}",
                 "parts": [
-                    (what.replace("_", " "), kind, one[what]["value"] / attempts, share(one[what]["value"] / attempts))
+                    (what.replace("_", " "), kind, ratio, share(ratio))
                     for what, kind in OUTCOMES
-                    if one[what]["value"]
+                    if (ratio := one[what]["value"] / attempts)
                 ],
             }
-        )  # fmt: skip
+        )
     return rows
 
 

@@ -44,20 +44,20 @@ def spectrum(stat: dict, pixels: int = PIXELS) -> Columns:
     """A distribution (STAT) as {"nines": log10(1/(1-p)), "p": p, "s": seconds}: the share p takes at most s.
 
     Points are the upper edges of buckets, so each is exactly true of what was counted. Left out are the last
-    one, which has no place on this axis (p = 1), zero, which has none on a logarithmic one, and all but the
-    last one of a pixel.
+    one, which has no place on this axis (p = 1), zero, which has none on a logarithmic one, and what lies
+    between the first and the last one of a pixel.
     """
-    seen, points = 0, {}
+    seen, points = 0, {}  # a pixel to its first and last point
     for upper, count in zip(stat["histogram"]["upper"], stat["histogram"]["count"], strict=True):
         seen += count
         beyond = stat["count"] - seen
         if upper < ZERO_S or not beyond:
             continue
         nines = math.log10(stat["count"] / beyond)
-        points[round(nines * pixels / 5)] = (nines, seen / stat["count"], upper)
-    return {
-        name: [point[index] for point in points.values()] for index, name in enumerate(("nines", "p", "s"))
-    }
+        point = (nines, seen / stat["count"], upper)
+        points.setdefault(round(nines * pixels / 5), [point])[1:] = [point]
+    kept = sorted({point for pixel in points.values() for point in pixel})
+    return {name: [point[index] for point in kept] for index, name in enumerate(("nines", "p", "s"))}
 
 
 def begun(curve: Columns, stat: dict) -> Columns:
@@ -76,7 +76,9 @@ def budget_left(objective: dict, warmup_s: float) -> Columns:
     The budget is its share of everything good or bad in the whole run, so the last value is
     `remaining_in_run_ratio`; empty without a budget (a target of 100%, nothing counted).
     """
-    allowed = objective["error_budget"]["budget_ratio"] * (objective["good"]["value"] + objective["bad"]["value"])
+    allowed = objective["error_budget"]["budget_ratio"] * (
+        objective["good"]["value"] + objective["bad"]["value"]
+    )
     if not allowed:
         return {"t_s": [], "left": []}
     spent, times, left = 0.0, [], []
@@ -88,7 +90,9 @@ def budget_left(objective: dict, warmup_s: float) -> Columns:
     return {"t_s": times, "left": left}
 
 
-def highest_in_parts(times: Sequence[float], values: Sequence[float], parts: int) -> list[tuple[float, float]]:
+def highest_in_parts(
+    times: Sequence[float], values: Sequence[float], parts: int
+) -> list[tuple[float, float]]:
     """(time, value) of the highest value in each of equal parts of the samples' time, for tables."""
     if not times:
         return []

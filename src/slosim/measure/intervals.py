@@ -33,6 +33,10 @@ RULE_OF_THREE = 3.0
 """-ln(0.05) = 2.996: with no bad one among n, a bad share of more than 3/n would have shown one with 95%."""
 
 
+ROWS_AT_ONCE = 256
+"""Histograms that are spread out side by side, so that thousands of replications need little memory."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A pooled estimate and its 95% interval; None when undefined, bounds None without an interval."""
@@ -152,10 +156,10 @@ def of_share(good: Sequence[float], bad: Sequence[float]) -> Estimate:
 
 @dataclass(frozen=True)
 class Pooled:
-    """Histograms of the replications side by side, on the buckets that any of them fills.
+    """Histograms of the replications, on the buckets that any of them fills.
 
-    filled   int64[filled]        indices of these buckets, ascending
-    counts   int64[n, filled]     per replication
+    filled   int[filled]    indices of these buckets, ascending
+    counts   int64[filled]  of all replications
     total    sum of all recorded values
     maximum  largest of them
     whole    the values are whole numbers (messages), so that a bucket below 256 holds exactly one of them
@@ -163,6 +167,7 @@ class Pooled:
 
     filled: np.ndarray
     counts: np.ndarray
+    histograms: Sequence[Histogram]
     total: float
     maximum: float
     whole: bool = False
@@ -170,11 +175,12 @@ class Pooled:
     @classmethod
     def of(cls, histograms: Sequence[Histogram], whole: bool = False) -> Pooled:
         filled = np.unique(np.concatenate([histogram.filled for histogram in histograms]))
-        counts = np.zeros((len(histograms), len(filled)), np.int64)
-        for row, histogram in zip(counts, histograms, strict=True):
-            row[np.searchsorted(filled, histogram.filled)] = histogram.filled_counts
+        counts = np.zeros(len(filled), np.int64)
+        for histogram in histograms:
+            counts[np.searchsorted(filled, histogram.filled)] += histogram.filled_counts
         total = math.fsum(histogram.total for histogram in histograms)
-        return cls(filled, counts, total, max(histogram.maximum for histogram in histograms), whole)
+        maximum = max(histogram.maximum for histogram in histograms)
+        return cls(filled, counts, histograms, total, maximum, whole)
 
     @property
     def count(self) -> int:
@@ -191,22 +197,33 @@ class Pooled:
         if not count:
             return [UNDEFINED for _ in shares]
         middles, _, _ = _shape(self.whole)
-        cumulated = np.cumsum(self.counts, axis=1)
-        pooled = cumulated.sum(axis=0)
-        left_out = pooled - cumulated
+        pooled = np.cumsum(self.counts)
         estimates = []
-        for share in shares:
+        for share, left_out in zip(shares, self._left_out(pooled, shares), strict=True):
             position = int(np.searchsorted(pooled, min(max(math.ceil(share * count), 1), count)))
             value = min(float(middles[self.filled[position]]), self.maximum)
-            estimates.append(jackknife(value, self._spread(left_out, share)))
+            estimates.append(jackknife(value, left_out))
         return estimates
 
-    def _spread(self, left_out: np.ndarray, share: float) -> list[float | None]:
-        """The quantile without each of the replications; None: they leave nothing."""
-        if len(self.counts) < 2 or not left_out[:, -1].all():
-            return [None] * len(self.counts)
-        values = _interpolated(self.filled, left_out, share, self.whole)
-        return [min(float(value), self.maximum) for value in values]
+    def _left_out(self, pooled: np.ndarray, shares: Sequence[float]) -> Sequence[Sequence[float | None]]:
+        """Of each share, the quantile without each of the replications; None: they leave nothing."""
+        n = len(self.histograms)
+        if n < 2 or any(one.count == pooled[-1] for one in self.histograms):
+            return [[None] * n for _ in shares]
+        found: list[list[float]] = [[] for _ in shares]
+        for first in range(0, n, ROWS_AT_ONCE):
+            left_out = pooled - self._cumulated(self.histograms[first : first + ROWS_AT_ONCE])
+            for share, values in zip(shares, found, strict=True):
+                quantiles = _interpolated(self.filled, left_out, share, self.whole)
+                values += np.minimum(quantiles, self.maximum).tolist()
+        return found
+
+    def _cumulated(self, histograms: Sequence[Histogram]) -> np.ndarray:
+        """Cumulated counts of each: int64[histograms, filled]."""
+        counts = np.zeros((len(histograms), len(self.filled)), np.int64)
+        for row, histogram in zip(counts, histograms, strict=True):
+            row[np.searchsorted(self.filled, histogram.filled)] = histogram.filled_counts
+        return np.cumsum(counts, axis=1, out=counts)
 
 
 def quantiles_of_sums(counts: np.ndarray, share: float) -> np.ndarray:

@@ -10,6 +10,7 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "version": set(),
+    "kept": {"errors", "files", "measure"},
     "theory": set(),
     "model": {"errors", "version"},
     "measure": {"errors"},
@@ -17,7 +18,7 @@ MAY_IMPORT = {
     "engine": {"errors", "model", "compile", "measure"},
     "report": {"errors", "version", "files", "model", "compile", "measure", "theory"},
     "workers": {"errors", "model", "compile", "engine", "measure"},
-    "simulation": {"errors", "model", "measure", "report", "workers"},
+    "simulation": {"errors", "kept", "model", "measure", "report", "workers"},
     "experiments": {"errors", "version", "files", "model", "measure", "report", "workers", "simulation"},
     "cli": {
         "errors",

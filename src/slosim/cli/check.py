@@ -8,6 +8,7 @@ from slosim.cli import exits
 from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount
 from slosim.cli.simulate import (
     JsonFile,
+    Keep,
     MemoryLimit,
     OutFolder,
     Precision,
@@ -32,6 +33,7 @@ def check(
     workers: WorkerCount = None,
     backend: Backend = "threads",
     cluster: Cluster = None,
+    keep: Keep = None,
 ) -> None:
     """Simulate a scenario and fail unless it keeps its promises: a gate for pipelines.
 
@@ -56,6 +58,7 @@ def check(
         workers=workers,
         backend=backend,
         cluster=cluster,
+        keep=keep,
     )
     code = exit_code(report)
     if code == exits.OK and report.verdict in ("missed", "undecided"):

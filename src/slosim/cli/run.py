@@ -7,6 +7,7 @@ import typer
 from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount
 from slosim.cli.simulate import (
     JsonFile,
+    Keep,
     MemoryLimit,
     OutFolder,
     Precision,
@@ -31,6 +32,7 @@ def run(
     workers: WorkerCount = None,
     backend: Backend = "threads",
     cluster: Cluster = None,
+    keep: Keep = None,
 ) -> None:
     """Simulate a scenario and print its SLO report.
 
@@ -54,5 +56,6 @@ def run(
         workers=workers,
         backend=backend,
         cluster=cluster,
+        keep=keep,
     )
     raise typer.Exit(exit_code(report))

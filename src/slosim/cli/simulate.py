@@ -59,6 +59,17 @@ Precision = Annotated[
 ]
 
 
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        "--keep",
+        metavar="FOLDER",
+        help="Keep every finished replication here, and go on from what is there.",
+        show_default=False,
+    ),
+]
+
+
 def simulate_file(
     scenario_file: Path,
     *,
@@ -73,6 +84,7 @@ def simulate_file(
     workers: int | None = None,
     backend: str = "threads",
     cluster: str | None = None,
+    keep: Path | None = None,
 ) -> Report:
     """Load, simulate, print and save, with the options of the command line.
 
@@ -96,6 +108,7 @@ def simulate_file(
             workers=workers,
             backend=backend,
             cluster=cluster,
+            keep=keep,
         )
     source = source_of(scenario_file, sets)
     deliver(report, source, json_file=json_file, out=out, quiet=quiet)

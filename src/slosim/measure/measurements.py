@@ -160,8 +160,8 @@ class FlowMeasurements:
 class ObjectiveMeasurements:
     """Good and bad of one latency or success objective.
 
-    good, bad  int32[samples] (see `small_whole`): instances that turned good (bad) in (t[k-1], t[k]]; the first also holds
-    t = 0. After the last sample until the end of the run: good_after, bad_after
+    good, bad  int32[samples] (see `small_whole`): instances that turned good (bad) in (t[k-1], t[k]]; the
+    first also holds t = 0. After the last sample until the end of the run: good_after, bad_after
     Instances started before the warm-up are not in them.
     """
 

@@ -1,4 +1,4 @@
-"""What tests keep of a replication: functions of a module, so that worker processes and clusters find them."""
+"""What tests keep of a replication: functions of a module, so that processes and clusters find them."""
 
 from __future__ import annotations
 

@@ -90,8 +90,9 @@ def _record(kind: Any, plain: Any, numbers: _Numbers) -> Any:
     if kind is np.ndarray:
         return numbers.take(*plain)
     if dataclasses.is_dataclass(kind):
-        pairs = zip(_fields(typing.cast("type", kind)), plain, strict=True)
-        return kind(**{name: _record(its, inner, numbers) for (name, its), inner in pairs})
+        record = typing.cast("type", kind)
+        pairs = zip(_fields(record), plain, strict=True)
+        return record(**{name: _record(its, inner, numbers) for (name, its), inner in pairs})
     if typing.get_origin(kind) is dict:
         _, its = typing.get_args(kind)
         return {

@@ -152,11 +152,10 @@ class _Programs:
 
         with self._lock:
             if digest not in self._kept:
-                if isinstance(scenario, Path):
-                    scenario = pickle.loads(scenario.read_bytes())
-                program = lower(scenario)
+                its = pickle.loads(scenario.read_bytes()) if isinstance(scenario, Path) else scenario
+                program = lower(its)
                 load(program)
-                self._kept[digest] = Ready(scenario, program)
+                self._kept[digest] = Ready(its, program)
             self._kept.move_to_end(digest)
             if len(self._kept) > PROGRAMS_KEPT:
                 self._kept.popitem(last=False)

@@ -3,8 +3,8 @@
     FOLDER/DIGEST/000041.run    all that replication 42 measured (`measure/codec.py`)
 
 DIGEST is that of all that decides the runs (`workers.digest_of_runs`), so another scenario or version meets
-no stale run, and several share a folder. Files appear whole or not at all; one that is damaged all the same is
-not used, and that replication is simulated again.
+no stale run, and several share a folder. Files appear whole or not at all; one that is damaged all the same
+is not used, and its replication is simulated again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """What pairing is worth: intervals of a difference from pairs on identical work, and from independent seeds.
 
-For some changes of the orders example, both variants are simulated with the same seed (pairs) and the second one
-with another seed (independent runs), the same number of replications each. The number of replications that an
-interval of some width needs is proportional to the variance, so the ratio of the squared widths is how many times
-more replications independent runs need. Widths are estimates themselves, known to some 10% at 200 replications.
+For some changes of the orders example, both variants are simulated with the same seed (pairs) and the second
+one with another seed (independent runs), the same number of replications each. The number of replications
+that an interval of some width needs is proportional to the variance, so the ratio of the squared widths is
+how many times more replications independent runs need. Widths are estimates themselves, known to some 10% at
+200 replications.
 
     python benchmarks/pairing.py
 """
@@ -30,7 +31,11 @@ CHANGES = {
     "payment fails 1.1%, not 1%": {"services.payment.failures": "1.1%"},
     "payment tries 9 times, not 8": {"services.payment.retry.maximum_attempts": 9},
 }
-SHOWN = ("objectives.orders ship in time.sli_ratio", "flows.fulfilment.latency_s.mean", "flows.fulfilment.latency_s.p99")
+SHOWN = (
+    "objectives.orders ship in time.sli_ratio",
+    "flows.fulfilment.latency_s.mean",
+    "flows.fulfilment.latency_s.p99",
+)
 
 
 def main() -> None:
@@ -52,7 +57,10 @@ def main() -> None:
                 with_pairs, without = half_width(pairs.difference), half_width(singles.difference)
                 ratio = "–" if not with_pairs or not without else f"{(without / with_pairs) ** 2:.0f}"
                 numbers = [three_digits(one or 0.0) for one in (pairs.difference.value, with_pairs, without)]
-                print(f"| {name} | {quantity.name} | {numbers[0]} ± {numbers[1]} | {numbers[2]} | {ratio} |", flush=True)
+                print(
+                    f"| {name} | {quantity.name} | {numbers[0]} ± {numbers[1]} | {numbers[2]} | {ratio} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

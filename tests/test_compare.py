@@ -19,7 +19,8 @@ from slosim.experiments.summary import from_plain, to_plain
 from slosim.model import Scenario, load, loads
 from slosim.theory import mm
 from slosim.workers import open_workers
-from test_cli import ROOT, slosim as command, written
+from test_cli import ROOT, written
+from test_cli import slosim as command
 
 QUEUE = """
 name: queue
@@ -63,7 +64,7 @@ def by_key(result: Result) -> dict[str, dict]:
 
 
 def test_values_are_those_of_the_report(workers):
-    """Whatever an experiment shows of a variant is what `slosim run` reports of it, with the same interval."""
+    """Whatever an experiment shows of a variant is what `slosim run` reports of it, with its interval."""
     scenario = loads(QUEUE)
     report = slosim.run(scenario).data
     [summaries] = studied(workers).summaries([Wanted(scenario, 6)])
@@ -111,7 +112,8 @@ def test_more_instances_flip_an_objective(workers):
 def test_the_difference_is_that_of_theory(workers):
     """M/M/1 at 60% against M/M/2 with the same work: the difference of the mean waits by Erlang's formula.
 
-    The interval has 95%; at 4 times its half width (t with 19 degrees of freedom) the false-alarm rate is below 1e-6.
+    The interval has 95%; at 4 times its half width (t with 19 degrees of freedom) the false-alarm rate is
+    below 1e-6.
     """
     one = loads(
         """
@@ -140,8 +142,8 @@ def test_pairs_need_a_tenth_of_the_replications_on_the_orders_example(workers):
 
 
 def test_pairing_is_the_ratio_of_the_variances(workers):
-    """What a comparison says about independent runs is what independent runs show: within a factor of 3, at 40
-    replications, whose variances have a relative error of a quarter each."""
+    """What a comparison says about independent runs is what independent runs show: within a factor of 3, at
+    40 replications, whose variances have a relative error of a quarter each."""
     before = loads(QUEUE)
     after = before.replace({"services.s.service_time": {"exponential": "90ms"}})
     other = after.replace({"run.seed": 99})
@@ -163,7 +165,7 @@ def test_the_seed_of_the_first_variant_counts(workers):
 
 def test_runs_of_different_length_are_refused(workers):
     before = loads(QUEUE)
-    with pytest.raises(UserError, match="run.warmup differs: 2m and 1m.*set run.warmup=2m"):
+    with pytest.raises(UserError, match=r"run.warmup differs: 2m and 1m.*set run.warmup=2m"):
         compare(before, before.replace({"run.warmup": "1m"}), studied(workers), 3)
 
 
@@ -181,7 +183,9 @@ def test_the_number_of_workers_changes_no_byte():
     texts = []
     for count in (1, 2):
         with open_workers("threads", count) as pool:
-            texts.append(compare(before, before.replace({"services.s.instances": 2}), studied(pool), 4).to_json())
+            texts.append(
+                compare(before, before.replace({"services.s.instances": 2}), studied(pool), 4).to_json()
+            )
     assert texts[0] == texts[1]
     assert Result.from_json(texts[0]).to_json() == texts[0]
 
@@ -236,10 +240,17 @@ def test_an_interrupted_comparison_shows_what_is_finished_and_goes_on(workers, t
 
 def test_stopped_before_there_is_a_pair(workers):
     with pytest.raises(Stopped, match="interrupted"):
-        compare(loads(QUEUE), loads(QUEUE).replace({"services.s.instances": 2}), studied(workers, None, stops_after(0)), 9)
+        compare(
+            loads(QUEUE),
+            loads(QUEUE).replace({"services.s.instances": 2}),
+            studied(workers, None, stops_after(0)),
+            9,
+        )
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "slosim-report/1"}', '{"format": "slosim-compare/1"}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"format": "slosim-report/1"}', '{"format": "slosim-compare/1"}']
+)
 def test_another_file_is_not_overwritten(workers, tmp_path, content):
     path = tmp_path / "x.json"
     path.write_text(content)
@@ -282,15 +293,24 @@ def test_compare_prints_and_keeps(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["scenario.yaml"], "nothing to compare with: name a second scenario, or change the first with --set"),
+        (
+            ["scenario.yaml"],
+            "nothing to compare with: name a second scenario, or change the first with --set",
+        ),
         (["scenario.yaml", "--set", "services.t.instances=2"], "declared services: s"),
         (["scenario.yaml", "no.yaml"], "no.yaml: "),
         (["scenario.yaml", "--set", "run.warmup=1m"], "run.warmup differs"),
         (["scenario.yaml", "--set", "run.seed=1", "--replications", "1"], "needs at least 2"),
         (["scenario.yaml", "--set", "run.seed=1", "--json", "scenario.yaml"], "it is the scenario itself"),
         (["scenario.yaml", "--set", "run.seed=1", "--json", "no/x.json"], "there is no folder no"),
-        (["scenario.yaml", "--set", "run.seed=1", "--backend", "thread"], "there are threads, processes, dask"),
-        (["scenario.yaml", "--set", "run.seed=1", "--cluster", "tcp://x:1"], "a cluster needs the backend dask"),
+        (
+            ["scenario.yaml", "--set", "run.seed=1", "--backend", "thread"],
+            "there are threads, processes, dask",
+        ),
+        (
+            ["scenario.yaml", "--set", "run.seed=1", "--cluster", "tcp://x:1"],
+            "a cluster needs the backend dask",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

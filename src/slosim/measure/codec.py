@@ -40,8 +40,11 @@ def from_bytes(content: bytes) -> Measurements:
     try:
         unpacked = zlib.decompress(content)
         start = 8 + int.from_bytes(unpacked[:8], "little")
-        found = _record(Measurements, json.loads(unpacked[8:start]), _Numbers(unpacked, start))
-    except (zlib.error, KeyError, TypeError, AttributeError, LookupError) as error:
+        numbers = _Numbers(unpacked, start)
+        found = _record(Measurements, json.loads(unpacked[8:start]), numbers)
+        if numbers.start != len(unpacked):
+            raise ValueError("more numbers than records")
+    except (zlib.error, ValueError, TypeError, LookupError) as error:
         raise ValueError(f"no measurements: {error}") from None
     return found
 

@@ -146,7 +146,7 @@ class _Process:
 
         if self._executor is None:
             with _interrupts_blocked():
-                self._executor = ProcessPoolExecutor(1, initializer=_end_with, initargs=(os.getpid(),))
+                self._executor = ProcessPoolExecutor(1, initializer=_set_up, initargs=(os.getpid(),))
                 self._executor.submit(int)  # starts the process
         return self._executor
 
@@ -167,8 +167,11 @@ def _interrupts_blocked() -> Generator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with(parent: int) -> None:
+def _set_up(parent: int) -> None:
     """In a worker process: end when the process that it works for is gone, however that ended."""
+    from joblib.externals.loky import process_executor
+
+    process_executor._USE_PSUTIL = False  # to compile, or a large backlog, is no leak to be replaced for
 
     def watch() -> None:
         while os.getppid() == parent:

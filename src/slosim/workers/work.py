@@ -27,8 +27,7 @@ NOT_SIMULATED = ("name", "description")
 """What a scenario says that no run depends on; nor does it on the number of replications."""
 
 OTHER_CODE = (
-    "another slosim, numpy, numba or scipy than this process has: results would differ; install the same"
-    " versions"
+    "another slosim, numpy, numba or scipy than this process: results would differ; install the same versions"
 )
 
 Keep = Callable[["Scenario", "Measurements"], Any]
@@ -109,7 +108,7 @@ def simulate(
         UserError: this is not the code that was meant.
     """
     if code not in (None, digest_of_code()):
-        raise UserError(OTHER_CODE)
+        raise UserError(f"a worker has {OTHER_CODE}")
     from slosim.engine.run import Run
 
     ready = programs.of(scenario, digest)

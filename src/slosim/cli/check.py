@@ -41,7 +41,7 @@ def check(
     0 every objective is met, or none is declared
     99 one is missed or undecided
     2 the scenario or the command line is wrong
-    3 stopped at the memory limit, with a partial report
+    3 stopped at the memory limit, or all workers lost, with a partial report
     130 interrupted, with a partial report
     1 a fault of slosim
     """

@@ -39,7 +39,7 @@ def run(
     Exit codes:
     0 a whole report, whatever its verdict
     2 the scenario or the command line is wrong
-    3 stopped at the memory limit, with a partial report
+    3 stopped at the memory limit, or all workers lost, with a partial report
     130 interrupted, with a partial report
     1 a fault of slosim
     """

@@ -16,6 +16,7 @@ from slosim.cli.explain import explain
 from slosim.cli.init import init
 from slosim.cli.run import run
 from slosim.cli.schema import schema
+from slosim.cli.size import size
 from slosim.cli.validate import validate
 from slosim.version import __version__
 
@@ -59,5 +60,5 @@ def options_of_all(
         os.environ[exits.DEBUG_VARIABLE] = "1"
 
 
-for command in (run, check, compare, validate, explain, schema, init, demo):
+for command in (run, check, compare, size, validate, explain, schema, init, demo):
     app.command()(command)

@@ -71,34 +71,26 @@ def size(
     Exit codes: 0 found, 99 nothing in the ranges will do, 2 wrong input, 3 out of memory, 130 interrupted.
     """
     from slosim.experiments.cases import parse_peak
-    from slosim.experiments.size import asked
-    from slosim.experiments.size import size as sized
+    from slosim.experiments.size import answered, asked
 
-    its = load_scenario(scenario, sets)
-    count = replications_of(its, replications)
-    factor = parse_peak(peak)
-    demands = {
-        "survive": survive,
-        "peak": factor,
-        "drain": drain,
-        "costs": cost or (),
-        "only": objective,
-        "ignore": ignore,
-    }
-    asked(its, vary or (), **demands)  # mistakes show before anything is opened or compiled
     began = time.monotonic()
+    loaded = load_scenario(scenario, sets)
+    count = replications_of(loaded, replications)
+    its = asked(
+        loaded, vary or (), survive, parse_peak(peak), drain, cost or (), objective or (), ignore or ()
+    )
     simulated = 0
 
     def run(study: Study) -> Result:
         nonlocal simulated
-        result = sized(its, vary or (), study, **demands, replications=count)
+        result = answered(its, study, count)
         simulated = study.simulated
         return result
 
     result = run_experiment(
         "size",
         run,
-        [its],
+        [its.scenario],
         file_of(json_file, "size", scenario),
         json_file=json_file,
         quiet=quiet,

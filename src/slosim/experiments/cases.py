@@ -26,14 +26,20 @@ from slosim.report.faults import occurrences_of
 from slosim.report.units import plural
 
 WHOLE, MISSING, DRAIN = "whole", "missing", "drain"
-DRAIN_FORM = "TARGET OUTAGE in TIME [at START], for example 'services.payment 5m in 10m'"
-_DRAIN = re.compile(r"(?P<target>\S+)\s+(?P<outage>\S+)\s+in\s+(?P<within>\S+)(?:\s+at\s+(?P<at>\S+))?")
+DRAIN_FORM = "TARGET [outage|pause] TIME in TIME [at START], for example 'services.payment 5m in 10m'"
+_DRAIN = re.compile(
+    r"(?P<target>\S+)(?:\s+(?P<effect>outage|pause))?\s+(?P<outage>\S+)\s+in\s+(?P<within>\S+)(?:\s+at\s+(?P<at>\S+))?"
+)
 
 
 class Drain(NamedTuple):
-    """An outage of `outage_s` from `at_s` on, whose backlog must be gone `within_s` after its end."""
+    """A fault of `outage_s` from `at_s` on, whose backlog must be gone `within_s` after its end.
+
+    effect  outage: every attempt fails at once; pause: nothing new is taken
+    """
 
     target: str
+    effect: str
     outage_s: float
     within_s: float
     at_s: float
@@ -121,7 +127,7 @@ def _with_outage(scenario: Scenario, drain: Drain) -> Scenario:
         "at": drain.at_s,
         "for": drain.outage_s,
         "target": drain.target,
-        "effect": {"outage": True},
+        "effect": {drain.effect: True},
     }
     return scenario.replace({"faults": [*scenario.resolved().get("faults", []), fault]})
 
@@ -129,9 +135,7 @@ def _with_outage(scenario: Scenario, drain: Drain) -> Scenario:
 # ---- objectives ------------------------------------------------------------------------------------------
 
 
-def chosen_objectives(
-    scenario: Scenario, only: Sequence[str] | None, ignored: Sequence[str] | None
-) -> tuple[str, ...]:
+def chosen_objectives(scenario: Scenario, only: Sequence[str], ignored: Sequence[str]) -> tuple[str, ...]:
     """Names of the objectives that count: all, those of --objective, or all but those of --ignore.
 
     Raises:
@@ -141,7 +145,7 @@ def chosen_objectives(
         raise UserError("--objective and --ignore: give one of them")
     names = [one.name for one in scenario.objectives]
     for option, given in (("--objective", only), ("--ignore", ignored)):
-        for name in given or ():
+        for name in given:
             if name not in names:
                 close = nearest(name, names)
                 hint = f"; did you mean '{close}'?" if close else ""
@@ -204,7 +208,7 @@ def _times(path: str, name: str, producer: Producer, factor: float) -> dict[str,
 
 
 def parse_drain(text: str | None, scenario: Scenario) -> Drain | None:
-    """The outage of `TARGET OUTAGE in TIME [at START]`.
+    """The outage of `TARGET [outage|pause] TIME in TIME [at START]`.
 
     Without a start it begins as long after the warm-up, or after the end of a fault, as it lasts, where
     nothing else goes wrong until the time to drain is over: the lag until then is what must come back.
@@ -232,10 +236,11 @@ def parse_drain(text: str | None, scenario: Scenario) -> Drain | None:
     at_s = None if found["at"] is None else _seconds(text, found["at"])
     start_s = _start_s(scenario, outage_s, within_s, text, at_s)
     names = {fault.name for fault in scenario.faults}
-    name = f"outage of {target} to drain"
+    effect = found["effect"] or "outage"
+    name = f"{effect} of {target} to drain"
     while name in names:
         name += "'"
-    return Drain(target, outage_s, within_s, start_s, name)
+    return Drain(target, effect, outage_s, within_s, start_s, name)
 
 
 def _seconds(text: str, part: str) -> float:
@@ -272,8 +277,8 @@ def _start_s(scenario: Scenario, outage_s: float, within_s: float, text: str, at
 def _too_short(text: str, needed_s: float, duration_s: float) -> str:
     return (
         f"--drain '{text}': no room for the outage and its draining beside the warm-up and the faults of"
-        f" a run of {write_duration(duration_s)}; --set run.duration={write_duration(needed_s)}, or state a time"
-        " with 'at'"
+        f" a run of {write_duration(duration_s)}; --set run.duration={write_duration(needed_s)}, or state"
+        " a time with 'at'"
     )
 
 

@@ -11,7 +11,7 @@ from slosim.experiments.vary import Axis, parse_axis
 from slosim.model import Scenario
 from slosim.model.paths import NAMED_SECTIONS
 from slosim.model.values import Mistake, listed, nearest, parse_number
-from slosim.report.units import enumeration, plural
+from slosim.report.units import enumeration
 
 PRICE_UNKNOWN = 1.0
 """Of an instance whose service states no price."""
@@ -34,6 +34,11 @@ class Dimension(NamedTuple):
     numbers: tuple[float, ...] | None
     price: float
     service: str
+
+    @property
+    def word(self) -> str:
+        """The service, or the path."""
+        return self.service or self.path
 
     def cost(self, index: int) -> float:
         return 0.0 if self.numbers is None else self.price * self.numbers[index]
@@ -209,8 +214,3 @@ def shown(plain: Mapping[str, Any], scenario_services: Iterable[str]) -> str:
         f"{value} x {services[path]}" if path in services else f"{path}={value}"
         for path, value in plain.items()
     )
-
-
-def instances_fewer(count: int, service: str) -> str:
-    """`1 instance of payment missing`."""
-    return f"{plural(count, 'instance')} of {service} missing"

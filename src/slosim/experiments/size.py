@@ -55,62 +55,71 @@ CANDIDATES_MOST = 200_000
 CHEAPER_TRIALS_MOST = 300
 """Of these, those that are simulated."""
 SAME_COST = 1e-9
+MATTERS = 0.05
+"""Share of what is missing to a target that the largest size must make up for, to be said to matter."""
+
+
+class Asked(NamedTuple):
+    """What is asked for; scenario: at its peak."""
+
+    scenario: Scenario
+    dimensions: Dimensions
+    demands: Demands
 
 
 def size(
     scenario: Scenario,
     vary: Sequence[str],
-    study: Study | None = None,
     *,
     survive: int = 0,
     peak: float = 1.0,
     drain: str | None = None,
     costs: Sequence[str] = (),
-    only: Sequence[str] | None = None,
-    ignore: Sequence[str] | None = None,
+    only: Sequence[str] = (),
+    ignore: Sequence[str] = (),
     replications: int = REPLICATIONS,
+    workers: int | None = None,
 ) -> Result:
     """The cheapest configuration that meets every objective with confidence.
 
     Args:
         vary: `PATH=VALUES` each; a `*` stands for each name by itself.
-        study: who simulates, and where runs are kept; absent: threads of this machine, nothing is kept.
         survive: so many instances of one service may be missing, of each service in turn.
         peak: factor on every producer's rate, for the whole run.
         drain: `services.payment 5m in 10m`: such an outage must be drained in that time.
         costs: `PATH=AMOUNT` each: what one unit of a path costs.
-        only, ignore: names of the objectives that count, or do not.
+        only, ignore: names of the objectives that count, or do not; one of them.
         replications: of each configuration that is called met, at least 2.
+        workers: threads, default one per processor. Their number changes no byte of the result.
 
     Returns:
         Its data as docs/experiments.md describes them; `answer` is None where no configuration will do.
 
     Raises:
         ScenarioError, UserError: a mistake in what is asked for.
-        Stopped: before any configuration was tried.
+        Stopped: interrupted before any configuration was tried.
     """
-    dimensions, demands, scenario = asked(scenario, vary, survive, peak, drain, costs, only, ignore)
-    if study is not None:
-        return _Search(scenario, dimensions, demands, study, replications).result()
     from slosim.experiments.store import Store
     from slosim.workers import open_workers
 
-    with open_workers() as workers:
-        own = Study(workers, Store(None, "size"))
-        return _Search(scenario, dimensions, demands, own, replications).result()
+    if replications < 2:
+        raise UserError(f"replications {replications}: at least 2 are needed for intervals")
+    its = asked(scenario, vary, survive, peak, drain, costs, only, ignore)
+    with open_workers(count=workers) as pool:
+        return answered(its, Study(pool, Store(None, "size")), replications)
 
 
 def asked(
     scenario: Scenario,
     vary: Sequence[str],
-    survive: int = 0,
-    peak: float = 1.0,
-    drain: str | None = None,
-    costs: Sequence[str] = (),
-    only: Sequence[str] | None = None,
-    ignore: Sequence[str] | None = None,
-) -> tuple[Dimensions, Demands, Scenario]:
-    """What is sized for which demands, and the scenario at its peak.
+    survive: int,
+    peak: float,
+    drain: str | None,
+    costs: Sequence[str],
+    only: Sequence[str],
+    ignore: Sequence[str],
+) -> Asked:
+    """What `size` is asked for, read and checked.
 
     Raises:
         ScenarioError, UserError: a mistake in it.
@@ -119,10 +128,26 @@ def asked(
     outage = parse_drain(drain, scenario)
     demands = Demands(chosen_objectives(scenario, only, ignore), survive, peak, outage)
     if not demands.objectives and outage is None:
-        raise UserError(
-            "nothing to size for: the scenario has no objectives that count, and no --drain is asked"
-        )
-    return dimensions, demands, at_peak(scenario, peak)
+        raise UserError("nothing to size for: no objective is declared that counts, and --drain is not given")
+    return Asked(at_peak(scenario, peak), dimensions, demands)
+
+
+def answered(its: Asked, study: Study, replications: int) -> Result:
+    """The answer, with runs from a study.
+
+    Raises:
+        Stopped: before any configuration was tried.
+        ScenarioError: the largest configuration is no system.
+    """
+    search = Search(its, study, replications)
+    stopped = None
+    try:
+        search.run()
+    except Stopped as error:
+        if not search.steps:
+            raise
+        stopped = error.reason
+    return Result(_content(search, stopped))
 
 
 class Step(NamedTuple):
@@ -132,56 +157,40 @@ class Step(NamedTuple):
     trial: Trial
 
 
-class _Search:
+class Search:
     """The search for one answer; everything it has found so far is there when it is stopped."""
 
-    def __init__(
-        self, scenario: Scenario, dimensions: Dimensions, demands: Demands, study: Study, replications: int
-    ) -> None:
-        self.scenario = scenario
-        self.dimensions = dimensions
-        self.demands = demands
+    def __init__(self, its: Asked, study: Study, replications: int) -> None:
+        self.scenario, self.dimensions, self.demands = its
         self.replications = replications
-        self.cases = Cases(scenario, dimensions, demands)
+        self.cases = Cases(self.scenario, self.dimensions, self.demands)
         self.trials = Trials(study, self.cases, replications)
         self.steps: list[Step] = []
-        self.top: Position = tuple(len(one.values) - 1 for one in dimensions.items)
-        self.floor: Position = tuple(0 for _ in dimensions.items)
+        self.top: Position = tuple(len(one.values) - 1 for one in self.dimensions.items)
+        self.floor: Position = tuple(0 for _ in self.dimensions.items)
         self.answer: Trial | None = None
         self.unmet: list[dict[str, Any]] = []
         self.not_tried: int | None = 0
         """Cheaper configurations that neither were tried nor are ruled out; None: too many to count."""
         self.is_over = False
 
-    def result(self) -> Result:
-        """Search, and what came of it.
+    def run(self) -> None:
+        """The whole search.
 
         Raises:
-            Stopped: before any configuration was tried.
-            ScenarioError: the largest configuration is no system.
+            Stopped: no more runs come.
         """
-        stopped = None
-        try:
-            self._search()
-            self.is_over = True
-        except Stopped as error:
-            if not self.steps:
-                raise
-            stopped = error.reason
-        return Result(_content(self, stopped))
-
-    # ---- the search --------------------------------------------------------------------------------------
-
-    def _search(self) -> None:
         start = self._start()
         if not self._has_top(start):
             self.unmet = self._why_unmet(start)
+            self.is_over = True
             return
         self.floor = tuple(self._smallest_alone(axis, start[axis]) for axis in range(len(start)))
         self._shrink(self._together())
         while self._one_less() or self._cheaper():
             pass
         self._one_more()
+        self.is_over = True
 
     def _try(self, position: Position, why: str, first: int = FEW) -> Trial:
         """A trial, as a step if it is new; the cheapest that is met is the answer so far."""
@@ -189,11 +198,11 @@ class _Search:
         trial = self.trials.of(position, first, why)
         if not is_known:
             self.steps.append(Step(why, trial))
-        if trial.is_met and (self.answer is None or self._key(position) < self._key(self.answer.position)):
+        if trial.is_met and (self.answer is None or self.key(position) < self.key(self.answer.position)):
             self.answer = trial
         return trial
 
-    def _key(self, position: Position) -> tuple[float, int, Position]:
+    def key(self, position: Position) -> tuple[float, int, Position]:
         """What makes a configuration better: its cost, and of equal cost the smaller values."""
         return self.dimensions.cost(position), sum(position), position
 
@@ -230,10 +239,10 @@ class _Search:
 
     def _smallest_alone(self, axis: int, guess: int) -> int:
         """The smallest index of one dimension that is met while all others are at their largest."""
-        path = self.dimensions.items[axis].path
+        word = self.dimensions.items[axis].word
 
         def is_met(index: int) -> bool:
-            return self._try(_with(self.top, axis, index), f"{path} alone").is_met
+            return self._try(_with(self.top, axis, index), f"{word} alone").is_met
 
         return smallest(is_met, -1, self.top[axis], guess)
 
@@ -259,11 +268,11 @@ class _Search:
         """Each dimension as small as it can be with the others as they are, the most expensive first."""
         items = self.dimensions.items
         for axis in sorted(range(len(items)), key=lambda axis: (-items[axis].price, axis)):
-            path = items[axis].path
+            word = items[axis].word
             here = position
 
-            def is_met(index: int, axis: int = axis, here: Position = here, path: str = path) -> bool:
-                return self._try(_with(here, axis, index), f"{path} shrunk").is_met
+            def is_met(index: int, axis: int = axis, here: Position = here, word: str = word) -> bool:
+                return self._try(_with(here, axis, index), f"{word} shrunk").is_met
 
             index = smallest(is_met, self.floor[axis] - 1, here[axis], here[axis] - 1)
             position = _with(here, axis, index)
@@ -292,7 +301,7 @@ class _Search:
         if candidates is None:
             self.not_tried = None
             return False
-        ordered = np.array(sorted(candidates, key=self._key, reverse=True)).reshape(-1, len(self.floor))
+        ordered = np.array(sorted(candidates, key=self.key, reverse=True)).reshape(-1, len(self.floor))
         for trial in self.trials.done.values():
             ordered = _not_below(ordered, trial)
         tried = 0
@@ -325,12 +334,13 @@ class _Search:
         if count < 2:
             return None
         its = change(objective(check.name), its[0][:count], its[1][:count])
-        low, high = its.difference.low, its.difference.high
+        gap = check.numbers["target_ratio"] - its.before.value if its.before.value is not None else math.nan
+        high = its.difference.high
         return {
             "values": self.dimensions.plain(start),
             "sli_ratio": its.before.as_dict(),
             "difference": its.difference.as_dict(),
-            "size_matters": low is None or high is None or not low <= 0 <= high,
+            "size_matters": high is None or not high < MATTERS * gap,
         }
 
     def _losses(self, result: CaseResult, check: Check) -> dict[str, Any] | None:
@@ -422,7 +432,7 @@ def _not_below(positions: np.ndarray, trial: Trial) -> np.ndarray:
 # ---- the result ------------------------------------------------------------------------------------------
 
 
-def _content(search: _Search, stopped: str | None) -> dict[str, Any]:
+def _content(search: Search, stopped: str | None) -> dict[str, Any]:
     run, demands, dimensions = search.scenario.run, search.demands, search.dimensions
     answer = search.answer
     best = answer or _nearest([step.trial for step in search.steps])
@@ -469,7 +479,7 @@ def _content(search: _Search, stopped: str | None) -> dict[str, Any]:
     }
 
 
-def _trials(search: _Search) -> list[Trial]:
+def _trials(search: Search) -> list[Trial]:
     return list(search.trials.done.values())
 
 
@@ -478,7 +488,7 @@ def _nearest(trials: Sequence[Trial]) -> Trial:
     return max(trials, key=lambda trial: trial.hardest[1].hardness)
 
 
-def _own_entry(search: _Search) -> dict[str, Any]:
+def _own_entry(search: Search) -> dict[str, Any]:
     """What the file has, and its cost where all of it are numbers."""
     resolved = search.scenario.resolved()
     items = search.dimensions.items
@@ -489,7 +499,7 @@ def _own_entry(search: _Search) -> dict[str, Any]:
     return {"values": values, "cost": None if cost is None else round(cost, 9)}
 
 
-def _trial_entry(search: _Search, trial: Trial) -> dict[str, Any]:
+def _trial_entry(search: Search, trial: Trial) -> dict[str, Any]:
     """A trial with every check of every case."""
     return {
         "values": search.dimensions.plain(trial.position),
@@ -503,7 +513,7 @@ def _trial_entry(search: _Search, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _short_entry(search: _Search, trial: Trial) -> dict[str, Any]:
+def _short_entry(search: Search, trial: Trial) -> dict[str, Any]:
     """A trial with its hardest check."""
     return {
         "values": search.dimensions.plain(trial.position),
@@ -524,7 +534,7 @@ def _check_entry(result: CaseResult, check: Check, survive: int) -> dict[str, An
     }
 
 
-def _proof(search: _Search) -> list[dict[str, Any]]:
+def _proof(search: Search) -> list[dict[str, Any]]:
     """For each path the neighbour one step down; without one the answer has the smallest value."""
     assert search.answer is not None
     found: list[dict[str, Any]] = []
@@ -536,12 +546,12 @@ def _proof(search: _Search) -> list[dict[str, Any]]:
     return found
 
 
-def _cheaper_entry(search: _Search) -> dict[str, Any] | None:
+def _cheaper_entry(search: Search) -> dict[str, Any] | None:
     """What is known of configurations that cost less than the answer."""
     if search.answer is None:
         return None
-    key = search._key(search.answer.position)
-    cheaper = [trial for trial in _trials(search) if search._key(trial.position)[:2] < key[:2]]
+    key = search.key(search.answer.position)
+    cheaper = [trial for trial in _trials(search) if search.key(trial.position)[:2] < key[:2]]
     return {
         "missed": sum(trial.verdict == MISSED for trial in cheaper),
         "undecided": sum(trial.verdict == UNDECIDED for trial in cheaper),
@@ -550,11 +560,11 @@ def _cheaper_entry(search: _Search) -> dict[str, Any] | None:
     }
 
 
-def _front(search: _Search) -> list[Trial]:
+def _front(search: Search) -> list[Trial]:
     """Trials than which none is cheaper and leaves more of the hardest budget, by cost."""
     known = [trial for trial in _trials(search) if trial.hardest[1].left_ratio is not None]
     front: list[Trial] = []
-    for trial in sorted(known, key=lambda one: (search._key(one.position)[0], -_left(one), one.position)):
+    for trial in sorted(known, key=lambda one: (search.key(one.position)[0], -_left(one), one.position)):
         if not front or _left(trial) > _left(front[-1]):
             front.append(trial)
     return front
@@ -565,7 +575,7 @@ def _left(trial: Trial) -> float:
     return -math.inf if left is None else left
 
 
-def _not_monotone(search: _Search) -> list[dict[str, Any]]:
+def _not_monotone(search: Search) -> list[dict[str, Any]]:
     """Pairs where the larger one misses what the smaller one meets, against what the search assumes."""
     trials = _trials(search)
     return [
@@ -581,7 +591,7 @@ def _not_monotone(search: _Search) -> list[dict[str, Any]]:
     ]
 
 
-def _limits(search: _Search) -> list[str]:
+def _limits(search: Search) -> list[str]:
     """What more of the varied sizes cannot lift, by arithmetic on the largest configuration."""
     whole = changed(search.scenario, search.dimensions.changes(search.top), ON_COMMAND_LINE)
     found: list[str] = []

@@ -10,12 +10,13 @@ from slosim.experiments.text import finished
 from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
 from slosim.report.objectives import MET, MISSED, UNDECIDED
 from slosim.report.text_verdict import STYLES
-from slosim.report.units import clock, duration, enumeration, exact_share, plural, share, three_digits
+from slosim.report.units import clock, duration, enumeration, exact_share, plural, share, short, three_digits
 
 BAR_COLUMNS = 24
 BAR_MOST = 1.0
 """What is left of a budget that fills the bar of the front."""
 SHOWN_STEPS = 40
+STEP_COLUMNS = 24
 
 
 def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
@@ -50,7 +51,9 @@ def measured(check: dict[str, Any]) -> str:
     if check["kind"] == "impossible":
         return clean(check["why"])
     if check["kind"] == "drain":
-        return f"{_longest(check)} of {clock(check['within_s'])}"
+        return (
+            f"{_longest(check)} of {clock(check['within_s'])}, peak lag {short(check['peak_lag']['value'])}"
+        )
     return f"{_interval(check['sli_ratio'])} of {exact_share(check['target_ratio'])}"
 
 
@@ -97,11 +100,15 @@ def _answer(data: dict[str, Any]) -> str:
         promised = [f"{' '.join(promised)} {text}".strip()]
     if drain := demands["drain"]:
         promised.append(
-            f"drains an outage of {clean(drain['target'])} of {clock(drain['outage_s'])} within"
+            f"drains {_a(drain['effect'])} of {clean(drain['target'])} of {clock(drain['outage_s'])} within"
             f" {clock(drain['within_s'])}"
         )
     configuration = clean(shown(answer["values"], data["services"]))
     return f"{configuration} = {money(answer['cost'], data['cost_unit'])} {' and '.join(promised)}."
+
+
+def _a(effect: str) -> str:
+    return "an outage" if effect == "outage" else f"a {effect}"
 
 
 def _all(objectives: list[str]) -> str:
@@ -232,7 +239,8 @@ def _proof(data: dict[str, Any], width: int) -> list[str]:
 
 def _step_less(one: dict[str, Any], data: dict[str, Any]) -> str:
     its = one["neighbour"] or data["answer"]
-    return clean(shown({one["path"]: its["values"][one["path"]]}, data["services"]))
+    text = clean(shown({one["path"]: its["values"][one["path"]]}, data["services"]))
+    return text if len(text) <= STEP_COLUMNS else f"…{text[1 - STEP_COLUMNS :]}"
 
 
 def _hardest(its: dict[str, Any] | None) -> str:
@@ -271,20 +279,34 @@ def _unmet(data: dict[str, Any], width: int) -> list[str]:
     if not data["unmet"]:
         return []
     lines = [title("WHAT STANDS IN THE WAY", "with the largest configuration", width)]
-    for one in data["unmet"]:
-        lines += paragraph(_obstacle(one, data), width, "! ")
+    for its in _by_name(data["unmet"]):
+        lines += paragraph(_obstacle(its, data), width, "! ")
     for limit in data["limits"]:
         lines += paragraph(clean(limit), width, "· ")
-    whatever = [
-        one["name"] for one in data["unmet"] if one["elsewhere"] and not one["elsewhere"]["size_matters"]
-    ]
-    for name in dict.fromkeys(whatever):
-        lines += paragraph(f"To size for the others: --ignore '{clean(name)}'", width, "→ ")
+    whatever = [its[0]["name"] for its in _by_name(data["unmet"]) if _is_whatever(its[0])]
+    if whatever and set(whatever) != set(data["demands"]["objectives"]):
+        options = " ".join(f"--ignore '{clean(name)}'" for name in whatever)
+        lines += paragraph(f"To size for the others: {options}", width, "→ ")
     return lines
 
 
-def _obstacle(one: dict[str, Any], data: dict[str, Any]) -> str:
-    text = f"'{clean(one['name'])}' {one['case']}: {one['verdict']}, {measured(one)}."
+def _by_name(unmet: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """What is not met, the cases of each promise together; the whole system, if among them, is the first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in unmet:
+        found.setdefault(one["name"], []).append(one)
+    return list(found.values())
+
+
+def _is_whatever(one: dict[str, Any]) -> bool:
+    return one["elsewhere"] is not None and not one["elsewhere"]["size_matters"]
+
+
+def _obstacle(its: list[dict[str, Any]], data: dict[str, Any]) -> str:
+    one = its[0]
+    text = f"'{clean(one['name'])}' {clean(one['case'])}: {one['verdict']}, {measured(one)}."
+    if len(its) > 1:
+        text += f" Nor {enumeration([clean(other['case']) for other in its[1:]])}."
     if one["kind"] == "objective" and one["target_ratio"] == 1:
         text += " No finite run shows that a target of 100% is met."
     losses = one["losses"]
@@ -365,7 +387,7 @@ def _footer(data: dict[str, Any], width: int) -> list[str]:
     warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
     drain = demands["drain"]
     outage = (
-        f" The outage starts at {clock(drain['at_s'])}; in time means in every run, in which no"
+        f" The {drain['effect']} starts at {clock(drain['at_s'])}; in time means in every run, in which no"
         " objective is judged."
         if drain
         else ""

@@ -56,7 +56,10 @@ class CaseResult(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A configuration and what its cases came to; `first`: replications that the first look took."""
+    """A configuration and what its cases came to; where one of them cannot be, it stands alone.
+
+    first  replications that the first look took
+    """
 
     position: Position
     first: int
@@ -113,7 +116,7 @@ class Trials:
             results |= self._looked(position, still, count, doing)
             if not still or any(one.verdict == MISSED for one in results.values()):
                 break
-        return Trial(position, first, [results[case] for case in self.cases.all])
+        return Trial(position, first, [results[case] for case in self.cases.all if case in results])
 
     def _is_settled(self, result: CaseResult | None) -> bool:
         return result is not None and result.verdict == MET and result.replications >= self.replications
@@ -129,7 +132,7 @@ class Trials:
             if isinstance(one, str)
         }
         if found:
-            count = min(count, FEW)  # it is missed already: the others are only shown
+            return found
         wanted = [Wanted(scenario, count) for scenario in possible.values()]
         summaries = self.study.summaries(wanted, doing)
         for (case, scenario), its in zip(possible.items(), summaries, strict=True):
@@ -162,10 +165,8 @@ def drained(drain: Drain, summaries: Sequence[Summary]) -> Check:
     That it was in each of n says with 95% confidence that it is in a share of at least 0.05^(1/n) of such
     outages (the exact binomial bound).
     """
-    times = [
-        next(one.recovered_after_s for one in summary.faults if one.name == drain.name)
-        for summary in summaries
-    ]
+    its = [next(one for one in summary.faults if one.name == drain.name) for summary in summaries]
+    times = [one.recovered_after_s for one in its]
     in_time = sum(time is not None and time <= drain.within_s for time in times)
     known = [time for time in times if time is not None]
     longest = max(known) if len(known) == len(times) else None
@@ -174,6 +175,7 @@ def drained(drain: Drain, summaries: Sequence[Summary]) -> Check:
         "kind": "drain",
         "within_s": drain.within_s,
         "longest_s": longest,
+        "peak_lag": intervals.of_mean([one.peak_lag for one in its]).as_dict(),
         "recovered_after_s": intervals.of_mean(known).as_dict(),
         "in_time_ratio": in_time / len(times),
         "in_time_least_ratio": 0.05 ** (1 / len(times)) if is_kept else None,

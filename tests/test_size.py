@@ -1,7 +1,7 @@
-"""Sizing: the cheapest configuration against theory and against trying everything, and what cannot be sized.
+"""Sizing: the cheapest configuration against theory and against trying everything; what cannot be sized.
 
-All runs are at fixed seeds. Where an answer rests on intervals, its neighbours are so far from the target that
-a 95% interval that is wrong once in twenty seeds would still be on the right side of it.
+All runs are at fixed seeds. Where an answer rests on intervals, its neighbours are so far from the target
+that an interval that misses the truth, as one in twenty does, would still be on the right side of it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import slosim
 from slosim.errors import ScenarioError, UserError
 from slosim.experiments.cases import parse_drain, parse_peak
 from slosim.experiments.dimensions import Dimension, Dimensions, dimensions_of, value_at
+from slosim.experiments.judge import judge, verdict
 from slosim.experiments.result import Result
 from slosim.experiments.size import answered, asked, cheaper_than, size, smallest
 from slosim.experiments.store import Store
@@ -46,7 +47,7 @@ producers: {p: {topic: a, arrivals: {poisson: 8/s}}}
 services:
   front: {consumes: a, service_time: {exponential: 200ms}, emits: b, cost_per_instance_hour: FRONT}
   back: {consumes: b, service_time: {exponential: 400ms}, cost_per_instance_hour: BACK}
-objectives: [{name: quick, flow: p, within: 2s, target: 95%}]
+objectives: [{name: quick, flow: p, within: 1.6s, target: 95%}]
 """
 REGULAR = """
 name: regular
@@ -98,46 +99,36 @@ def test_the_smallest_number_of_servers_is_that_of_theory(slots: int):
     assert met["sli_ratio"]["low"] - 0.01 <= shares[1] <= met["sli_ratio"]["high"] + 0.01
 
 
-@pytest.mark.parametrize("prices", [(1, 1), (1, 4), (7, 1)])
+@pytest.mark.parametrize("prices", [(1, 6), (7, 1)])
 def test_the_answer_is_what_trying_everything_finds(prices: tuple[int, int]):
+    """Both stages share the 1.6 s: where one is dear, the other makes up for it."""
     scenario = loaded(PIPELINE, front=prices[0], back=prices[1])
-    result = size(scenario, ["services.*.instances=1..7"], replications=6)
-    answer = values_of(result)
-    costs = {}
-    for front, back in itertools.product(range(1, 8), repeat=2):
-        changes = {"services.front.instances": front, "services.back.instances": back}
-        costs[front, back] = prices[0] * front + prices[1] * back
-        if costs[front, back] > result.data["answer"]["cost"] + 2:
-            continue
-        replications = 6 if changes == answer else 24  # what stays undecided got four times as many
-        verdict = slosim.run(scenario.replace(changes), replications=replications).verdict
-        if costs[front, back] < result.data["answer"]["cost"]:
-            assert verdict != "met", changes
-        if changes == answer:
-            assert verdict == "met"
-    assert (
-        costs[answer["services.front.instances"], answer["services.back.instances"]]
-        == (result.data["answer"]["cost"])
-    )
-    assert result.data["cheaper"]["is_cheapest"]
+    grid = {
+        prices[0] * front + prices[1] * back: {
+            "services.front.instances": front,
+            "services.back.instances": back,
+        }
+        for front, back in itertools.product(range(2, 7), range(4, 8))
+    }
+    assert len(grid) == 20, "every configuration has its own cost"
+    with open_workers() as workers:
+        study = Study(workers, Store(None, "size"))
+        vary = ["services.front.instances=2..6", "services.back.instances=4..7"]
+        result = answered(asked(scenario, vary, 0, 1.0, None, (), (), ()), study, 6)
+        for cost in sorted(grid):
+            variant = scenario.replace(grid[cost])
+            for replications in (6, 12, 24):
+                (summaries,) = study.summaries([Wanted(variant, replications)])
+                found = verdict(judge(variant, summaries))
+                if found != "undecided":
+                    break
+            if found == "met":
+                break
+    assert values_of(result) == grid[cost]
+    assert result.data["answer"]["cost"] == cost
     assert result.data["cost_unit"] == "per_h"
-
-
-def test_prices_decide_which_service_gets_more():
-    """Both stages share the two seconds; where one is dear, the other makes up for it."""
-    vary = ["services.*.instances=1..12"]
-    dear_front, dear_back = (
-        values_of(
-            size(
-                loaded(PIPELINE, front=front, back=back).replace({"objectives[quick].within": "1s"}),
-                vary,
-                only=["quick"],
-            )
-        )
-        for front, back in ((9, 1), (1, 9))
-    )
-    assert dear_front["services.front.instances"] <= dear_back["services.front.instances"]
-    assert dear_front["services.back.instances"] >= dear_back["services.back.instances"]
+    assert result.data["cheaper"]["is_cheapest"]
+    assert result.data["floor"] != values_of(result), "no stage alone decides"
 
 
 def test_one_missing_instance_needs_one_more():
@@ -361,7 +352,7 @@ def test_stars_and_autoscaled_services():
     )
     dimensions = dimensions_of([ALL], (), scenario)
     assert [one.path for one in dimensions.items] == ["services.front.instances"]
-    assert any("back is autoscaled" in note for note in dimensions.notes)
+    assert any("back autoscaled" in note for note in dimensions.notes)
     with pytest.raises(UserError, match=r"services\.back\.autoscale\.minimum"):
         dimensions_of(["services.back.instances=1..3"], (), scenario)
     own = dimensions_of([ALL, "services.front.instances=2,3"], (), loaded(PIPELINE, front=1, back=1))

@@ -81,7 +81,7 @@ def dimensions_of(vary: Iterable[str], costs: Iterable[str], scenario: Scenario)
         ScenarioError: a path that leads nowhere, or values that its field cannot take.
         UserError: a path that is varied twice or cannot be sized; a cost of what is not varied.
     """
-    axes, notes = _expanded([parse_axis(text, scenario) for text in vary], scenario)
+    axes, notes = _axes(list(vary), scenario)
     prices = _prices(costs, [axis.path for axis in axes], scenario)
     items = [_dimension(axis, prices.get(axis.path), scenario) for axis in axes]
     unpriced = [one.service for one in items if one.service and _is_unpriced(one, prices, scenario)]
@@ -98,42 +98,60 @@ def _is_unpriced(one: Dimension, prices: Mapping[str, float], scenario: Scenario
     return one.path not in prices and scenario.services[one.service].cost_per_instance_hour is None
 
 
-def _expanded(axes: Sequence[Axis], scenario: Scenario) -> tuple[list[Axis], list[str]]:
-    """Axes without `*`; a path written by itself wins over a `*` that covers it."""
-    if not axes:
+def _axes(vary: Sequence[str], scenario: Scenario) -> tuple[list[Axis], list[str]]:
+    """Axes without `*`, in the order written; a path written by itself wins over a `*` that covers it."""
+    if not vary:
         raise UserError("nothing to size: say what may vary, e.g. --vary 'services.*.instances=1..20'")
-    own = [axis for axis in axes if not _has_star(axis.path)]
-    found: dict[str, Axis] = {}
-    autoscaled: list[str] = []
-    for axis in [*own, *(axis for axis in axes if _has_star(axis.path))]:
-        for path in named(axis.path, scenario):
-            service = service_of(path, scenario)
-            if service and scenario.services[service].autoscale is not None:
-                if not _has_star(axis.path):
-                    raise UserError(
-                        f"--vary {path}: an autoscaler sets the instances of {service}; vary"
-                        f" services.{service}.autoscale.minimum or .maximum"
-                    )
-                autoscaled.append(service)
-            elif path not in found:
-                found[path] = Axis(path, axis.values)
-            elif _has_star(axis.path) == _has_star_among(own, path):
+    own = [axis for text in vary if not _has_star(text) for axis in _of_one(text, scenario)]
+    starred = [axis for text in vary if _has_star(text) for axis in _of_one(text, scenario)]
+    for axes in (own, starred):
+        paths = [axis.path for axis in axes]
+        for path in paths:
+            if paths.count(path) > 1:
                 raise UserError(f"--vary {path}: is varied twice; list all its values in one --vary")
-    if not found:
+    alone = {axis.path for axis in own}
+    axes = own + [axis for axis in starred if axis.path not in alone]
+    if not axes:
         raise UserError("nothing to size: an autoscaler sets the instances of every service")
-    order = [path for axis in axes for path in named(axis.path, scenario) if path in found]
-    notes = (
-        [f"{enumeration(autoscaled)} is autoscaled, so its instances are not sized."] if autoscaled else []
-    )
-    return [found[path] for path in dict.fromkeys(order)], notes
+    left_out = [
+        service
+        for text in vary
+        for path in named(text.partition("=")[0].strip(), scenario)
+        if (service := _autoscaled(path, scenario))
+    ]
+    notes = [f"{enumeration(left_out)} autoscaled: the instances are not sized."] if left_out else []
+    return axes, notes
+
+
+def _of_one(text: str, scenario: Scenario) -> list[Axis]:
+    """The axes of one `PATH=VALUES`, without the instances of autoscaled services that its `*` matches.
+
+    Raises:
+        UserError: it names the instances of an autoscaled service.
+    """
+    path, _, values = text.partition("=")
+    paths = named(path.strip(), scenario)
+    kept = [one for one in paths if not _autoscaled(one, scenario)]
+    if len(kept) == len(paths):
+        axis = parse_axis(text, scenario)
+        return [Axis(one, axis.values) for one in paths] if _has_star(text) else [axis]
+    if not _has_star(text):
+        service = _autoscaled(path.strip(), scenario)
+        raise UserError(
+            f"--vary {path}: an autoscaler sets the instances of {service}; vary"
+            f" services.{service}.autoscale.minimum or .maximum"
+        )
+    return [parse_axis(f"{one}={values}", scenario) for one in kept]
+
+
+def _autoscaled(path: str, scenario: Scenario) -> str:
+    """The autoscaled service whose instances a path sets, else empty."""
+    service = service_of(path, scenario)
+    return service if service and scenario.services[service].autoscale is not None else ""
 
 
 def _has_star(path: str) -> bool:
     return path.partition(".")[2].startswith("*")
-
-
-def _has_star_among(own: Sequence[Axis], path: str) -> bool:
-    return all(axis.path != path for axis in own)
 
 
 def named(path: str, scenario: Scenario) -> list[str]:

@@ -8,17 +8,17 @@ from scipy import stats
 
 from slosim.measure import intervals
 from slosim.measure.histogram import Histogram
-from slosim.measure.intervals import Estimate, Pooled, student_t_975
+from slosim.measure.intervals import Estimate, Pooled, student_t
 
 
 @pytest.mark.parametrize("degrees", [*range(1, 60), 99, 100, 199, 999, 1000])
 def test_student_t_quantile_is_that_of_scipy(degrees):
-    assert student_t_975(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=1e-11)
+    assert student_t(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=1e-11)
 
 
 def test_student_t_needs_a_degree_of_freedom():
     with pytest.raises(ValueError, match="at least 1, got 0"):
-        student_t_975(0)
+        student_t(0)
 
 
 def test_interval_of_a_mean_is_the_textbook_t_interval():
@@ -44,7 +44,7 @@ def test_interval_of_a_ratio_by_its_pseudo_values():
     """1/10 and 3/10: pooled 0.2, left out 0.3 and 0.1, so the pseudo-values are 0.1 and 0.3."""
     estimate = intervals.of_ratio([1.0, 3.0], [10.0, 10.0], least=-math.inf)
 
-    half_width = student_t_975(1) * np.std([0.1, 0.3], ddof=1) / math.sqrt(2)
+    half_width = student_t(1) * np.std([0.1, 0.3], ddof=1) / math.sqrt(2)
     assert (estimate.value, estimate.low, estimate.high) == pytest.approx(
         (0.2, 0.2 - half_width, 0.2 + half_width)
     )

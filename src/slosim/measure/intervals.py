@@ -59,23 +59,25 @@ UNDEFINED = Estimate(None)
 
 
 @cache
-def student_t_975(degrees: int) -> float:
-    """97.5% quantile of Student's t with `degrees` >= 1 degrees of freedom, to full precision.
+def student_t(degrees: int, confidence: float = 0.95) -> float:
+    """t with P(|T| <= t) = confidence, T of Student's distribution with `degrees` >= 1, to full precision.
 
     The central probability A(t) = P(|T| <= t) is a finite sum for whole degrees of freedom (Abramowitz and
-    Stegun, 26.7.3 and 26.7.4); A(t) = 0.95 is solved by bisection.
+    Stegun, 26.7.3 and 26.7.4); A(t) = confidence is solved by bisection.
 
-    >>> round(student_t_975(9), 4)
-    2.2622
+    >>> round(student_t(9), 4), round(student_t(9, 0.999), 4)
+    (2.2622, 4.7809)
     """
     if degrees < 1:
         raise ValueError(f"degrees of freedom must be at least 1, got {degrees}")
-    low, high = 1.9, 13.0  # the normal quantile is 1.96, that of one degree of freedom 12.71
+    low, high = 1.0, 2.0
+    while _central_probability(high, degrees) < confidence:
+        low, high = high, 2.0 * high
     while True:
         middle = 0.5 * (low + high)
         if middle in (low, high):
             return middle
-        if _central_probability(middle, degrees) < 0.95:
+        if _central_probability(middle, degrees) < confidence:
             low = middle
         else:
             high = middle
@@ -110,7 +112,7 @@ def jackknife(
     # (n - 1) * left_out are the pseudo-values up to a sign and a constant, so their spread is the same.
     mean = math.fsum(left_out) / n  # type: ignore[arg-type]
     squares = math.fsum((value - mean) ** 2 for value in left_out)  # type: ignore[operator]
-    half_width = student_t_975(n - 1) * math.sqrt(squares * (n - 1) / n)
+    half_width = student_t(n - 1) * math.sqrt(squares * (n - 1) / n)
     return Estimate(
         pooled, max(min(least, pooled), pooled - half_width), min(max(most, pooled), pooled + half_width)
     )

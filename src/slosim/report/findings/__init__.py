@@ -22,6 +22,7 @@ from slosim.report.findings import (
     partitions,
     protection,
     scaling,
+    theory,
     trust,
 )
 from slosim.report.findings.evidence import Evidence, Finding
@@ -203,6 +204,19 @@ RULES = (
         "unsettled",
         "A line ends the run with far more lag than usual, though nothing is saturated.",
         load.unsettled,
+    ),
+    Rule(
+        "theory_contradicted",
+        "All that an exact closed form assumes holds at a station, and the run is outside the 99.9% interval"
+        " of their difference.",
+        theory.theory_contradicted,
+    ),
+    Rule(
+        "theory_differs",
+        "A station waits, refuses or is busy notably more or less than its closed form says, with what the"
+        " formula leaves out: the most telling ones, in one finding. Where a fault or an overload of the"
+        " station is told already, this is not.",
+        theory.theory_differs,
     ),
     Rule("no_warmup", "Without a warm-up, the empty start weighs on the means.", trust.no_warmup),
     Rule(

@@ -362,6 +362,21 @@ def test_stars_and_autoscaled_services():
     ]
 
 
+def test_costs():
+    scenario = loaded(PIPELINE, front=2, back=3)
+    vary = ["services.*.instances=1..3", "topics.b.partitions=6,12"]
+    costs = ["services.*.instances=0.5", "services.back.instances=4", "topics.b.partitions=0.1"]
+    plain, own = (dimensions_of(vary, given, scenario) for given in ((), costs))
+    assert [one.price for one in plain.items] == [2, 3, 0]
+    assert [one.price for one in own.items] == [0.5, 4, 0.1]
+    assert own.cost((2, 0, 1)) == pytest.approx(3 * 0.5 + 1 * 4 + 12 * 0.1)
+    free = dimensions_of(
+        vary, (), loaded(PIPELINE.replace("cost_per_instance_hour: FRONT", "instances: 2"), back=3)
+    )
+    assert [one.price for one in free.items] == [1, 3, 0]
+    assert any("front without cost_per_instance_hour" in note for note in free.notes)
+
+
 def test_value_at():
     resolved = {"topics": {"a": {"x": 1}, "a.b": {"x": 2}}, "faults": [{"name": "down", "at": 3}]}
     assert value_at(resolved, "topics.a.b.x") == 2
@@ -424,6 +439,7 @@ def test_an_outage_finds_its_place_beside_faults():
         ({"vary": ["services.front.instances=0..3"]}, "at least 1"),
         ({"vary": ["services.frnt.instances=1..3"]}, "did you mean 'front'"),
         ({"vary": ["services.front.instances=1,2", "services.front.instances=3"]}, "varied twice"),
+        ({"vary": ["producers.p.arrivals.poisson=1/s,2/s"]}, "no size of the system"),
         ({"only": ["quik"]}, "did you mean 'quick'"),
         ({"ignore": ["slow"]}, "declared: quick"),
         ({"only": ["quick"], "ignore": ["quick"]}, "one of them"),
@@ -439,6 +455,8 @@ def test_an_outage_finds_its_place_beside_faults():
         ({"drain": "services.back 1m in 2m at 19m"}, "--set run.duration=22m"),
         ({"drain": "services.back 1m in 100ms"}, "run.sample_every"),
         ({"replications": 1}, "at least 2"),
+        ({"survive": -1}, "at least 0"),
+        ({"peak": 0.0}, "above 0"),
     ],
     ids=str,
 )

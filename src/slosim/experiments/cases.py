@@ -69,7 +69,7 @@ class Case(NamedTuple):
     def text(self, survive: int) -> str:
         if self.kind == MISSING:
             return f"without {survive} x {self.service}"
-        return "as it is" if self.kind == WHOLE else "after an outage"
+        return "as it is" if self.kind == WHOLE else "after the fault"
 
 
 class Cases:
@@ -288,5 +288,5 @@ def demands_text(demands: dict[str, Any]) -> str:
     if demands["peak_factor"] != 1:
         parts.append(f"at {demands['peak_factor']:g}x the load")
     if demands["survive"]:
-        parts.append(f"with {plural(demands['survive'], 'instance')} of any service missing")
+        parts.append(f"with {plural(demands['survive'], 'instance')} of any one service missing")
     return ", ".join(parts)

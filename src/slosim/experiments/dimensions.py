@@ -15,6 +15,8 @@ from slosim.report.units import enumeration
 
 PRICE_UNKNOWN = 1.0
 """Of an instance whose service states no price."""
+SIZED = ("services", "topics", "dependencies")
+"""Sections of a scenario that have a size; the others are what it must stand."""
 PER_HOUR, INSTANCES = "per_h", "instances"
 Position = tuple[int, ...]
 """A configuration: for each dimension the index of its value."""
@@ -113,12 +115,9 @@ def _axes(vary: Sequence[str], scenario: Scenario) -> tuple[list[Axis], list[str
     axes = own + [axis for axis in starred if axis.path not in alone]
     if not axes:
         raise UserError("nothing to size: an autoscaler sets the instances of every service")
-    left_out = [
-        service
-        for text in vary
-        for path in named(text.partition("=")[0].strip(), scenario)
-        if (service := _autoscaled(path, scenario))
-    ]
+    written = [path for text in vary for path in named(text.partition("=")[0].strip(), scenario)]
+    axes.sort(key=lambda axis: written.index(axis.path) if axis.path in written else -1)
+    left_out = [service for path in written if (service := _autoscaled(path, scenario))]
     notes = [f"{enumeration(left_out)} autoscaled: the instances are not sized."] if left_out else []
     return axes, notes
 
@@ -130,6 +129,9 @@ def _of_one(text: str, scenario: Scenario) -> list[Axis]:
         UserError: it names the instances of an autoscaled service.
     """
     path, _, values = text.partition("=")
+    section = path.strip().partition(".")[0]
+    if section in Scenario.__dataclass_fields__ and section not in SIZED:
+        raise UserError(f"--vary {path}: is no size of the system; sized are {enumeration(list(SIZED))}")
     paths = named(path.strip(), scenario)
     kept = [one for one in paths if not _autoscaled(one, scenario)]
     if len(kept) == len(paths):
@@ -200,7 +202,8 @@ def _prices(costs: Iterable[str], paths: Sequence[str], scenario: Scenario) -> d
             raise UserError(
                 f"--cost {text}: {mistake.what}, expected PATH=AMOUNT, for example {paths[0]}=0.12"
             ) from None
-        for one in named(path.strip(), scenario):
+        named_here = named(path.strip(), scenario)
+        for one in [one for one in named_here if one in paths] or named_here:
             if one not in paths:
                 close = nearest(one, paths)
                 hint = f"; did you mean {close}?" if close else ""

@@ -79,7 +79,7 @@ def change(quantity: Quantity, before: Sequence[Summary], after: Sequence[Summar
     pairs = [_jackknifed(quantity, _statistics(quantity, its)) for its in (before, after)]
     (old, olds), (new, news) = pairs
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio, ratios = new / old - 1.0, news / olds - 1.0
+        ratio, ratios = float(np.float64(new) / old) - 1.0, news / olds - 1.0
     difference = _estimate(new - old, news - olds, least=-math.inf)
     own = [_estimate(pooled, left_out, least=-math.inf) for pooled, left_out in pairs]
     return Change(

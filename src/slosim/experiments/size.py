@@ -124,6 +124,8 @@ def asked(
     Raises:
         ScenarioError, UserError: a mistake in it.
     """
+    if survive < 0 or peak <= 0:
+        raise UserError(f"survive {survive}, peak {peak:g}: expected survive of at least 0 and peak above 0")
     dimensions = dimensions_of(vary, costs, scenario)
     outage = parse_drain(drain, scenario)
     demands = Demands(chosen_objectives(scenario, only, ignore), survive, peak, outage)

@@ -7,7 +7,7 @@ from typing import Any
 from slosim.experiments.cases import demands_text
 from slosim.experiments.dimensions import PER_HOUR, shown
 from slosim.experiments.text import finished
-from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
+from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title, width_of
 from slosim.report.objectives import MET, MISSED, UNDECIDED
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import clock, duration, enumeration, exact_share, plural, share, short, three_digits
@@ -114,7 +114,7 @@ def _a(effect: str) -> str:
 def _all(objectives: list[str]) -> str:
     if len(objectives) == 1:
         return f"'{clean(objectives[0])}'"
-    return f"all {len(objectives)} objectives"
+    return "both objectives" if len(objectives) == 2 else f"all {len(objectives)} objectives"
 
 
 def _one_fewer(data: dict[str, Any]) -> str:
@@ -228,11 +228,11 @@ def _proof(data: dict[str, Any], width: int) -> list[str]:
         Column("one step less", [_step_less(one, data) for one, _ in rows], "<"),
         Column("cost", ["" if its is None else money(its["cost"], data["cost_unit"]) for _, its in rows]),
         Column("verdict", ["" if its is None else _verdict(its["verdict"]) for _, its in rows], "<"),
-        Column("hardest promise", [_hardest(its) for _, its in rows], "<"),
+        Column("measured", [_came_to(its) for _, its in rows], "<"),
     ]
     return [
         title("WHY NOT LESS"),
-        *table(columns, width),
+        *_with_rest(columns, "hardest promise", [_promise(its) for _, its in rows], width),
         *(paint(line, "dim") for line in paragraph(_cheaper(data), width)),
     ]
 
@@ -243,17 +243,32 @@ def _step_less(one: dict[str, Any], data: dict[str, Any]) -> str:
     return text if len(text) <= STEP_COLUMNS else f"…{text[1 - STEP_COLUMNS :]}"
 
 
-def _hardest(its: dict[str, Any] | None) -> str:
+def _came_to(its: dict[str, Any] | None) -> str:
     if its is None:
-        return "the answer itself is the smallest in its range"
+        return "the smallest in its range"
     check = its["hardest"]
     after = f", after {check['replications']} runs" if check["verdict"] == UNDECIDED else ""
-    name = "" if check["kind"] == "impossible" else f"'{clean(check['name'])}'{_where(check)}: "
-    return f"{name}{measured(check)}{after}"
+    return f"{measured(check)}{after}"
+
+
+def _promise(its: dict[str, Any] | None) -> str:
+    if its is None or its["hardest"]["kind"] == "impossible":
+        return ""
+    return f"{clean(its['hardest']['name'])}{_where(its['hardest'])}"
+
+
+def _with_rest(columns: list[Column], heading: str, cells: list[str], width: int) -> list[str]:
+    """A table whose last column is cut to what is left of the width."""
+    room = width - width_of(table(columns, width)[0]) - 2
+    if room < len(heading):
+        return table(columns, width)
+    return table([*columns, Column(heading, [cut(cell, room) for cell in cells], "<")], width)
 
 
 def _cheaper(data: dict[str, Any]) -> str:
     cheaper = data["cheaper"]
+    if cheaper["is_cheapest"] and not cheaper["missed"] + cheaper["undecided"]:
+        return "Nothing in these ranges is cheaper."
     tried = f"{plural(cheaper['missed'], 'cheaper configuration')} missed"
     undecided = f", {cheaper['undecided']} stayed undecided" if cheaper["undecided"] else ""
     if cheaper["is_cheapest"]:
@@ -330,15 +345,13 @@ def _front(data: dict[str, Any], width: int) -> list[str]:
         return []
     columns = [
         Column("cost", [money(one["cost"], data["cost_unit"]) for one in rows]),
-        Column(
-            "configuration", [cut(clean(shown(one["values"], data["services"])), 40) for one in rows], "<"
-        ),
+        Column("configuration", [_compact(one["values"]) for one in rows], "<"),
         Column("verdict", [_verdict(one["verdict"]) for one in rows], "<"),
         Column("hardest promise", [cut(clean(one["hardest"]["name"]), 24) for one in rows], "<", keep=1),
         Column("left", [_left_text(one["hardest"]) for one in rows]),
         Column("", [paint(_bar(one["hardest"]["left_ratio"]), "cyan") for one in rows], "<", keep=2),
     ]
-    note = "no trial is cheaper and leaves more of the hardest promise's budget"
+    note = f"of the hardest promise's budget; configurations as {_order(data)}"
     return [title("COST AND WHAT IT LEAVES", note, width), *table(columns, width)]
 
 
@@ -369,13 +382,16 @@ def _steps(data: dict[str, Any], width: int) -> list[str]:
         Column("hardest promise", [cut(clean(one["hardest"]["name"]), 24) for one in rows], "<", keep=1),
         Column("left", [_left_text(one["hardest"]) for one in rows]),
     ]
-    order = ", ".join(clean(_word(one["path"], data)) for one in data["vary"])
     more = [f"and {len(steps) - len(rows)} more"] if len(steps) > len(rows) else []
-    return [title("STEPS", f"configurations as {order}", width), *table(columns, width), *more]
+    return [title("STEPS", f"configurations as {_order(data)}", width), *table(columns, width), *more]
 
 
 def _compact(values: dict[str, Any]) -> str:
     return cut(" ".join(clean(str(value)) for value in values.values()), 32)
+
+
+def _order(data: dict[str, Any]) -> str:
+    return ", ".join(clean(_word(one["path"], data)) for one in data["vary"])
 
 
 def _word(path: str, data: dict[str, Any]) -> str:

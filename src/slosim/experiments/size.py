@@ -11,8 +11,8 @@ The search takes a larger value to be never worse, and checks what it concludes 
 5. The proof: the answer with one step less of each path, with all replications. And one step more, for what
    that would buy.
 
-Configurations meet the same work, so what differs between them is their size. A configuration that misses
-clearly after a few replications gets no more; one that is called met has all of them. An interval is not
+Configurations meet the same work, so what differs between them is their size. The search goes by few
+replications where they are clear; the answer and its proof have all of them. An interval is not
 widened for the several looks at it: each has its own 2.5% of being wrong to one side.
 """
 
@@ -37,7 +37,7 @@ from slosim.experiments.dimensions import Dimensions, Position, dimensions_of, v
 from slosim.experiments.quantities import change, objective
 from slosim.experiments.result import Result
 from slosim.experiments.study import Stopped, Study
-from slosim.experiments.trials import FEW, Trial, Trials
+from slosim.experiments.trials import Trial, Trials
 from slosim.experiments.vary import ON_COMMAND_LINE
 from slosim.model import Scenario
 from slosim.model.load import changed
@@ -170,7 +170,6 @@ class Search:
         self.steps: list[Step] = []
         self.top: Position = tuple(len(one.values) - 1 for one in self.dimensions.items)
         self.floor: Position = tuple(0 for _ in self.dimensions.items)
-        self.answer: Trial | None = None
         self.unmet: list[dict[str, Any]] = []
         self.not_tried: int | None = 0
         """Cheaper configurations that neither were tried nor are ruled out; None: too many to count."""
@@ -189,19 +188,28 @@ class Search:
             return
         self.floor = tuple(self._smallest_alone(axis, start[axis]) for axis in range(len(start)))
         self._shrink(self._together())
-        while self._one_less() or self._cheaper():
-            pass
-        self._one_more()
+        while (best := self.best()) is not None:
+            if not best.is_firm:
+                self._try(best.position, "with all runs", firm=True)  # if not confirmed, the next best is
+            elif not (self._one_less(best) or self._cheaper(best)):
+                break
+        if best is None:
+            self.unmet = self._why_unmet(start)
+        else:
+            self._one_more(best)
         self.is_over = True
 
-    def _try(self, position: Position, why: str, first: int = FEW) -> Trial:
-        """A trial, as a step if it is new; the cheapest that is met is the answer so far."""
-        is_known = self.trials.is_known(position, first)
-        trial = self.trials.of(position, first, why)
+    def best(self) -> Trial | None:
+        """The cheapest configuration that is met; the answer, once the search is over."""
+        met = [trial for trial in self.trials.done.values() if trial.is_met]
+        return min(met, key=lambda trial: self.key(trial.position), default=None)
+
+    def _try(self, position: Position, why: str, firm: bool = False) -> Trial:
+        """A trial, as a step if it is new."""
+        is_known = self.trials.is_known(position, firm)
+        trial = self.trials.of(position, firm, why)
         if not is_known:
             self.steps.append(Step(why, trial))
-        if trial.is_met and (self.answer is None or self.key(position) < self.key(self.answer.position)):
-            self.answer = trial
         return trial
 
     def key(self, position: Position) -> tuple[float, int, Position]:
@@ -227,10 +235,10 @@ class Search:
         if self._try(self.top, "the largest").is_met:
             return True
         for position, why in ((self._own(), "as in the file"), (start, "utilisation below 1")):
-            if position is not None and self._try(position, why, self.replications).is_met:
+            if position is not None and self._try(position, why, firm=True).is_met:
                 self.top = position
                 return True
-        self._try(self.top, "the largest", self.replications)
+        self._try(self.top, "the largest", firm=True)
         return False
 
     def _own(self) -> Position | None:
@@ -279,27 +287,22 @@ class Search:
             index = smallest(is_met, self.floor[axis] - 1, here[axis], here[axis] - 1)
             position = _with(here, axis, index)
 
-    def _one_less(self) -> bool:
-        """Try the answer with one step less of each path; whether one of these is the better answer."""
-        assert self.answer is not None
-        before = self.answer
-        for position in neighbours(before.position):
+    def _one_less(self, best: Trial) -> bool:
+        """Try the best with one step less of each path; whether one of these is better."""
+        for position in neighbours(best.position):
             if position is not None:
-                self._try(position, "one less", self.replications)
-        return self.answer is not before
+                self._try(position, "one less", firm=True)
+        return self.best() is not best
 
-    def _one_more(self) -> None:
-        """Try the answer with one step more of each path: what more money would buy."""
-        assert self.answer is not None
-        for axis, index in enumerate(self.answer.position):
+    def _one_more(self, best: Trial) -> None:
+        """Try the best with one step more of each path: what more money would buy."""
+        for axis, index in enumerate(best.position):
             if index < self.top[axis]:
-                self._try(_with(self.answer.position, axis, index + 1), "one more", self.replications)
+                self._try(_with(best.position, axis, index + 1), "one more", firm=True)
 
-    def _cheaper(self) -> bool:
-        """Try what is cheaper and not ruled out; whether a better answer was found."""
-        assert self.answer is not None
-        before = self.answer
-        candidates = cheaper_than(before.position, self.floor, self.top, self.dimensions)
+    def _cheaper(self, best: Trial) -> bool:
+        """Try what is cheaper and not ruled out; whether something better was found."""
+        candidates = cheaper_than(best.position, self.floor, self.top, self.dimensions)
         if candidates is None:
             self.not_tried = None
             return False
@@ -307,12 +310,12 @@ class Search:
         for trial in self.trials.done.values():
             ordered = _not_below(ordered, trial)
         tried = 0
-        while len(ordered) and self.answer is before and tried < CHEAPER_TRIALS_MOST:
+        while len(ordered) and self.best() is best and tried < CHEAPER_TRIALS_MOST:
             position = tuple(int(index) for index in ordered[0])
             ordered = _not_below(ordered, self._try(position, "cheaper"))
             tried += 1
-        self.not_tried = len(ordered) if self.answer is before else 0
-        return self.answer is not before
+        self.not_tried = len(ordered)
+        return self.best() is not best
 
     # ---- when nothing will do ----------------------------------------------------------------------------
 
@@ -436,7 +439,7 @@ def _not_below(positions: np.ndarray, trial: Trial) -> np.ndarray:
 
 def _content(search: Search, stopped: str | None) -> dict[str, Any]:
     run, demands, dimensions = search.scenario.run, search.demands, search.dimensions
-    answer = search.answer
+    answer = search.best()
     best = answer or _nearest([step.trial for step in search.steps])
     return {
         "format": FORMAT,
@@ -471,8 +474,8 @@ def _content(search: Search, stopped: str | None) -> dict[str, Any]:
         "answer": None if answer is None else _trial_entry(search, answer),
         "nearest": None if answer is not None else _trial_entry(search, best),
         "floor": None if answer is None else dimensions.plain(search.floor),
-        "proof": _proof(search) if answer is not None and search.is_over else [],
-        "cheaper": _cheaper_entry(search),
+        "proof": _proof(search, answer) if answer is not None and search.is_over else [],
+        "cheaper": None if answer is None else _cheaper_entry(search, answer),
         "unmet": search.unmet,
         "limits": _limits(search) if search.unmet else [],
         "steps": [{"why": step.why, **_short_entry(search, step.trial)} for step in search.steps],
@@ -536,11 +539,10 @@ def _check_entry(result: CaseResult, check: Check, survive: int) -> dict[str, An
     }
 
 
-def _proof(search: Search) -> list[dict[str, Any]]:
+def _proof(search: Search, answer: Trial) -> list[dict[str, Any]]:
     """For each path the neighbour one step down; without one the answer has the smallest value."""
-    assert search.answer is not None
     found: list[dict[str, Any]] = []
-    for one, position in zip(search.dimensions.items, neighbours(search.answer.position), strict=True):
+    for one, position in zip(search.dimensions.items, neighbours(answer.position), strict=True):
         entry: dict[str, Any] = {"path": one.path, "neighbour": None}
         if position is not None:
             entry["neighbour"] = _short_entry(search, search.trials.done[position])
@@ -548,11 +550,9 @@ def _proof(search: Search) -> list[dict[str, Any]]:
     return found
 
 
-def _cheaper_entry(search: Search) -> dict[str, Any] | None:
+def _cheaper_entry(search: Search, answer: Trial) -> dict[str, Any]:
     """What is known of configurations that cost less than the answer."""
-    if search.answer is None:
-        return None
-    key = search.key(search.answer.position)
+    key = search.key(answer.position)
     cheaper = [trial for trial in _trials(search) if search.key(trial.position)[:2] < key[:2]]
     return {
         "missed": sum(trial.verdict == MISSED for trial in cheaper),

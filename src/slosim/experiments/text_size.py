@@ -267,24 +267,23 @@ def _with_rest(columns: list[Column], heading: str, cells: list[str], width: int
 
 def _cheaper(data: dict[str, Any]) -> str:
     cheaper = data["cheaper"]
+    missed = f"{plural(cheaper['missed'], 'cheaper configuration')} missed"
+    if cheaper["undecided"]:
+        missed += f", {cheaper['undecided']} stayed undecided"
     if cheaper["is_cheapest"] and not cheaper["missed"] + cheaper["undecided"]:
-        return "Nothing in these ranges is cheaper."
-    tried = f"{plural(cheaper['missed'], 'cheaper configuration')} missed"
-    undecided = f", {cheaper['undecided']} stayed undecided" if cheaper["undecided"] else ""
-    if cheaper["is_cheapest"]:
-        rest = "; all others are smaller than one of these, and less is taken to be never better."
+        text = "Nothing in these ranges is cheaper."
+    elif cheaper["is_cheapest"]:
+        text = f"{missed}; all others are smaller than one of these, and less is taken to be never better."
     elif cheaper["not_tried"] is None:
-        rest = "; there are too many others to try, so a cheaper one may exist."
+        text = f"{missed}; there are too many others to try, so a cheaper one may exist."
     else:
-        rest = f"; {cheaper['not_tried']:,} others were not tried, so a cheaper one may exist."
-    broken = data["not_monotone"]
-    strange = (
-        f" In {plural(len(broken), 'pair')} the larger configuration missed what the smaller one met: take"
-        " the last sentence with care."
-        if broken
-        else ""
-    )
-    return f"{tried}{undecided}{rest}{strange}"
+        text = f"{missed}; {cheaper['not_tried']:,} others were not tried, so a cheaper one may exist."
+    if broken := data["not_monotone"]:
+        text += (
+            f" In {plural(len(broken), 'pair')} the larger configuration missed what the smaller one met: more is"
+            " not always better here."
+        )
+    return text
 
 
 # ---- nothing will do -------------------------------------------------------------------------------------

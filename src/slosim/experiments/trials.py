@@ -16,7 +16,7 @@ from slosim.model import Scenario
 from slosim.report.objectives import MET, MISSED, UNDECIDED, verdict_of_all
 
 FEW = 4
-"""Replications that a configuration gets first; one that misses clearly gets no more."""
+"""Replications that a configuration gets first; where they are clear, they do for the search."""
 MORE = (2, 4)
 """Where all replications leave it undecided: so many times as many, then it stays undecided."""
 POSSIBLE = "exists"
@@ -58,12 +58,12 @@ class CaseResult(NamedTuple):
 class Trial(NamedTuple):
     """A configuration and what its cases came to; where one of them cannot be, it stands alone.
 
-    first  replications that the first look took
+    is_firm  it had all replications, as the answer and its proof must
     """
 
     position: Position
-    first: int
     results: list[CaseResult]
+    is_firm: bool
 
     @property
     def verdict(self) -> str:
@@ -83,7 +83,7 @@ class Trial(NamedTuple):
 class Trials:
     """Tries configurations, each once.
 
-    replications  of each case of a configuration that is called met
+    replications  of each case of a firm trial
     """
 
     def __init__(self, study: Study, cases: Cases, replications: int) -> None:
@@ -92,34 +92,33 @@ class Trials:
         self.replications = replications
         self.done: dict[Position, Trial] = {}
 
-    def of(self, position: Position, first: int = FEW, doing: str = "") -> Trial:
-        """A configuration, looked at first with so many replications.
+    def of(self, position: Position, firm: bool = False, doing: str = "") -> Trial:
+        """A configuration, firm or as clear as the search needs it.
 
         Raises:
             Stopped: not all runs could be simulated.
         """
-        first = min(first, self.replications)
-        known = self.done.get(position)
-        if known is None or not (known.is_met or known.first >= first):
-            self.done[position] = self._tried(position, first, doing)
+        if not self.is_known(position, firm):
+            self.done[position] = self._tried(position, firm, doing)
         return self.done[position]
 
-    def is_known(self, position: Position, first: int = FEW) -> bool:
+    def is_known(self, position: Position, firm: bool = False) -> bool:
         known = self.done.get(position)
-        return known is not None and (known.is_met or known.first >= min(first, self.replications))
+        return known is not None and (known.is_firm or not firm)
 
-    def _tried(self, position: Position, first: int, doing: str) -> Trial:
-        """Looks in rounds; a miss ends it, so does every case met with all replications."""
+    def _tried(self, position: Position, firm: bool, doing: str) -> Trial:
+        """Looks in rounds, each at the cases that are undecided; a miss ends it."""
+        rounds = (self.replications, *(times * self.replications for times in MORE))
         results: dict[Case, CaseResult] = {}
-        for count in dict.fromkeys((first, self.replications, *(n * self.replications for n in MORE))):
-            still = [case for case in self.cases.all if not self._is_settled(results.get(case))]
+        still = self.cases.all
+        for count in rounds if firm else dict.fromkeys((min(FEW, self.replications), *rounds)):
             results |= self._looked(position, still, count, doing)
+            still = [case for case in still if case in results and results[case].verdict == UNDECIDED]
             if not still or any(one.verdict == MISSED for one in results.values()):
                 break
-        return Trial(position, first, [results[case] for case in self.cases.all if case in results])
-
-    def _is_settled(self, result: CaseResult | None) -> bool:
-        return result is not None and result.verdict == MET and result.replications >= self.replications
+        ordered = [results[case] for case in self.cases.all if case in results]
+        is_whole = all(one.replications >= self.replications for one in ordered)
+        return Trial(position, ordered, firm or is_whole)
 
     def _looked(
         self, position: Position, cases: Sequence[Case], count: int, doing: str

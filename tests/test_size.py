@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
+import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import slosim
 from slosim.errors import ScenarioError, UserError
-from slosim.experiments.cases import parse_drain, parse_peak
+from slosim.experiments.cases import Case, parse_drain, parse_peak
 from slosim.experiments.dimensions import Dimension, Dimensions, dimensions_of, value_at
 from slosim.experiments.judge import judge, verdict
 from slosim.experiments.result import Result
-from slosim.experiments.size import answered, asked, cheaper_than, size, smallest
+from slosim.experiments.size import Search, answered, asked, cheaper_than, neighbours, size, smallest
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary
+from slosim.experiments.trials import CaseResult, Check, Trial, Trials
 from slosim.model import Clients, Poisson, Scenario
 from slosim.theory.mm import sojourn_tail
 from slosim.workers import open_workers
@@ -197,6 +201,69 @@ objectives: [{name: nothing is lost, flow: p, target: 99%}]
         result.data["not_monotone"]
     )
     assert "the larger configuration missed" in result.to_text()
+
+
+# ---- the search, on made-up systems ----------------------------------------------------------------------
+
+Rule = Callable[[tuple[int, ...], bool], bool]
+
+
+def searched(
+    rule: Rule, vary: Sequence[str], prices: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> Search:
+    """A search in which `rule` of a position, and whether all replications are asked for, is what is met."""
+
+    def tried(its: Trials, position: tuple[int, ...], firm: bool, doing: str) -> Trial:
+        met = rule(position, firm)
+        sli = {"value": float(met), "low": None, "high": None}
+        numbers = {"kind": "objective", "target_ratio": 0.95, "sli_ratio": sli}
+        check = Check("quick", "met" if met else "missed", float(met), numbers)
+        return Trial(position, [CaseResult(Case("whole"), 10 if firm else 4, [check])], firm)
+
+    monkeypatch.setattr(Trials, "_tried", tried)
+    scenario = loaded(PIPELINE, front=prices[0], back=prices[1])
+    study: Any = None
+    search = Search(asked(scenario, vary, 0, 1.0, None, (), (), ()), study, 10)
+    search.run()
+    return search
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_cheapest_of_a_monotone_system_is_found(seed: int, monkeypatch: pytest.MonkeyPatch):
+    """Each stage needs so much, and all together more: drawn at random, compared with trying everything."""
+    chance = random.Random(seed)
+    least = [chance.randint(0, 5) for _ in range(3)]
+    worth = [chance.choice([0.0, 1.0, 1.5, 3.0]) for _ in range(3)]
+    sizes = (9, 9, 6)
+    most = sum(w * math.sqrt(size - 1) for w, size in zip(worth, sizes, strict=True))
+    enough = chance.uniform(0.3, 1.0) * most
+    prices = (chance.choice([0.1, 0.5, 2.0]), chance.choice([0.1, 0.3, 1.0]))
+
+    def rule(position: tuple[int, ...], firm: bool) -> bool:
+        together = sum(w * math.sqrt(index) for w, index in zip(worth, position, strict=True))
+        return all(index >= low for index, low in zip(position, least, strict=True)) and together >= enough
+
+    vary = ["services.front.instances=1..9", "services.back.instances=1..9", "topics.b.partitions=1..6"]
+    search = searched(rule, vary, prices, monkeypatch)
+    best = search.best()
+    assert best is not None
+    everything = itertools.product(*(range(size) for size in sizes))
+    cheapest = min(search.key(one)[:2] for one in everything if rule(one, True))
+    assert search.key(best.position)[:2] == cheapest
+    assert search.not_tried == 0
+    assert best.is_firm
+    assert all(search.trials.done[one].is_firm for one in neighbours(best.position) if one is not None)
+    assert len(search.steps) < math.prod(sizes) / 2
+
+
+def test_what_more_runs_do_not_confirm_is_not_the_answer(monkeypatch: pytest.MonkeyPatch):
+    def rule(position: tuple[int, ...], firm: bool) -> bool:
+        return sum(position) >= (9 if firm else 7)
+
+    search = searched(rule, ["services.*.instances=1..12"], (1, 1), monkeypatch)
+    best = search.best()
+    assert best is not None
+    assert sum(best.position) == 9
 
 
 # ---- nothing will do -------------------------------------------------------------------------------------

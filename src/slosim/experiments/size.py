@@ -298,7 +298,7 @@ class Search:
         """Try the best with one step more of each path: what more money would buy."""
         for axis, index in enumerate(best.position):
             if index < self.top[axis]:
-                self._try(_with(best.position, axis, index + 1), "one more", firm=True)
+                self._try(_with(best.position, axis, index + 1), "one more")
 
     def _cheaper(self, best: Trial) -> bool:
         """Try what is cheaper and not ruled out; whether something better was found."""

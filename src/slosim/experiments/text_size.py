@@ -104,7 +104,7 @@ def _answer(data: dict[str, Any]) -> str:
             f" {clock(drain['within_s'])}"
         )
     configuration = clean(shown(answer["values"], data["services"]))
-    return f"{configuration} = {money(answer['cost'], data['cost_unit'])} {' and '.join(promised)}."
+    return f"{configuration} = {money(answer['cost'], data['cost_unit'])} {', and '.join(promised)}."
 
 
 def _a(effect: str) -> str:
@@ -280,8 +280,8 @@ def _cheaper(data: dict[str, Any]) -> str:
         text = f"{missed}; {cheaper['not_tried']:,} others were not tried, so a cheaper one may exist."
     if broken := data["not_monotone"]:
         text += (
-            f" In {plural(len(broken), 'pair')} the larger configuration missed what the smaller one met: more is"
-            " not always better here."
+            f" In {plural(len(broken), 'pair')} the larger configuration missed what the smaller one met:"
+            " more is not always better here."
         )
     return text
 
@@ -346,7 +346,7 @@ def _front(data: dict[str, Any], width: int) -> list[str]:
         Column("cost", [money(one["cost"], data["cost_unit"]) for one in rows]),
         Column("configuration", [_compact(one["values"]) for one in rows], "<"),
         Column("verdict", [_verdict(one["verdict"]) for one in rows], "<"),
-        Column("hardest promise", [cut(clean(one["hardest"]["name"]), 24) for one in rows], "<", keep=1),
+        Column("hardest promise", [_hardest(one) for one in rows], "<", keep=1),
         Column("left", [_left_text(one["hardest"]) for one in rows]),
         Column("", [paint(_bar(one["hardest"]["left_ratio"]), "cyan") for one in rows], "<", keep=2),
     ]
@@ -361,6 +361,11 @@ def _apart(front: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if not rows or _left_text(one["hardest"]) != _left_text(rows[-1]["hardest"]):
             rows.append(one)
     return rows
+
+
+def _hardest(its: dict[str, Any]) -> str:
+    check = its["hardest"]
+    return cut(clean(check["why"] if check["kind"] == "impossible" else check["name"]), 24)
 
 
 def _bar(left: float) -> str:
@@ -378,7 +383,7 @@ def _steps(data: dict[str, Any], width: int) -> list[str]:
         Column("cost", [money(one["cost"], data["cost_unit"]) for one in rows]),
         Column("verdict", [_verdict(one["verdict"]) for one in rows], "<"),
         Column("runs", [str(one["hardest"]["replications"]) for one in rows]),
-        Column("hardest promise", [cut(clean(one["hardest"]["name"]), 24) for one in rows], "<", keep=1),
+        Column("hardest promise", [_hardest(one) for one in rows], "<", keep=1),
         Column("left", [_left_text(one["hardest"]) for one in rows]),
     ]
     more = [f"and {len(steps) - len(rows)} more"] if len(steps) > len(rows) else []

@@ -28,6 +28,7 @@ from slosim.report.assumptions import Structure
 from slosim.report.faults import fault_entries
 from slosim.report.objectives import objective_entry, verdict_of_all
 from slosim.report.theory import dependency_theory, service_theory
+from slosim.report.warmup import start_of, suggested_s
 from slosim.report.where_time_goes import where_time_goes
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _run(
         "replications": len(measurements),
         "duration_s": scenario.run.duration,
         "warmup_s": scenario.run.warmup,
+        "warmup_suggested_s": suggested_s(start_of(scenario, measurements)),
     }
     if stopped is not None:
         entry |= {"ended_s": min(one.ended_s for one in measurements), "stopped": stopped}

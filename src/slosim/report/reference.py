@@ -35,6 +35,13 @@ RUN = (
     Entry("run.replications", "number", "Independent replications in the report."),
     Entry("run.duration_s", "s", "Simulated time of each replication."),
     Entry("run.warmup_s", "s", "Start of what is measured."),
+    Entry(
+        "run.warmup_suggested_s",
+        "s",
+        "Where the empty start ceases to weigh on the lag of all lines, by MSER-5 on its mean over the"
+        " replications before the first fault, whatever was chosen; null where the load varies by design, or"
+        " when fewer than 50 samples or a lag that does not settle cannot tell.",
+    ),
     Entry("run.ended_s", "s", "Only when stopped early: how far the shortest replication came."),
     Entry("run.stopped", "text", "Only when stopped early: why."),
     Entry(
@@ -448,8 +455,10 @@ after it.
   those of the summed histograms.
 - The interval is the delete-one jackknife with Student's t: with the estimate e of all n replications and e₋ᵢ
   of all but the i-th, the pseudo-values are n·e - (n - 1)·e₋ᵢ, and the interval is e ∓ t(0.975, n - 1) · sd /
-  √n. For a mean this is the ordinary t interval. Quantiles are interpolated inside their bucket for this, and
-  for nothing else.
+  √n. For a mean this is the ordinary t interval.
+- That of a quantile is Woodruff's: the share of values up to it has the interval above, and `low` and `high`
+  are the pooled quantiles at its two ends, interpolated inside their buckets. They lie unevenly around the
+  value in a thin tail, and never beyond what was seen.
 - With one replication there is no interval, `low` and `high` are null; so they are when leaving out one
   replication leaves nothing.
 - A share without a single bad instance (sample) among n has `low` = 1 - 3/n (the rule of three), `high` = 1,

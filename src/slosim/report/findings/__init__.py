@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from slosim.report.findings import (
     blocking,
+    bottleneck,
     delivery,
     dependencies,
     faults,
@@ -218,7 +219,12 @@ RULES = (
         " station is told already, this is not.",
         theory.theory_differs,
     ),
-    Rule("no_warmup", "Without a warm-up, the empty start weighs on the means.", trust.no_warmup),
+    Rule(
+        "short_warmup",
+        "The empty start weighs on the mean lag (on all lines, before the first fault, with a load that does"
+        " not vary by design): which warm-up would leave it out.",
+        trust.short_warmup,
+    ),
     Rule(
         "no_interval",
         "One replication has no interval; verdicts rest on the values alone.",
@@ -251,6 +257,12 @@ RULES = (
         ownership.instant_owners,
     ),
     Rule("closed_loop", "A producer is a closed loop: a slow system is asked less.", trust.closed_loop),
+    Rule(
+        "bottleneck",
+        "In a flow through several services: which takes most of the time, of all and of the slowest 1%, and"
+        " in which part; unless a rule above says that it, or a dependency that it calls, is too small.",
+        bottleneck.bottleneck,
+    ),
     Rule(
         "headroom",
         "Which service or dependency saturates first as load grows, and at how much of it.",

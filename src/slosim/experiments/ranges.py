@@ -169,12 +169,13 @@ def _by_factors(item: str, its: _Range, factor: Decimal) -> Iterator[str]:
     if factor <= 1 or its.low == 0:
         what = "a factor above 1" if its.low else "a start above 0"
         raise Mistake(f"expected {what}, got {quoted(item)}")
-    if factor ** (VALUES_MOST + 1) <= its.high / its.low:
-        raise Mistake(f"expected at most {VALUES_MOST:,} values, got {quoted(item)}")
     value = its.low
-    while value <= its.high:
+    for _ in range(VALUES_MOST):
+        if value > its.high:
+            return
         yield its.write(_rounded(its, value))
         value *= factor
+    raise Mistake(f"expected at most {VALUES_MOST:,} values, got {quoted(item)}")
 
 
 def _rounded(its: _Range, value: Decimal) -> Decimal:

@@ -22,10 +22,10 @@ import pytest
 import slosim
 from slosim.errors import ScenarioError, UserError
 from slosim.experiments.cases import Case, parse_drain, parse_peak
-from slosim.experiments.dimensions import Dimension, Dimensions, dimensions_of, value_at
+from slosim.experiments.dimensions import Dimension, Dimensions, dimensions_of, neighbours, value_at
 from slosim.experiments.judge import judge, verdict
 from slosim.experiments.result import Result
-from slosim.experiments.size import Search, answered, asked, cheaper_than, neighbours, size, smallest
+from slosim.experiments.size import Search, answered, asked, cheaper_than, size, smallest
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
@@ -74,6 +74,16 @@ class Dimensions(NamedTuple):
     def changes(self, position: Position) -> list[str]:
         """As `--set` takes them."""
         return [f"{one.path}={one.values[index]}" for one, index in zip(self.items, position, strict=True)]
+
+
+def neighbours(position: Position) -> Iterator[Position | None]:
+    """The position with one step less of each dimension, None where there is no less."""
+    for axis, index in enumerate(position):
+        yield with_index(position, axis, index - 1) if index else None
+
+
+def with_index(position: Position, axis: int, index: int) -> Position:
+    return (*position[:axis], index, *position[axis + 1 :])
 
 
 def dimensions_of(vary: Iterable[str], costs: Iterable[str], scenario: Scenario) -> Dimensions:

@@ -19,12 +19,12 @@ widened for the several looks at it: each has its own 2.5% of being wrong to one
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from slosim.compile.offered_load import offered_loads, partitions_of
+from slosim.compile.offered_load import offered_loads
 from slosim.errors import UserError
 from slosim.experiments.cases import (
     Cases,
@@ -33,30 +33,28 @@ from slosim.experiments.cases import (
     chosen_objectives,
     parse_drain,
 )
-from slosim.experiments.dimensions import Dimensions, Position, dimensions_of, value_at
-from slosim.experiments.quantities import change, objective
+from slosim.experiments.dimensions import (
+    Dimensions,
+    Position,
+    dimensions_of,
+    neighbours,
+    value_at,
+    with_index,
+)
 from slosim.experiments.result import Result
+from slosim.experiments.size_content import content_of
 from slosim.experiments.study import Stopped, Study
 from slosim.experiments.trials import Trial, Trials
 from slosim.experiments.vary import ON_COMMAND_LINE
 from slosim.model import Scenario
 from slosim.model.load import changed
-from slosim.report.objectives import MET, MISSED, UNDECIDED
-from slosim.version import __version__
 
-if TYPE_CHECKING:
-    from slosim.experiments.summary import Summary
-    from slosim.experiments.trials import CaseResult, Check
-
-FORMAT = "slosim-size/1"
 REPLICATIONS = 10
 CANDIDATES_MOST = 200_000
 """Cheaper configurations that are looked through; with more of them the answer is not proven cheapest."""
 CHEAPER_TRIALS_MOST = 300
 """Of these, those that are simulated."""
 SAME_COST = 1e-9
-MATTERS = 0.05
-"""Share of what is missing to a target that the largest size must make up for, to be said to matter."""
 
 
 class Asked(NamedTuple):
@@ -149,7 +147,7 @@ def answered(its: Asked, study: Study, replications: int) -> Result:
         if not search.steps:
             raise
         stopped = error.reason
-    return Result(_content(search, stopped))
+    return Result(content_of(search, stopped))
 
 
 class Step(NamedTuple):
@@ -170,7 +168,8 @@ class Search:
         self.steps: list[Step] = []
         self.top: Position = tuple(len(one.values) - 1 for one in self.dimensions.items)
         self.floor: Position = tuple(0 for _ in self.dimensions.items)
-        self.unmet: list[dict[str, Any]] = []
+        self.start: Position = self.floor
+        """The least that arithmetic allows."""
         self.not_tried: int | None = 0
         """Cheaper configurations that neither were tried nor are ruled out; None: too many to count."""
         self.is_over = False
@@ -181,21 +180,16 @@ class Search:
         Raises:
             Stopped: no more runs come.
         """
-        start = self._start()
-        if not self._has_top(start):
-            self.unmet = self._why_unmet(start)
-            self.is_over = True
-            return
-        self.floor = tuple(self._smallest_alone(axis, start[axis]) for axis in range(len(start)))
-        self._shrink(self._together())
+        self.start = self._start()
+        if self._has_top():
+            self.floor = tuple(self._smallest_alone(axis, guess) for axis, guess in enumerate(self.start))
+            self._shrink(self._together())
         while (best := self.best()) is not None:
             if not best.is_firm:
                 self._try(best.position, "with all runs", firm=True)  # if not confirmed, the next best is
             elif not (self._one_less(best) or self._cheaper(best)):
                 break
-        if best is None:
-            self.unmet = self._why_unmet(start)
-        else:
+        if best is not None:
             self._one_more(best)
         self.is_over = True
 
@@ -230,11 +224,11 @@ class Search:
         assert numbers is not None
         return next((index for index, number in enumerate(numbers) if number >= wanted), self.top[axis])
 
-    def _has_top(self, start: Position) -> bool:
+    def _has_top(self) -> bool:
         """Whether the largest configuration is met, or else the file's own: then nothing larger is tried."""
         if self._try(self.top, "the largest").is_met:
             return True
-        for position, why in ((self._own(), "as in the file"), (start, "utilisation below 1")):
+        for position, why in ((self._own(), "as in the file"), (self.start, "utilisation below 1")):
             if position is not None and self._try(position, why, firm=True).is_met:
                 self.top = position
                 return True
@@ -252,7 +246,7 @@ class Search:
         word = self.dimensions.items[axis].word
 
         def is_met(index: int) -> bool:
-            return self._try(_with(self.top, axis, index), f"{word} alone").is_met
+            return self._try(with_index(self.top, axis, index), f"{word} alone").is_met
 
         return smallest(is_met, -1, self.top[axis], guess)
 
@@ -282,10 +276,10 @@ class Search:
             here = position
 
             def is_met(index: int, axis: int = axis, here: Position = here, word: str = word) -> bool:
-                return self._try(_with(here, axis, index), f"{word} shrunk").is_met
+                return self._try(with_index(here, axis, index), f"{word} shrunk").is_met
 
             index = smallest(is_met, self.floor[axis] - 1, here[axis], here[axis] - 1)
-            position = _with(here, axis, index)
+            position = with_index(here, axis, index)
 
     def _one_less(self, best: Trial) -> bool:
         """Try the best with one step less of each path; whether one of these is better."""
@@ -298,7 +292,7 @@ class Search:
         """Try the best with one step more of each path: what more money would buy."""
         for axis, index in enumerate(best.position):
             if index < self.top[axis]:
-                self._try(_with(best.position, axis, index + 1), "one more")
+                self._try(with_index(best.position, axis, index + 1), "one more")
 
     def _cheaper(self, best: Trial) -> bool:
         """Try what is cheaper and not ruled out; whether something better was found."""
@@ -316,58 +310,6 @@ class Search:
             tried += 1
         self.not_tried = len(ordered)
         return self.best() is not best
-
-    # ---- when nothing will do ----------------------------------------------------------------------------
-
-    def _why_unmet(self, start: Position) -> list[dict[str, Any]]:
-        """What the largest configuration does not meet, and whether size changes it."""
-        largest = self.trials.done[self.top]
-        return [
-            _check_entry(result, check, self.demands.survive)
-            | {"losses": self._losses(result, check), "elsewhere": self._elsewhere(result, check, start)}
-            for result in largest.results
-            for check in result.checks
-            if check.verdict != MET
-        ]
-
-    def _elsewhere(self, result: CaseResult, check: Check, start: Position) -> dict[str, Any] | None:
-        """The same objective with the least that arithmetic allows: paired, so that any change shows."""
-        if start == self.top or check.numbers["kind"] != "objective":
-            return None
-        its = [self._finished(position, result) for position in (start, self.top)]
-        count = min(len(one) for one in its)
-        if count < 2:
-            return None
-        its = change(objective(check.name), its[0][:count], its[1][:count])
-        gap = check.numbers["target_ratio"] - its.before.value if its.before.value is not None else math.nan
-        high = its.difference.high
-        return {
-            "values": self.dimensions.plain(start),
-            "sli_ratio": its.before.as_dict(),
-            "difference": its.difference.as_dict(),
-            "size_matters": high is None or not high < MATTERS * gap,
-        }
-
-    def _losses(self, result: CaseResult, check: Check) -> dict[str, Any] | None:
-        """Shares of the flow of an objective that end lost, whatever the time."""
-        flow = next((one.flow for one in self.scenario.objectives if one.name == check.name), None)
-        summaries = self._finished(self.top, result)
-        if flow is None or not summaries:
-            return None
-        its = [summary.flows[flow] for summary in summaries]
-        started = sum(one.started for one in its)
-        lost = {
-            "dead_lettered": sum(one.dead_lettered for one in its),
-            "dropped": sum(one.dropped for one in its),
-        }
-        return {"flow": flow} | {f"{key}_ratio": count / started for key, count in lost.items() if started}
-
-    def _finished(self, position: Position, result: CaseResult) -> list[Summary]:
-        """The runs of a case of a configuration, at most those that its result rests on."""
-        scenario = self.cases.of(position, result.case)
-        if isinstance(scenario, str):
-            return []
-        return self.trials.study.finished(scenario, result.replications)
 
 
 def smallest(is_met: Callable[[int], bool], low: int, high: int, guess: int) -> int:
@@ -392,16 +334,6 @@ def smallest(is_met: Callable[[int], bool], low: int, high: int, guess: int) -> 
             probe = high - step if has_met else low + step
         step *= 2
     return high
-
-
-def neighbours(position: Position) -> Iterator[Position | None]:
-    """The position with one step less of each dimension, None where there is no less."""
-    for axis, index in enumerate(position):
-        yield _with(position, axis, index - 1) if index else None
-
-
-def _with(position: Position, axis: int, index: int) -> Position:
-    return (*position[:axis], index, *position[axis + 1 :])
 
 
 def cheaper_than(
@@ -432,184 +364,3 @@ def _not_below(positions: np.ndarray, trial: Trial) -> np.ndarray:
     if trial.is_met or not len(positions):
         return positions
     return positions[np.any(positions > np.array(trial.position), axis=1)]
-
-
-# ---- the result ------------------------------------------------------------------------------------------
-
-
-def _content(search: Search, stopped: str | None) -> dict[str, Any]:
-    run, demands, dimensions = search.scenario.run, search.demands, search.dimensions
-    answer = search.best()
-    best = answer or _nearest([step.trial for step in search.steps])
-    return {
-        "format": FORMAT,
-        "version": __version__,
-        "stopped": stopped,
-        "name": search.scenario.name,
-        "services": list(search.scenario.services),
-        "run": {
-            "seed": run.seed,
-            "replications": search.replications,
-            "duration_s": run.duration,
-            "warmup_s": run.warmup,
-        },
-        "demands": {
-            "objectives": list(demands.objectives),
-            "ignored": [one.name for one in search.scenario.objectives if one.name not in demands.objectives],
-            "survive": demands.survive,
-            "peak_factor": demands.peak,
-            "drain": None if demands.drain is None else demands.drain._asdict(),
-        },
-        "vary": [
-            {
-                "path": one.path,
-                "values": [one.plain(index) for index in range(len(one.values))],
-                "price": one.price,
-            }
-            for one in dimensions.items
-        ],
-        "cost_unit": dimensions.cost_unit,
-        "notes": dimensions.notes,
-        "file": _own_entry(search),
-        "answer": None if answer is None else _trial_entry(search, answer),
-        "nearest": None if answer is not None else _trial_entry(search, best),
-        "floor": None if answer is None else dimensions.plain(search.floor),
-        "proof": _proof(search, answer) if answer is not None and search.is_over else [],
-        "cheaper": None if answer is None else _cheaper_entry(search, answer),
-        "unmet": search.unmet,
-        "limits": _limits(search) if search.unmet else [],
-        "steps": [{"why": step.why, **_short_entry(search, step.trial)} for step in search.steps],
-        "front": [_short_entry(search, trial) for trial in _front(search)],
-        "not_monotone": _not_monotone(search),
-    }
-
-
-def _trials(search: Search) -> list[Trial]:
-    return list(search.trials.done.values())
-
-
-def _nearest(trials: Sequence[Trial]) -> Trial:
-    """Of trials of which none is met, the one that is furthest along."""
-    return max(trials, key=lambda trial: trial.hardest[1].hardness)
-
-
-def _own_entry(search: Search) -> dict[str, Any]:
-    """What the file has, and its cost where all of it are numbers."""
-    resolved = search.scenario.resolved()
-    items = search.dimensions.items
-    values = {one.path: value_at(resolved, one.path) for one in items}
-    amounts = [values[one.path] for one in items if one.price]
-    is_known = all(isinstance(amount, int | float) for amount in amounts)
-    cost = math.fsum(one.price * values[one.path] for one in items if one.price) if is_known else None
-    return {"values": values, "cost": None if cost is None else round(cost, 9)}
-
-
-def _trial_entry(search: Search, trial: Trial) -> dict[str, Any]:
-    """A trial with every check of every case."""
-    return {
-        "values": search.dimensions.plain(trial.position),
-        "cost": search.dimensions.cost(trial.position),
-        "verdict": trial.verdict,
-        "checks": [
-            _check_entry(result, check, search.demands.survive)
-            for result in trial.results
-            for check in result.checks
-        ],
-    }
-
-
-def _short_entry(search: Search, trial: Trial) -> dict[str, Any]:
-    """A trial with its hardest check."""
-    return {
-        "values": search.dimensions.plain(trial.position),
-        "cost": search.dimensions.cost(trial.position),
-        "verdict": trial.verdict,
-        "hardest": _check_entry(*trial.hardest, search.demands.survive),
-    }
-
-
-def _check_entry(result: CaseResult, check: Check, survive: int) -> dict[str, Any]:
-    return {
-        "name": check.name,
-        "case": result.case.text(survive),
-        "verdict": check.verdict,
-        "replications": result.replications,
-        "left_ratio": check.left_ratio,
-        **check.numbers,
-    }
-
-
-def _proof(search: Search, answer: Trial) -> list[dict[str, Any]]:
-    """For each path the neighbour one step down; without one the answer has the smallest value."""
-    found: list[dict[str, Any]] = []
-    for one, position in zip(search.dimensions.items, neighbours(answer.position), strict=True):
-        entry: dict[str, Any] = {"path": one.path, "neighbour": None}
-        if position is not None:
-            entry["neighbour"] = _short_entry(search, search.trials.done[position])
-        found.append(entry)
-    return found
-
-
-def _cheaper_entry(search: Search, answer: Trial) -> dict[str, Any]:
-    """What is known of configurations that cost less than the answer."""
-    key = search.key(answer.position)
-    cheaper = [trial for trial in _trials(search) if search.key(trial.position)[:2] < key[:2]]
-    return {
-        "missed": sum(trial.verdict == MISSED for trial in cheaper),
-        "undecided": sum(trial.verdict == UNDECIDED for trial in cheaper),
-        "not_tried": search.not_tried if search.is_over else None,
-        "is_cheapest": search.is_over and search.not_tried == 0,
-    }
-
-
-def _front(search: Search) -> list[Trial]:
-    """Trials than which none is cheaper and leaves more of the hardest budget, by cost."""
-    known = [trial for trial in _trials(search) if trial.hardest[1].left_ratio is not None]
-    front: list[Trial] = []
-    for trial in sorted(known, key=lambda one: (search.key(one.position)[0], -_left(one), one.position)):
-        if not front or _left(trial) > _left(front[-1]):
-            front.append(trial)
-    return front
-
-
-def _left(trial: Trial) -> float:
-    left = trial.hardest[1].left_ratio
-    return -math.inf if left is None else left
-
-
-def _not_monotone(search: Search) -> list[dict[str, Any]]:
-    """Pairs where the larger one misses what the smaller one meets, against what the search assumes."""
-    trials = _trials(search)
-    return [
-        {
-            "met": search.dimensions.plain(small.position),
-            "missed": search.dimensions.plain(large.position),
-        }
-        for small in trials
-        if small.is_met
-        for large in trials
-        if large.verdict == MISSED
-        and all(a <= b for a, b in zip(small.position, large.position, strict=True))
-    ]
-
-
-def _limits(search: Search) -> list[str]:
-    """What more of the varied sizes cannot lift, by arithmetic on the largest configuration."""
-    whole = changed(search.scenario, search.dimensions.changes(search.top), ON_COMMAND_LINE)
-    found: list[str] = []
-    for name, load in offered_loads(whole).items():
-        own = whole.services[name]
-        if load.rate_limit_per_s is not None and load.attempt_rate_per_s >= load.rate_limit_per_s:
-            found.append(
-                f"{name} is offered {load.attempt_rate_per_s:.3g} attempts/s and its rate limit admits"
-                f" {load.rate_limit_per_s:.3g}/s."
-            )
-        if load.utilisation_ratio is not None and load.utilisation_ratio >= 1:
-            found.append(
-                f"{name} is saturated with {own.instances} instances: {load.offered_load:.3g} busy slots are"
-                f" asked of {load.slots}."
-            )
-        partitions = partitions_of(whole, name)
-        if partitions is not None and partitions < own.instances:
-            found.append(f"{name} shares out {partitions} partitions: further instances stay idle.")
-    return found

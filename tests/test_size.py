@@ -26,6 +26,7 @@ from slosim.experiments.dimensions import Dimension, Dimensions, dimensions_of, 
 from slosim.experiments.judge import judge, verdict
 from slosim.experiments.result import Result
 from slosim.experiments.size import Search, answered, asked, cheaper_than, size, smallest
+from slosim.experiments.size_content import content_of
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary
@@ -254,6 +255,25 @@ def test_the_cheapest_of_a_monotone_system_is_found(seed: int, monkeypatch: pyte
     assert best.is_firm
     assert all(search.trials.done[one].is_firm for one in neighbours(best.position) if one is not None)
     assert len(search.steps) < math.prod(sizes) / 2
+
+
+@pytest.mark.parametrize(("limit", "left"), [("CHEAPER_TRIALS_MOST", 1), ("CANDIDATES_MOST", None)])
+def test_a_search_that_gives_up_does_not_claim_the_cheapest(
+    limit: str, left: int | None, monkeypatch: pytest.MonkeyPatch
+):
+    """Stages that make up for each other leave many configurations that cost about the same."""
+
+    def rule(position: tuple[int, ...], firm: bool) -> bool:
+        return math.prod(index + 1 for index in position) >= 60
+
+    monkeypatch.setattr(f"slosim.experiments.size.{limit}", 1)
+    search = searched(
+        rule, ["services.*.instances=1..20", "topics.b.partitions=1..9"], (1.0, 1.1), monkeypatch
+    )
+    cheaper = content_of(search, None)["cheaper"]
+    assert not cheaper["is_cheapest"]
+    assert cheaper["not_tried"] is None if left is None else cheaper["not_tried"] >= left
+    assert "a cheaper one may exist" in Result(content_of(search, None)).to_text()
 
 
 def test_what_more_runs_do_not_confirm_is_not_the_answer(monkeypatch: pytest.MonkeyPatch):

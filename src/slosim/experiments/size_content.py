@@ -25,6 +25,7 @@ MATTERS = 0.05
 
 
 def content_of(search: Search, stopped: str | None) -> dict[str, Any]:
+    """The data of the result, as docs/experiments.md describes them; stopped: why the search ended early."""
     run, demands, dimensions = search.scenario.run, search.demands, search.dimensions
     answer = search.best()
     unmet = _why_unmet(search) if search.is_over and answer is None else []
@@ -197,11 +198,12 @@ def _elsewhere(search: Search, result: CaseResult, check: Check) -> dict[str, An
     """The same objective with the least that arithmetic allows: paired, so that any change shows."""
     if search.start == search.top or check.numbers["kind"] != "objective":
         return None
-    its = [_finished(search, position, result) for position in (search.start, search.top)]
-    count = min(len(one) for one in its)
-    if count < 2:
+    there = next((one for one in search.trials.done[search.start].results if one.case == result.case), result)
+    count = min(result.replications, there.replications)
+    pair = [_finished(search, position, result)[:count] for position in (search.start, search.top)]
+    if any(len(one) < max(2, count) for one in pair):
         return None
-    its = change(objective(check.name), its[0][:count], its[1][:count])
+    its = change(objective(check.name), *pair)
     gap = check.numbers["target_ratio"] - its.before.value if its.before.value is not None else math.nan
     high = its.difference.high
     return {

@@ -72,6 +72,15 @@ objectives:
   - {name: nothing is lost, flow: p, target: 99%}
   - {name: quick, flow: p, within: 1s, target: 90%}
 """
+CROWD = """
+name: crowd
+run: {duration: 20m, seed: 1}
+topics: {jobs: {}, dead: {}}
+producers: {p: {topic: jobs, arrivals: {poisson: 10/s}}}
+services: {s: {consumes: jobs, service_time: 1ms, calls: [{dependency: db}], dead_letter: dead}}
+dependencies: {db: {capacity: 1, queue_limit: 0, service_time: 50ms}}
+objectives: [{name: nothing is lost, flow: p, target: 99%}]
+"""
 ALL = "services.*.instances=1..12"
 
 
@@ -187,15 +196,7 @@ def test_of_equal_cost_the_smaller_value_is_taken():
 
 def test_more_that_is_worse_is_found_and_told():
     """Each further instance only makes the database refuse more calls."""
-    scenario = slosim.loads("""
-name: crowd
-run: {duration: 20m, seed: 1}
-topics: {jobs: {}, dead: {}}
-producers: {p: {topic: jobs, arrivals: {poisson: 10/s}}}
-services: {s: {consumes: jobs, service_time: 1ms, calls: [{dependency: db}], dead_letter: dead}}
-dependencies: {db: {capacity: 1, queue_limit: 0, service_time: 50ms}}
-objectives: [{name: nothing is lost, flow: p, target: 99%}]
-""")
+    scenario = slosim.loads(CROWD)
     result = size(scenario, ["services.s.instances=1..9"], replications=4)
     assert values_of(result) == {"services.s.instances": 1}
     assert {"met": {"services.s.instances": 1}, "missed": {"services.s.instances": 9}} in (
@@ -294,12 +295,23 @@ def test_what_no_size_can_change_is_said_at_once():
     assert result.data["answer"] is None
     (unmet,) = result.data["unmet"]
     assert unmet["name"] == "nothing is lost"
-    assert not unmet["elsewhere"]["size_matters"]
+    assert unmet["elsewhere"]["larger_is"] == "same"
     assert unmet["losses"]["dead_lettered_ratio"] == pytest.approx(0.05, abs=0.005)  # 60,000 messages: 5 sd
     assert len(result.data["steps"]) <= 4
     assert "--ignore 'nothing is lost'" in result.to_text()
     assert values_of(size(loaded(LOSSY), [ALL], ignore=["nothing is lost"]))
     assert values_of(size(loaded(LOSSY), [ALL], only=["quick"]))
+
+
+def test_more_of_what_crowds_a_database_is_worse():
+    """Two instances at two places are never refused, nine are; and nothing is as quick as is asked."""
+    impossible = "objectives: [{name: at once, flow: p, within: 10ms, target: 99%}, "
+    scenario = slosim.loads(CROWD.replace("capacity: 1", "capacity: 2").replace("objectives: [", impossible))
+    result = size(scenario, ["services.s.instances=2..9"], replications=4)
+    assert result.data["answer"] is None
+    larger_is = {one["name"]: one["elsewhere"]["larger_is"] for one in result.data["unmet"]}
+    assert larger_is == {"at once": "same", "nothing is lost": "worse"}
+    assert "More makes it worse" in " ".join(result.to_text().split())
 
 
 def test_a_range_that_is_too_small_matters():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slosim.compile.offered_load import offered_loads, partitions_of
 from slosim.experiments.dimensions import Position, neighbours, value_at
-from slosim.experiments.quantities import change, objective
+from slosim.experiments.quantities import Change, change, objective
 from slosim.experiments.summary import Summary
 from slosim.experiments.trials import CaseResult, Check, Trial
 from slosim.experiments.vary import ON_COMMAND_LINE
@@ -204,14 +204,22 @@ def _elsewhere(search: Search, result: CaseResult, check: Check) -> dict[str, An
     if any(len(one) < max(2, count) for one in pair):
         return None
     its = change(objective(check.name), *pair)
-    gap = check.numbers["target_ratio"] - its.before.value if its.before.value is not None else math.nan
-    high = its.difference.high
     return {
         "values": search.dimensions.plain(search.start),
         "sli_ratio": its.before.as_dict(),
         "difference": its.difference.as_dict(),
-        "size_matters": high is None or not high < MATTERS * gap,
+        "larger_is": _larger_is(its, check.numbers["target_ratio"]),
     }
+
+
+def _larger_is(its: Change, target_ratio: float) -> str:
+    """From the least to the largest: `worse`, `same` if all of the interval is too little, else `better`."""
+    if its.before.value is None or its.difference.high is None:
+        return "better"
+    little = MATTERS * abs(target_ratio - its.before.value)
+    if its.difference.high < -little:
+        return "worse"
+    return "same" if its.difference.high < little else "better"
 
 
 def _losses(search: Search, result: CaseResult, check: Check) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ BAR_MOST = 1.0
 """What is left of a budget that fills the bar of the front."""
 SHOWN_STEPS = 40
 STEP_COLUMNS = 24
+LARGER_IS = {"better": "Size matters", "worse": "More makes it worse", "same": "Size does not change it"}
 
 
 def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
@@ -313,7 +314,7 @@ def _by_name(unmet: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def _is_whatever(one: dict[str, Any]) -> bool:
-    return one["elsewhere"] is not None and not one["elsewhere"]["size_matters"]
+    return one["elsewhere"] is not None and one["elsewhere"]["larger_is"] == "same"
 
 
 def _obstacle(its: list[dict[str, Any]], data: dict[str, Any]) -> str:
@@ -330,8 +331,7 @@ def _obstacle(its: list[dict[str, Any]], data: dict[str, Any]) -> str:
     elsewhere = one["elsewhere"]
     if elsewhere:
         there = clean(shown(elsewhere["values"], data["services"]))
-        verb = "Size matters" if elsewhere["size_matters"] else "Size does not change it"
-        text += f" {verb}: {_interval(elsewhere['sli_ratio'])} with {there}."
+        text += f" {LARGER_IS[elsewhere['larger_is']]}: {_interval(elsewhere['sli_ratio'])} with {there}."
     return text
 
 

@@ -178,7 +178,8 @@ def _points(one: dict[str, Any], wide: bool) -> str:
     if objective is None:
         return paint(_unmoved(one["objectives"]), "dim") if one["objectives"] else ""
     return paint(
-        points(objective["difference"], two_digits), "red" if objective["effect"] == "worse" else "green"
+        points(_shown(objective["difference"], wide), two_digits),
+        "red" if objective["effect"] == "worse" else "green",
     )
 
 

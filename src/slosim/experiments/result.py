@@ -14,7 +14,8 @@ from slosim.report.content import plain
 from slosim.report.report import View
 
 FORMATS = {
-    f"slosim-{kind}/1": f"slosim.experiments.{home}" for kind, home in {"compare": "text_compare"}.items()
+    f"slosim-{kind}/1": f"slosim.experiments.{home}"
+    for kind, home in {"compare": "text_compare", "break": "text_break"}.items()
 }
 """The module whose `text_of(data, width, colour)` writes the text of each format."""
 

@@ -1,0 +1,421 @@
+"""What breaks it first: stresses, each raised until an objective is missed, on identical work.
+
+Format `slosim-break/1`, the result of `find_breaks`:
+
+    version, stopped     as in every experiment
+    run                  seed, replications (of the two levels at the edge), searched_with (those of all other
+                         levels), duration_s, warmup_s
+    reference            without stress: faults "declared", "none" or "left out"; stand_ins: objectives that
+                         stand in for missing ones, as in a file; objectives: name, target_ratio, sli_ratio,
+                         verdict, ignored (missed already, so that no stress can break it)
+    triggers             at_s, most_s, crash_s: where and how long; quiet: away from every declared fault
+    stresses             nearest to normal first; of each: key, kind, target, name, unit, note, base and most
+                         of its ladder, margin_ratio (share of the ladder that holds), holds and breaks
+                         (a point each, or null), recovery (of those that end, else null)
+      a point            level; changes and faults that make it; objectives: name, sli_ratio, target_ratio,
+                         verdict, cost_s, cost_of_budget_ratio; first: name of the objective missed by most
+      recovery           points: what became of the backlog at levels worth knowing, see `_after`;
+                         comes_back_up_to, stuck_from: levels
+    left_out             kind, target, why
+    unfinished           keys of stresses that were being tried when it was stopped
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from slosim.errors import ScenarioError, UserError
+from slosim.experiments import quantities
+from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK, UNKNOWN, Aftermath
+from slosim.experiments.judge import Judged, judge, verdict
+from slosim.experiments.ladder import Bracket, Search, climb, confirm, descend, rounded
+from slosim.experiments.result import Result, as_plain
+from slosim.experiments.stresses import LeftOut, Place, Stress, chosen, place_of, stresses_of
+from slosim.experiments.study import Stopped, Study, Wanted
+from slosim.experiments.summary import Summary
+from slosim.measure import intervals
+from slosim.measure.intervals import UNDEFINED
+from slosim.model import Objective, Scenario
+from slosim.model.values import write_duration
+from slosim.report.objectives import MISSED, budget_of
+from slosim.version import __version__
+
+FORMAT = "slosim-break/1"
+SEARCHED_WITH = 2
+"""Replications of the levels on the way, where the value alone decides; the two at the edge get all of them,
+and there the interval must be clear of the target."""
+DECLARED, NONE, LEFT_OUT = "declared", "none", "left out"
+STAND_IN_TARGET = "95%"
+STAND_IN_SLOWER = 2
+"""Without objectives: broken when less than 95% are within twice the normal p99."""
+
+
+class Reference(NamedTuple):
+    """The system without stress. faults: what became of the declared ones; stand_ins: objectives in addition,
+    as in a file.
+    """
+
+    scenario: Scenario
+    summaries: list[Summary]
+    judged: list[Judged]
+    faults: str
+    stand_ins: list[dict[str, Any]]
+
+    @property
+    def live(self) -> list[Objective]:
+        """Objectives that a stress can break."""
+        missed = {one.name for one in self.judged if one.verdict == MISSED}
+        return [one for one in self.scenario.objectives if one.name not in missed]
+
+
+def find_breaks(
+    scenario: Scenario,
+    study: Study,
+    replications: int,
+    only: Sequence[str] = (),
+    without_faults: bool = False,
+    source: str | None = None,
+) -> Result:
+    """Ladders of stresses, and for each the level at which the first objective is missed.
+
+    only            kinds or targets of the stresses to try; all without any
+    without_faults  leave the declared faults out; by default that is done where they miss every objective
+    source          the scenario in a command line that shows a break again
+
+    Raises:
+        UserError: `only` names nothing that is there, or nothing can be judged.
+        Stopped: before the system without stress has been seen.
+    """
+    reference = _reference(scenario, study, replications, without_faults)
+    place = place_of(reference.scenario, reference.summaries)
+    dead_letters = any(flow.dead_lettered for one in reference.summaries for flow in one.flows.values())
+    stresses, left_out = stresses_of(reference.scenario, place, scenario, dead_letters)
+    climbers = [_Climber(stress, reference, replications) for stress in chosen(only, stresses, left_out)]
+    stopped = None
+    try:
+        _advance(climbers, study)
+    except Stopped as error:
+        stopped = error.reason
+    content = _content(reference, place, climbers, [] if only else left_out, stopped)
+    return Result({**content, "source": source})
+
+
+# The system without stress
+
+
+def _reference(scenario: Scenario, study: Study, replications: int, without_faults: bool) -> Reference:
+    """As declared; where that misses every objective, without its faults; else with stand-ins."""
+    tried = []
+    if not without_faults or not scenario.faults:
+        tried.append(_seen(scenario, study, replications, DECLARED if scenario.faults else NONE))
+    if scenario.faults and not (tried and tried[0].live):
+        try:
+            healthy = scenario.replace({"faults": []})
+        except ScenarioError:  # a flow that ends behind a redrive, for example
+            if without_faults:
+                raise
+        else:
+            tried.append(_seen(healthy, study, replications, LEFT_OUT))
+    for one in tried:
+        if one.live:
+            return one
+    return _with_stand_ins(tried[-1], study, replications)
+
+
+def _seen(scenario: Scenario, study: Study, replications: int, faults: str) -> Reference:
+    (summaries,) = study.summaries([Wanted(scenario, replications)], "the system without stress")
+    return Reference(scenario, summaries, judge(scenario, summaries), faults, [])
+
+
+def _with_stand_ins(seen: Reference, study: Study, replications: int) -> Reference:
+    """Objectives relative to the system as it is, where it has none that a stress could break."""
+    stand_ins = []
+    for name in seen.scenario.flows:
+        p99 = next(one for one in quantities.flow_quantities(name) if one.key.endswith(".p99"))
+        usual_s = quantities.estimate(p99, seen.summaries).value
+        if usual_s is not None:
+            within = write_duration(rounded(max(STAND_IN_SLOWER * usual_s, 1e-6)))
+            stand_ins.append(
+                {
+                    "name": f"{name} within twice its usual p99",
+                    "flow": name,
+                    "within": within,
+                    "target": STAND_IN_TARGET,
+                }
+            )
+    if not stand_ins:
+        raise UserError(
+            "nothing can break: no flow completes, and no objective is met without stress. Declare what is"
+            " promised, e.g. objectives: [{name: in time, flow: FLOW, within: 10s, target: 99%}]"
+        )
+    objectives = [*seen.scenario.resolved()["objectives"], *stand_ins]
+    again = _seen(seen.scenario.replace({"objectives": objectives}), study, replications, seen.faults)
+    if not again.live:
+        raise UserError(
+            f"nothing can break: without stress not even {STAND_IN_TARGET} of a flow is within twice its p99."
+            " A longer run.warmup may help, or more capacity: slosim run shows what is saturated"
+        )
+    return again._replace(stand_ins=stand_ins)
+
+
+# Climbing
+
+
+class _Ask(NamedTuple):
+    """A level to simulate, and how often."""
+
+    level: float
+    replications: int
+
+
+@dataclass
+class _Climber:
+    """One stress on its way up; `edge` and `stuck` are there when it is done."""
+
+    stress: Stress
+    reference: Reference
+    replications: int
+    edge: Bracket | None = None
+    stuck: Bracket | None = None
+    done: bool = False
+    levels: dict[float, Scenario] = field(default_factory=dict)
+    seen: dict[float, list[Summary]] = field(default_factory=dict)
+
+    def scenario(self, level: float) -> Scenario:
+        if level not in self.levels:
+            self.levels[level] = self.stress.changed(level).applied_to(self.reference.scenario)
+        return self.levels[level]
+
+    def asks(self) -> Generator[_Ask, list[Summary], None]:
+        """What it needs, one level after the other; the summaries of each are sent back."""
+        few, all_of_them = min(SEARCHED_WITH, self.replications), self.replications
+        ladder = self.stress.ladder
+        found = yield from self._searching(climb(ladder), few, self.is_below)
+        self.edge = yield from self._searching(confirm(ladder, found), all_of_them, self.is_missed)
+        if self.stress.trigger is not None:
+            found = yield from self._searching(descend(ladder), few, self.is_stuck)
+            self.stuck = yield from self._searching(confirm(ladder, found), all_of_them, self.is_stuck)
+        for level in self.levels_shown():
+            if level > ladder.base:
+                self.seen[level] = yield _Ask(level, all_of_them)
+        self.done = True
+
+    def _searching(
+        self, search: Search, replications: int, broken: Any
+    ) -> Generator[_Ask, list[Summary], Bracket]:
+        answer = None
+        while True:
+            try:
+                level = next(search) if answer is None else search.send(answer)
+            except StopIteration as end:
+                return end.value
+            answer = broken(level, (yield _Ask(level, replications)))
+
+    def is_missed(self, level: float, summaries: list[Summary]) -> bool:
+        """Whether an objective is missed that is not without stress."""
+        return any(one.verdict == MISSED for one in self.judged(level, summaries))
+
+    def is_below(self, level: float, summaries: list[Summary]) -> bool:
+        """Whether the value of such an objective is below its target, whatever its interval."""
+        return any(
+            one.sli_ratio.value is not None and one.sli_ratio.value < one.target_ratio
+            for one in self.judged(level, summaries)
+        )
+
+    def judged(self, level: float, summaries: list[Summary]) -> list[Judged]:
+        """The objectives that are not missed without stress."""
+        live = {one.name for one in self.reference.live}
+        return [one for one in judge(self.scenario(level), summaries) if one.name in live]
+
+    def is_stuck(self, level: float, summaries: list[Summary]) -> bool:
+        """Whether the backlog of at least half of the replications neither returns nor falls."""
+        return 2 * sum(one.outcome == STUCK for one in self.aftermaths(summaries)) >= len(summaries)
+
+    def aftermaths(self, summaries: list[Summary]) -> list[Aftermath]:
+        """What came after the trigger, in each replication."""
+        return [
+            next(fault.aftermath for fault in one.faults if fault.name == self.stress.trigger)
+            for one in summaries
+        ]
+
+    def levels_shown(self) -> list[float]:
+        """The edge; of what ends also twice the level that breaks, and where its backlog stops to return."""
+        assert self.edge is not None
+        levels = [self.edge.holds, self.edge.breaks]
+        if self.stuck is not None:
+            ladder = self.stress.ladder
+            worst = ladder.most if self.edge.breaks is None else self.edge.breaks
+            levels += [worst, min(2 * worst, ladder.most), self.stuck.holds, self.stuck.breaks]
+        return sorted({one for one in levels if one is not None})
+
+
+def _advance(climbers: Sequence[_Climber], study: Study) -> None:
+    """All side by side: in each round every climber gets the level that it asks for."""
+    under_way = [(one, one.asks()) for one in climbers]
+    waiting = [(climber, asks, next(asks)) for climber, asks in under_way]
+    while waiting:
+        wanted = [Wanted(climber.scenario(ask.level), ask.replications) for climber, _, ask in waiting]
+        doing = f"{len(climbers) - len(waiting)} of {len(climbers)} stresses done"
+        answers = study.summaries(wanted, doing)
+        after = []
+        for (climber, asks, _), summaries in zip(waiting, answers, strict=True):
+            try:
+                after.append((climber, asks, asks.send(summaries)))
+            except StopIteration:
+                continue
+        waiting = after
+
+
+# The result
+
+
+def _content(
+    reference: Reference,
+    place: Place,
+    climbers: Sequence[_Climber],
+    left_out: Sequence[LeftOut],
+    stopped: str | None,
+) -> dict[str, Any]:
+    run = reference.scenario.run
+    entries = [_entry(one) for one in climbers if one.done]
+    entries.sort(key=lambda one: (one["margin_ratio"], one["breaks"] is None))
+    return {
+        "format": FORMAT,
+        "version": __version__,
+        "stopped": stopped,
+        "run": {
+            "seed": run.seed,
+            "replications": len(reference.summaries),
+            "searched_with": min(SEARCHED_WITH, len(reference.summaries)),
+            "duration_s": run.duration,
+            "warmup_s": run.warmup,
+        },
+        "reference": _reference_entry(reference),
+        "triggers": place._asdict(),
+        "stresses": entries,
+        "left_out": [one._asdict() for one in left_out],
+        "unfinished": [one.stress.key for one in climbers if not one.done],
+    }
+
+
+def _reference_entry(reference: Reference) -> dict[str, Any]:
+    live = {one.name for one in reference.live}
+    return {
+        "name": reference.scenario.name,
+        "digest": reference.scenario.digest(),
+        "verdict": verdict(reference.judged),
+        "faults": reference.faults,
+        "stand_ins": reference.stand_ins,
+        "objectives": [
+            {**as_plain(one._asdict()), "ignored": one.name not in live} for one in reference.judged
+        ],
+    }
+
+
+def _entry(climber: _Climber) -> dict[str, Any]:
+    stress, edge = climber.stress, climber.edge
+    assert edge is not None
+    return {
+        "key": stress.key,
+        "kind": stress.kind,
+        "target": stress.target,
+        "name": stress.name,
+        "unit": stress.unit,
+        "note": stress.note,
+        "base": stress.ladder.base,
+        "most": stress.ladder.most,
+        "margin_ratio": 1.0 if edge.breaks is None else stress.ladder.margin(edge.holds),
+        "holds": _point(climber, edge.holds) if edge.holds > stress.ladder.base else None,
+        "breaks": None if edge.breaks is None else _point(climber, edge.breaks),
+        "recovery": _recovery(climber),
+    }
+
+
+def _point(climber: _Climber, level: float) -> dict[str, Any]:
+    changes = climber.stress.changed(level)
+    objectives = _judged_at(climber, level)
+    missed = [one for one in objectives if one["verdict"] == MISSED]
+    first = max(missed, key=_overspent)["name"] if missed else None
+    return {
+        "level": level,
+        "changes": dict(changes.values),
+        "faults": list(changes.faults),
+        "objectives": objectives,
+        "first": first,
+    }
+
+
+def _overspent(objective: dict[str, Any]) -> float:
+    """Bad over what the target allows."""
+    allowed = budget_of(objective["target_ratio"])
+    bad = 1 - objective["sli_ratio"]["value"]
+    return bad / allowed if allowed else float("inf")
+
+
+def _judged_at(climber: _Climber, level: float) -> list[dict[str, Any]]:
+    """The objectives that can break, and what the stress costs of each.
+
+    cost_s is the further share that is bad times the measured time: as if everything had been bad for that
+    long. cost_of_budget_ratio is that over what the objective's window (30 days) allows.
+    """
+    reference, summaries = climber.reference, climber.seen[level]
+    judged = {one.name: one for one in climber.judged(level, summaries)}
+    measured_s = climber.reference.scenario.run.duration - climber.reference.scenario.run.warmup
+    entries = []
+    for objective in reference.live:
+        one = judged[objective.name]
+        change = quantities.change(quantities.objective(one.name), reference.summaries, summaries)
+        cost_s = change.difference.affine(-measured_s)
+        budget_s = budget_of(one.target_ratio) * objective.window
+        entries.append(
+            {
+                **as_plain(one._asdict()),
+                "cost_s": as_plain(cost_s),
+                "cost_of_budget_ratio": as_plain(cost_s.affine(1 / budget_s) if budget_s else UNDEFINED),
+            }
+        )
+    return entries
+
+
+def _recovery(climber: _Climber) -> dict[str, Any] | None:
+    if climber.stuck is None:
+        return None
+    levels = [level for level in climber.levels_shown() if level > climber.stress.ladder.base]
+    return {
+        "comes_back_up_to": climber.stuck.holds if climber.stuck.holds > climber.stress.ladder.base else None,
+        "stuck_from": climber.stuck.breaks,
+        "points": [_after(climber, level) for level in levels],
+    }
+
+
+def _after(climber: _Climber, level: float) -> dict[str, Any]:
+    """What became of the backlog after a trigger of some level.
+
+    outcome        of most replications: recovered, draining, stuck, or unknown; shares says of how many
+    after_s        from the end of the trigger until the backlog was normal; of those that recovered
+    expected_s     the same for those that drain, at the speed they have at the end of the run
+    peak, normal, late, growth_per_s   messages: highest; normal; last quarter of the time; and how it changes
+    """
+    its = climber.aftermaths(climber.seen[level])
+    shares = {
+        word: sum(one.outcome == word for one in its) / len(its)
+        for word in (RECOVERED, DRAINING, STUCK, UNKNOWN)
+    }
+    return {
+        "level": level,
+        "outcome": max(shares, key=lambda word: shares[word]),
+        "shares": shares,
+        "watched_s": its[0].watched_s,
+        "after_s": _mean(one.recovered_after_s for one in its),
+        "expected_s": _mean(one.back_after_s for one in its if one.outcome == DRAINING),
+        "peak": _mean(one.peak for one in its),
+        "normal": _mean(one.normal for one in its),
+        "late": _mean(one.late for one in its),
+        "growth_per_s": _mean((one.growth_per_s for one in its), least=-float("inf")),
+    }
+
+
+def _mean(values: Iterable[float | None], least: float = 0.0) -> dict[str, Any]:
+    return intervals.of_mean([one for one in values if one is not None], least=least).as_dict()

@@ -28,13 +28,17 @@ def break_(
             ),
         ),
     ] = None,
-    without_faults: Annotated[
-        bool,
+    keep_faults: Annotated[
+        bool | None,
         typer.Option(
-            "--without-faults",
-            help="Leave out the scenario's own faults, as on a normal day, and try each of them from short to long.",
+            "--with-faults/--without-faults",
+            help=(
+                "Whether the scenario's own faults stay while others are tried. Default: yes, unless they"
+                " are why an objective is missed; then each of them is tried from short to long."
+            ),
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     sets: Sets = None,
     replications: Replications = None,
     json_file: ExperimentFile = None,
@@ -58,7 +62,7 @@ def break_(
     def run(study: Study) -> Result:
         from slosim.experiments.breaking import find_breaks
 
-        return find_breaks(loaded, study, count, only or (), without_faults, source)
+        return find_breaks(loaded, study, count, only or (), keep_faults, source)
 
     result = run_experiment(
         "break",

@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from slosim.model import Scenario
 
 RECOVERED, DRAINING, STUCK, UNKNOWN = "recovered", "draining", "stuck", "unknown"
-"""Outcomes: back to normal; falling; neither, so that time does not heal it; too few samples to tell."""
-FALLS_BY = 0.03
-"""The backlog falls if what is above normal is less by this share from one quarter of the time after the
-trigger to the next: at that speed it would be gone within eight times the time that was watched."""
+"""Outcomes: back to normal; falling by more than it scatters; neither, so that time does not heal it; too few
+samples to tell."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class Aftermath:
     recovered_after_s  from the end of the fault until the backlog is normal again; None: not in that time
     watched_s          from the end of the fault to the next fault, or to the end of the run
     before, late       means over the third and the last quarter of that time; None without samples there
+    scatter            standard deviation inside a quarter, of which a steady fall shows 1/√12 = 0.29 times
+                       what it falls from one quarter to the next
     """
 
     normal: float
@@ -45,6 +45,7 @@ class Aftermath:
     watched_s: float
     before: float | None
     late: float | None
+    scatter: float
 
     @property
     def outcome(self) -> str:
@@ -52,8 +53,7 @@ class Aftermath:
             return RECOVERED
         if self.before is None or self.late is None:
             return UNKNOWN
-        left, right = self.before - self.normal, self.late - self.normal
-        return DRAINING if right <= (1 - FALLS_BY) * left else STUCK
+        return DRAINING if self.before - self.late > self.scatter else STUCK
 
     @property
     def growth_per_s(self) -> float | None:
@@ -102,13 +102,16 @@ def _aftermath(
     after = (times > end) & (times <= until)
     back = np.flatnonzero(after & (backlog <= normal))
     quarter_s = (until - end) / 4
+    before = backlog[after & (times > end + 2 * quarter_s) & (times <= end + 3 * quarter_s)]
+    late = backlog[after & (times > end + 3 * quarter_s)]
     return Aftermath(
         normal,
         float(backlog[(times >= start) & (times <= until)].max(initial=0.0)),
         float(times[back[0]]) - end if len(back) else None,
         until - end,
-        _mean(backlog[after & (times > end + 2 * quarter_s) & (times <= end + 3 * quarter_s)]),
-        _mean(backlog[after & (times > end + 3 * quarter_s)]),
+        _mean(before),
+        _mean(late),
+        math.sqrt((before.var() + late.var()) / 2) if len(before) and len(late) else 0.0,
     )
 
 

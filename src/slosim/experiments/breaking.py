@@ -30,7 +30,7 @@ from slosim.errors import ScenarioError, UserError
 from slosim.experiments import quantities
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK, UNKNOWN, Aftermath
 from slosim.experiments.judge import Judged, judge, verdict
-from slosim.experiments.ladder import Bracket, Search, climb, confirm, descend, rounded
+from slosim.experiments.ladder import Bracket, Search, climb, confirm, descend
 from slosim.experiments.result import Result, as_plain
 from slosim.experiments.stresses import LeftOut, Place, Stress, chosen, place_of, stresses_of
 from slosim.experiments.study import Stopped, Study, Wanted
@@ -75,20 +75,20 @@ def find_breaks(
     study: Study,
     replications: int,
     only: Sequence[str] = (),
-    without_faults: bool = False,
+    keep_faults: bool | None = None,
     source: str | None = None,
 ) -> Result:
     """Ladders of stresses, and for each the level at which the first objective is missed.
 
-    only            kinds or targets of the stresses to try; all without any
-    without_faults  leave the declared faults out; by default that is done where they miss every objective
-    source          the scenario in a command line that shows a break again
+    only         kinds or targets of the stresses to try; all without any
+    keep_faults  whether the declared faults stay; None: they do, unless they are why an objective is missed
+    source       the scenario in a command line that shows a break again
 
     Raises:
         UserError: `only` names nothing that is there, or nothing can be judged.
         Stopped: before the system without stress has been seen.
     """
-    reference = _reference(scenario, study, replications, without_faults)
+    reference = _reference(scenario, study, replications, keep_faults)
     place = place_of(reference.scenario, reference.summaries)
     dead_letters = any(flow.dead_lettered for one in reference.summaries for flow in one.flows.values())
     stresses, left_out = stresses_of(reference.scenario, place, scenario, dead_letters)
@@ -105,23 +105,27 @@ def find_breaks(
 # The system without stress
 
 
-def _reference(scenario: Scenario, study: Study, replications: int, without_faults: bool) -> Reference:
-    """As declared; where that misses every objective, without its faults; else with stand-ins."""
-    tried = []
-    if not without_faults or not scenario.faults:
+def _reference(scenario: Scenario, study: Study, replications: int, keep_faults: bool | None) -> Reference:
+    """A system that keeps its promises, as far as there is one: as declared, or without its faults where they
+    are why an objective is missed; with stand-ins where no objective is left.
+    """
+    tried: list[Reference] = []
+    if keep_faults is not False or not scenario.faults:
         tried.append(_seen(scenario, study, replications, DECLARED if scenario.faults else NONE))
-    if scenario.faults and not (tried and tried[0].live):
+    if scenario.faults and not keep_faults and not (tried and _all_live(tried[0])):
         try:
             healthy = scenario.replace({"faults": []})
         except ScenarioError:  # a flow that ends behind a redrive, for example
-            if without_faults:
+            if not tried:
                 raise
         else:
             tried.append(_seen(healthy, study, replications, LEFT_OUT))
-    for one in tried:
-        if one.live:
-            return one
-    return _with_stand_ins(tried[-1], study, replications)
+    best = max(tried, key=lambda one: len(one.live))  # the first of equals: as declared
+    return best if best.live else _with_stand_ins(best, study, replications)
+
+
+def _all_live(reference: Reference) -> bool:
+    return len(reference.live) == len(reference.judged)
 
 
 def _seen(scenario: Scenario, study: Study, replications: int, faults: str) -> Reference:
@@ -136,7 +140,7 @@ def _with_stand_ins(seen: Reference, study: Study, replications: int) -> Referen
         p99 = next(one for one in quantities.flow_quantities(name) if one.key.endswith(".p99"))
         usual_s = quantities.estimate(p99, seen.summaries).value
         if usual_s is not None:
-            within = write_duration(rounded(max(STAND_IN_SLOWER * usual_s, 1e-6)))
+            within = write_duration(float(f"{max(STAND_IN_SLOWER * usual_s, 1e-6):.2g}"))
             stand_ins.append(
                 {
                     "name": f"{name} within twice its usual p99",

@@ -58,8 +58,8 @@ MORE_SKEW = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 
 class Place(NamedTuple):
-    """Where triggers are put: start, longest, and the length of a crash, all in s; quiet: no declared fault is
-    active or being recovered from in that time.
+    """Where triggers are put: start, longest, and the length of a crash, all in s; quiet: no declared fault
+    is active or being recovered from in that time.
     """
 
     at_s: float
@@ -169,7 +169,9 @@ class _Found:
 
 
 def place_of(scenario: Scenario, summaries: Sequence[Summary]) -> Place:
-    """A quarter into the longest stretch without a declared fault and its aftermath in the unstressed runs."""
+    """A quarter into the longest stretch without a declared fault and its aftermath in the unstressed
+    runs.
+    """
     run = scenario.run
     windows, clean_from = [], run.warmup
     for index, occurrence in enumerate(occurrences_of(scenario)):
@@ -354,7 +356,6 @@ def _crash(found: _Found, target: str, service: Service) -> None:
             ladder,
             changed,
             trigger=fault_name,
-            note=f"for {write_duration(place.crash_s)}",
         )
     )
 

@@ -11,6 +11,7 @@ from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK
 from slosim.experiments.text import amount, finished, with_interval
 from slosim.model.values import write_number
 from slosim.report.layout import Column, clean, paint, paragraph, table, title
+from slosim.report.objectives import MET
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import (
     NOTHING,
@@ -115,7 +116,8 @@ def _metastable(one: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f"Does not heal: {_stress(one)} for {level_of(recovery['stuck_from'], unit)}. The trigger is gone, and"
+        f"Does not heal: {_stress(one)} for {level_of(recovery['stuck_from'], unit)}. The trigger is"
+        " gone, and"
         f" {duration(after['watched_s'])} later the backlog does not fall: {stays}, normal is at most"
         f" {short(after['normal']['value'])}{heals}."
     ).replace(" gone for ", " of ")
@@ -138,7 +140,7 @@ def _context(data: dict[str, Any], width: int) -> list[str]:
     ]
     if reference["faults"] == "left out":
         lines.append(
-            "The scenario's own faults are left out; each of them is a stress from short to long instead."
+            "The scenario's own faults are left out; each of them is a stress instead, from short to long."
         )
     elif reference["faults"] == "declared":
         lines.append("The scenario's own faults stay; every stress comes on top of them.")
@@ -156,7 +158,8 @@ def _context(data: dict[str, Any], width: int) -> list[str]:
         lines.append(f"Undecided already without stress: {enumeration(undecided)}.")
     if not data["triggers"]["quiet"]:
         lines.append(
-            "No stretch of the run is free of the scenario's own faults and their aftermath, so recovery from a"
+            "No stretch of the run is free of the scenario's own faults and their aftermath, so recovery"
+            " from a"
             " stress cannot be told from theirs."
         )
     return paragraph(" ".join(lines), width) if lines else []
@@ -224,7 +227,8 @@ def _held(one: dict[str, Any], objective: str) -> str:
     if one["holds"] is None:
         return NOTHING
     its = next(its for its in one["holds"]["objectives"] if its["name"] == objective)
-    return paint(amount(its["sli_ratio"]["value"], "ratio"), STYLES[its["verdict"]])
+    value, word = amount(its["sli_ratio"]["value"], "ratio"), its["verdict"]
+    return value if word == MET else paint(f"{value}, {word}", STYLES[word])
 
 
 def _of_budget(objective: dict[str, Any]) -> str:
@@ -240,35 +244,33 @@ def _afterwards(stresses: list[dict[str, Any]], width: int) -> list[str]:
     if not rows:
         return []
     columns = [
-        Column("trigger", [_stress(one) for one, _ in rows], "<"),
-        Column("lasting", [level_of(its["level"], one["unit"]) for one, its in rows]),
-        Column("backlog normal", [short(its["normal"]["value"]) for _, its in rows], keep=1),
+        Column("stress", [_stress(one) for one, _ in rows], "<"),
+        Column("level", [level_of(its["level"], one["unit"]) for one, its in rows]),
+        Column("normal", [short(its["normal"]["value"]) for _, its in rows], keep=1),
         Column("highest", [short(its["peak"]["value"]) for _, its in rows]),
-        Column("at the end", [short(its["late"]["value"]) for _, its in rows]),
+        Column("in the end", [short(its["late"]["value"]) for _, its in rows]),
         Column("growing by", [_growth(its) for _, its in rows]),
         Column("watched", [duration(its["watched_s"]) for _, its in rows], keep=2),
         Column("afterwards", [_outcome(its) for _, its in rows], "<"),
     ]
     return [
-        title("WHEN THE TRIGGER IS GONE", "backlog of the whole system, messages", width),
+        title(
+            "AFTER TWICE AS MUCH",
+            "and where it stops to heal; backlog of the whole system, in messages",
+            width,
+        ),
         *table(columns, width),
     ]
 
 
 def _worth_knowing(one: dict[str, Any]) -> list[dict[str, Any]]:
-    """Where it breaks, twice that, and where the backlog stops to return; not what returns at once."""
+    """What came after twice the level that breaks; and around the level from which it does not heal."""
     recovery = one["recovery"]
-    edge = one["breaks"]["level"] if one["breaks"] else None
-    holds = one["holds"]["level"] if one["holds"] else None
-    points = [
-        its
-        for its in recovery["points"]
-        if its["level"] != holds or its["level"] in (edge, recovery["comes_back_up_to"])
-    ]
-    if recovery["stuck_from"] is None:
-        points = [its for its in recovery["points"] if edge is not None and its["level"] >= edge]
-        return [its for its in points if its["peak"]["value"] > its["normal"]["value"]][:2]
-    return points
+    levels = [recovery["comes_back_up_to"], recovery["stuck_from"]] if recovery["stuck_from"] else []
+    if one["breaks"]:
+        twice = min(2 * one["breaks"]["level"], one["most"])
+        levels += [twice] if twice > one["breaks"]["level"] else []
+    return [its for its in recovery["points"] if its["level"] in levels]
 
 
 def _growth(after: dict[str, Any]) -> str:
@@ -358,7 +360,8 @@ def _footer(data: dict[str, Any], width: int) -> list[str]:
         f" {run['searched_with']}; all meet the work of the unstressed run (seed {run['seed']},"
         f" {clock(run['duration_s'])}, measured from {clock(run['warmup_s'])} on). Costs: further bad share"
         " times measured time, as if everything had been bad for that long. Triggers start at"
-        f" {clock(place['at_s'])} and last at most {clock(place['most_s'])}; lasting stresses act from 0s on."
+        f" {clock(place['at_s'])} and last at most {clock(place['most_s'])}, crashes and restarts"
+        f" {clock(place['crash_s'])}; what has no end acts from 0s on."
         " Order: the share of its ladder that a stress leaves whole (margin_ratio)."
         f" slosim {data['version']}"
     )

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from slosim.compile.program import COARSE
 from slosim.engine.reference import Event, Reference, simulate
 from slosim.engine.run import trace
-from slosim.measure.histogram import Histogram
+from slosim.measure.histogram import Histogram, buckets_of
 from slosim.model import Scenario, loads, with_redrives
 from strategies import DATA, as_text, generate
 
@@ -215,10 +216,13 @@ def compare_flow(found: Differences, scenario: Scenario, name: str, reference: R
     ]
     completed = [instance for instance in measured if instance.state == "completed"]
     found.histogram(f"latency of {name}", [instance.latency_s for instance in completed], flow.latency)
-    sums = np.asarray(flow.parts_by_bucket).sum(axis=0)
-    for part, seconds in zip(flow.parts, sums, strict=True):
-        expected = math.fsum(instance.parts.get(part, 0.0) for instance in completed)
-        found.close(f"{part} of {name}", seconds, expected, 1e-8 * (1 + len(completed)))
+    buckets = buckets_of(np.array([instance.latency_s for instance in completed])) >> COARSE
+    for column, part in enumerate(flow.parts):
+        expected = np.zeros(len(flow.parts_by_bucket))
+        np.add.at(expected, buckets, [instance.parts.get(part, 0.0) for instance in completed])
+        found.close(
+            f"{part} of {name}", flow.parts_by_bucket[:, column], expected, 1e-8 * (1 + len(completed))
+        )
     known = {part for instance in completed for part in instance.parts}
     found.equal(f"parts of {name} without a name", sorted(known - set(flow.parts)), [])
     ages = [scenario.run.duration - i.start_s for i in measured if i.state == "in_flight"]

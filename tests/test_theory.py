@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.stats
 
 from slosim import theory
@@ -337,6 +338,29 @@ def test_mdc_against_lindley_on_a_grid(slots, utilisation):
     for at in (0.25, 0.5, 1.0, 1.6, 2.5):
         expected = 0.5 * (tail[round(at * grid)] + tail[round(at * grid) - 1])  # smeared by half a step
         assert deterministic.wait_tail(at, rate, 1.0, slots) == pytest.approx(expected, rel=0.01, abs=1e-5)
+
+
+@pytest.mark.parametrize(("slots", "utilisation"), [(1, 0.8), (2, 0.8), (3, 0.5), (10, 0.95), (7, 0.99)])
+def test_mdc_mean_wait_is_that_of_the_probabilities(slots, utilisation):
+    """Little's law on the messages present: E[N] = Σ P(N > n), less those in work."""
+    load = slots * utilisation
+    at_most = deterministic._cumulated_present(load, slots, 4096)
+
+    present = math.fsum(1.0 - p for p in at_most)
+    assert deterministic.mean_wait_many_slots_s(load, 1.0, slots) == pytest.approx(
+        (present - load) / load, rel=1e-8
+    )
+
+
+@pytest.mark.parametrize(("slots", "utilisation"), [(1, 0.5), (1, 0.8), (3, 0.8)])
+def test_relaxation_time_is_the_spectral_gap_of_births_and_deaths(slots, utilisation):
+    """The second eigenvalue of the generator, cut at 1,500 messages, which moves it by less than 1%."""
+    rate = slots * utilisation
+    births, deaths = np.full(1500, rate), np.minimum(np.arange(1, 1501), slots).astype(float)
+    diagonal = -np.append(births, 0.0) - np.append(0.0, deaths)
+    gap = -scipy.linalg.eigh_tridiagonal(diagonal, np.sqrt(births * deaths), eigvals_only=True)[-2]
+
+    assert transients.relaxation_time_s(rate, 1.0, slots) == pytest.approx(1 / gap, rel=0.01)
 
 
 def test_mdc_with_one_slot_and_with_nearly_constant_time():

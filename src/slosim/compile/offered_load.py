@@ -25,7 +25,7 @@ import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from slosim.model import (
     Bernoulli,
@@ -108,6 +108,14 @@ class DependencyLoad:
     is_bound: bool
 
 
+class Requests(NamedTuple):
+    """The requests of one call of a service."""
+
+    rate_per_s: float  # hedges not included
+    call: Call
+    is_bound: bool  # as in DependencyLoad
+
+
 def offered_loads(scenario: Scenario, at: At = "mean") -> dict[str, ServiceLoad]:
     """The load of every service, by name, with the producers' mean or peak rates.
 
@@ -125,17 +133,21 @@ def offered_loads(scenario: Scenario, at: At = "mean") -> dict[str, ServiceLoad]
 
 def dependency_loads(scenario: Scenario, at: At = "mean") -> dict[str, DependencyLoad]:
     """The load of every dependency, by name, with the producers' mean or peak rates."""
-    requests: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in scenario.dependencies}
+    return {
+        name: _dependency_load(scenario.dependencies[name], requests)
+        for name, requests in requests_of(scenario, at).items()
+    }
+
+
+def requests_of(scenario: Scenario, at: At = "mean") -> dict[str, list[Requests]]:
+    """Who asks each dependency how often, by its name."""
+    found: dict[str, list[Requests]] = {name: [] for name in scenario.dependencies}
     for name, load in offered_loads(scenario, at).items():
         service = scenario.services[name]
         for call, made in zip(service.calls, _calls_made(scenario, service), strict=True):
-            dependency = scenario.dependencies[call.dependency]
             rate = _product(load.attempt_rate_per_s, made)
-            requests[call.dependency].append((rate, _held_mean_s(call, dependency), load.is_bound))
-    return {
-        name: _dependency_load(dependency, requests[name])
-        for name, dependency in scenario.dependencies.items()
-    }
+            found[call.dependency].append(Requests(rate, call, load.is_bound))
+    return found
 
 
 def topic_rates_per_s(scenario: Scenario, at: At = "mean") -> dict[str, float]:
@@ -432,10 +444,9 @@ def _held_mean_s(call: Call, dependency: Dependency) -> float:
     return _mean_at_most(call.time_at(dependency), call.timeout if call.cancel else None)
 
 
-def _dependency_load(dependency: Dependency, requests: list[tuple[float, float, bool]]) -> DependencyLoad:
-    """The sum of requests given as (rate, time held, is a bound)."""
-    rate = sum(one for one, _, _ in requests)
-    offered = sum(_product(one, held) for one, held, _ in requests)
+def _dependency_load(dependency: Dependency, requests: list[Requests]) -> DependencyLoad:
+    rate = sum(one.rate_per_s for one in requests)
+    offered = sum(_product(one.rate_per_s, _held_mean_s(one.call, dependency)) for one in requests)
     mean = offered / rate if 0.0 < rate < math.inf else dependency.service_time.mean()
     capacity = dependency.capacity
     return DependencyLoad(
@@ -444,7 +455,7 @@ def _dependency_load(dependency: Dependency, requests: list[tuple[float, float, 
         capacity=capacity,
         offered_load=offered,
         utilisation_ratio=None if capacity is None else offered / capacity,
-        is_bound=any(one for _, _, one in requests),
+        is_bound=any(one.is_bound for one in requests),
     )
 
 

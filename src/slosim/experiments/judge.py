@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from slosim.experiments.quantities import sli_of
 from slosim.experiments.summary import Summary
-from slosim.measure import intervals
 from slosim.measure.intervals import Estimate
 from slosim.model import Scenario
 from slosim.report.objectives import verdict_of, verdict_of_all
@@ -23,14 +23,10 @@ class Judged(NamedTuple):
 
 def judge(scenario: Scenario, summaries: Sequence[Summary]) -> list[Judged]:
     """Every objective of a scenario, pooled over the replications."""
-    return [
-        _judged(one.name, one.target, [summary.objectives[one.name] for summary in summaries])
-        for one in scenario.objectives
-    ]
+    return [_judged(one.name, one.target, sli_of(one.name, summaries)) for one in scenario.objectives]
 
 
-def _judged(name: str, target_ratio: float, counts: Sequence[Sequence[float]]) -> Judged:
-    sli = intervals.of_share([good for good, _ in counts], [bad for _, bad in counts])
+def _judged(name: str, target_ratio: float, sli: Estimate) -> Judged:
     return Judged(name, target_ratio, sli, verdict_of(sli, target_ratio))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from slosim.experiments.summary import ServiceSummary, Summary
 from slosim.measure import intervals
-from slosim.measure.intervals import Estimate, middle_of_quantile, quantiles_of_sums
+from slosim.measure.intervals import Estimate, Pooled, quantiles_of_sums
 from slosim.model import Scenario
 
 LATENCY_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
@@ -32,7 +32,7 @@ class Quantity(NamedTuple):
     statistics  of one replication: float64[k]
     value       of sums of statistics: float64[n, k] to float64[n], NaN where undefined
     most        the largest value it can have
-    shown       of the sums over all replications: the value as the report shows it, if that is not `value`
+    own         the estimate and its interval, where those of `value` and the jackknife are not the report's
     """
 
     key: str
@@ -42,7 +42,7 @@ class Quantity(NamedTuple):
     statistics: Callable[[Summary], np.ndarray]
     value: Callable[[np.ndarray], np.ndarray]
     most: float = math.inf
-    shown: Callable[[np.ndarray], float] | None = None
+    own: Callable[[Sequence[Summary]], Estimate] | None = None
 
 
 class Change(NamedTuple):
@@ -64,11 +64,10 @@ class Change(NamedTuple):
 
 
 def estimate(quantity: Quantity, summaries: Sequence[Summary]) -> Estimate:
-    """The pooled value with its 95% jackknife interval."""
-    statistics = _statistics(quantity, summaries)
-    pooled, left_out = _jackknifed(quantity, statistics)
-    if quantity.shown is not None:
-        pooled = quantity.shown(statistics.sum(axis=0))
+    """The pooled value with its 95% interval, as in the report of these replications."""
+    if quantity.own is not None:
+        return quantity.own(summaries)
+    pooled, left_out = _jackknifed(quantity, _statistics(quantity, summaries))
     return _estimate(pooled, left_out, least=0.0, most=quantity.most)
 
 
@@ -155,7 +154,14 @@ def objective(name: str) -> Quantity:
         lambda one: np.array([one.objectives[name][0], sum(one.objectives[name])]),
         _ratio,
         most=1.0,
+        own=lambda summaries: sli_of(name, summaries),
     )
+
+
+def sli_of(name: str, summaries: Sequence[Summary]) -> Estimate:
+    """Share of good of an objective, as the report gives it: with a lower bound when there is no bad one."""
+    counts = [one.objectives[name] for one in summaries]
+    return intervals.of_share([good for good, _ in counts], [bad for _, bad in counts])
 
 
 def flow_quantities(name: str) -> list[Quantity]:
@@ -177,11 +183,16 @@ def flow_quantities(name: str) -> list[Quantity]:
             "lower",
             lambda one: one.flows[name].latency.counts,
             partial(quantiles_of_sums, share=share),
-            shown=partial(middle_of_quantile, share=share),
+            own=_own_quantile(name, share),
         )
         for word, share in LATENCY_QUANTILES.items()
     ]
     return [mean, *percentiles]
+
+
+def _own_quantile(name: str, share: float) -> Callable[[Sequence[Summary]], Estimate]:
+    """The quantile of a latency as the report gives it: the middle of its bucket, Woodruff's interval."""
+    return lambda summaries: Pooled.of([one.flows[name].latency for one in summaries]).quantiles([share])[0]
 
 
 def flow_parts(name: str, parts: Sequence[str], slowest: bool) -> list[Quantity]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from slosim.errors import WorkerLost
 from slosim.experiments.store import Store
 from slosim.experiments.summary import Summary, summarise
+from slosim.measure.measurements import Measurements
 from slosim.model import Scenario
 from slosim.simulation import Progress
 from slosim.workers import Status, Work, Workers, digest_of_runs
@@ -106,7 +107,7 @@ class Study:
                 )
 
         came = 0
-        outcomes = self.workers.outcomes(works, summarise, watch)
+        outcomes = self.workers.outcomes(works, summary_of_whole_run, watch)
         try:
             for done in outcomes:
                 if done.stopped is not None:
@@ -121,3 +122,8 @@ class Study:
             self.simulated += came
         if came < len(works):
             raise Stopped("interrupted")
+
+
+def summary_of_whole_run(scenario: Scenario, measurements: Measurements) -> Summary | None:
+    """None for a run that was stopped before its time: nothing is kept of it."""
+    return summarise(scenario, measurements) if measurements.ended_s >= scenario.run.duration else None

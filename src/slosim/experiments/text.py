@@ -58,16 +58,17 @@ def points(difference: dict[str, Any]) -> str:
 
 
 def signed(difference: dict[str, Any], unit: str) -> str:
-    """A difference with its unit: `-12.3 s [-15.0 s, -9.60 s]`."""
-    if difference["value"] is None:
-        return NOTHING
-
-    def one(value: float) -> str:
-        return ("+" if value > 0 else "") + amount(value, unit)
-
+    """A difference with its unit and interval: `-12.3 s [-15.0 s, -9.60 s]`."""
+    value = signed_value(difference["value"], unit)
     if difference["low"] is None or difference["low"] == difference["high"]:
-        return one(difference["value"])
-    return f"{one(difference['value'])} [{one(difference['low'])}, {one(difference['high'])}]"
+        return value
+    low, high = (signed_value(difference[key], unit) for key in ("low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def signed_value(value: float | None, unit: str) -> str:
+    """A value that may go either way: `+12.3 s`."""
+    return ("+" if value is not None and value > 0 else "") + amount(value, unit)
 
 
 def change_of(entry: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slosim.experiments.text import amount, change_of, finished, points, relative, signed
+from slosim.experiments.text import amount, change_of, finished, points, relative, signed, signed_value
 from slosim.report.layout import Column, clean, paint, paragraph, table, title
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import clock, exact_share, plural, three_digits
@@ -139,9 +139,9 @@ def _where_time_went(flow: str, its: dict[str, list[dict[str, Any]]], width: int
     shown = moved[:SHOWN_PARTS]
     columns = [
         Column("part", [clean(name) for name in shown], "<"),
-        Column("mean before", [amount(mean[name]["before"]["value"], "s") for name in shown]),
-        Column("change [95%]", [signed(mean[name]["difference"], "s") for name in shown]),
-        Column("slowest 1% before", [amount(slowest[name]["before"]["value"], "s") for name in shown]),
+        Column("mean", [amount(mean[name]["before"]["value"], "s") for name in shown]),
+        Column("change", [signed_value(mean[name]["difference"]["value"], "s") for name in shown]),
+        Column("slowest 1%", [amount(slowest[name]["before"]["value"], "s") for name in shown]),
         Column("change [95%]", [signed(slowest[name]["difference"], "s") for name in shown]),
     ]
     return [title("WHERE THE TIME WENT", clean(flow), width), *table(columns, width)]

@@ -1,21 +1,27 @@
 """Estimates pooled over replications, with 95% confidence intervals from the spread between replications.
 
 Every number is an estimator of the pooled data: a mean, a ratio of sums, or a quantile of the summed
-histogram. Its interval is the delete-one jackknife with a Student t quantile. With n replications, the
-estimate e of all of them and e[-i] of all but the i-th, the pseudo-values are
+histogram. The interval of a mean or a ratio is the delete-one jackknife with a Student t quantile. With n
+replications, the estimate e of all of them and e[-i] of all but the i-th, the pseudo-values are
 
     p[i] = n * e - (n - 1) * e[-i],      interval = e -+ t(0.975, n - 1) * sd(p) / sqrt(n)
 
 For a mean this is the ordinary t interval. The interval is centred on the pooled estimate, the number that is
 shown, and not on the mean of the pseudo-values; the two differ by terms of order 1/n.
 
+The interval of a quantile is Woodruff's: the share of values at or below the quantile is a ratio and has the
+interval above, and the pooled quantiles of its two ends are the bounds. Far out they lie unevenly around the
+value, as the errors of such a quantile do: the tail is thin, and it may be longer than what was seen of it.
+`benchmarks/interval_coverage.py` shows that a symmetric interval of the quantile itself holds less often.
+
 One replication has no spread, so low and high are None. A share without a single bad instance has no spread
 either, and its lower bound is the rule of three, 1 - 3/n for n instances (Hanley and Lippman-Hand, JAMA
 1983). A bound outside the range that the quantity can take (below 0; above 1 for a share) is moved to the end
 of that range, which cannot hurt coverage. Estimates themselves are never moved.
 
-Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 11; Miller, Biometrika 61
-(1974).
+Sources: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 11; Miller, Biometrika 61
+(1974); Woodruff, Confidence intervals for medians and other position measures, Journal of the American
+Statistical Association 47 (1952).
 """
 
 from __future__ import annotations
@@ -31,6 +37,8 @@ from slosim.measure.histogram import Histogram, representatives, upper_edges
 
 RULE_OF_THREE = 3.0
 """-ln(0.05) = 2.996: with no bad one among n, a bad share of more than 3/n would have shown one with 95%."""
+ROUNDING = 1e-9
+"""Of a rank: so little more than a whole number of values asks for no further value."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +67,25 @@ UNDEFINED = Estimate(None)
 
 
 @cache
-def student_t_975(degrees: int) -> float:
-    """97.5% quantile of Student's t with `degrees` >= 1 degrees of freedom, to full precision.
+def student_t(degrees: int, confidence: float = 0.95) -> float:
+    """t with P(|T| <= t) = confidence, T of Student's distribution with `degrees` >= 1, to full precision.
 
     The central probability A(t) = P(|T| <= t) is a finite sum for whole degrees of freedom (Abramowitz and
-    Stegun, 26.7.3 and 26.7.4); A(t) = 0.95 is solved by bisection.
+    Stegun, 26.7.3 and 26.7.4); A(t) = confidence is solved by bisection.
 
-    >>> round(student_t_975(9), 4)
-    2.2622
+    >>> round(student_t(9), 4), round(student_t(9, 0.999), 4)
+    (2.2622, 4.7809)
     """
     if degrees < 1:
         raise ValueError(f"degrees of freedom must be at least 1, got {degrees}")
-    low, high = 1.9, 13.0  # the normal quantile is 1.96, that of one degree of freedom 12.71
+    low, high = 1.0, 2.0
+    while _central_probability(high, degrees) < confidence:
+        low, high = high, 2.0 * high
     while True:
         middle = 0.5 * (low + high)
         if middle in (low, high):
             return middle
-        if _central_probability(middle, degrees) < 0.95:
+        if _central_probability(middle, degrees) < confidence:
             low = middle
         else:
             high = middle
@@ -110,7 +120,7 @@ def jackknife(
     # (n - 1) * left_out are the pseudo-values up to a sign and a constant, so their spread is the same.
     mean = math.fsum(left_out) / n  # type: ignore[arg-type]
     squares = math.fsum((value - mean) ** 2 for value in left_out)  # type: ignore[operator]
-    half_width = student_t_975(n - 1) * math.sqrt(squares * (n - 1) / n)
+    half_width = student_t(n - 1) * math.sqrt(squares * (n - 1) / n)
     return Estimate(
         pooled, max(min(least, pooled), pooled - half_width), min(max(most, pooled), pooled + half_width)
     )
@@ -181,32 +191,46 @@ class Pooled:
         return int(self.counts.sum())
 
     def quantiles(self, shares: Sequence[float]) -> list[Estimate]:
-        """Quantiles of the pooled histogram with jackknife intervals.
+        """Quantiles of the pooled histogram with Woodruff's intervals.
 
-        A quantile is the middle of its bucket (within 0.39%), whole numbers below 256 are exact. The spread
-        comes from quantiles interpolated inside the bucket, because n - 1 times a jump from one bucket to the
-        next would drown it.
+        A quantile is the middle of its bucket (within 0.39%), whole numbers below 256 are exact. Bounds are
+        interpolated inside their buckets, or an interval narrower than a bucket would miss the truth beside
+        the middle; whole numbers are not, as nothing lies between them. No bound is beyond what was seen.
         """
-        count = self.count
-        if not count:
+        if not self.count:
             return [UNDEFINED for _ in shares]
-        middles, _, _ = _shape(self.whole)
-        cumulated = np.cumsum(self.counts, axis=1)
-        pooled = cumulated.sum(axis=0)
-        left_out = pooled - cumulated
-        estimates = []
-        for share in shares:
-            position = int(np.searchsorted(pooled, min(max(math.ceil(share * count), 1), count)))
-            value = min(float(middles[self.filled[position]]), self.maximum)
-            estimates.append(jackknife(value, self._spread(left_out, share)))
-        return estimates
+        upto = np.cumsum(self.counts, axis=1)
+        pooled = upto.sum(axis=0)
+        return [self._quantile(share, upto, pooled) for share in shares]
 
-    def _spread(self, left_out: np.ndarray, share: float) -> list[float | None]:
-        """The quantile without each of the replications; None: they leave nothing."""
-        if len(self.counts) < 2 or not left_out[:, -1].all():
-            return [None] * len(self.counts)
-        values = _interpolated(self.filled, left_out, share, self.whole)
-        return [min(float(value), self.maximum) for value in values]
+    def _quantile(self, share: float, upto: np.ndarray, pooled: np.ndarray) -> Estimate:
+        """One quantile; upto, pooled: counts up to each bucket, int64[n, filled] and int64[filled]."""
+        value = self._middle(share, pooled)
+        position, inside = _place(share, pooled)
+        reached = upto[:, position] - (1.0 - inside) * self.counts[:, position]
+        interval = of_ratio(reached.tolist(), upto[:, -1].tolist(), 0.0, 1.0)
+        if interval.low is None or interval.high is None:
+            return Estimate(value)
+        at = self._middle if self.whole else self._inside
+        return Estimate(value, min(value, at(interval.low, pooled)), max(value, at(interval.high, pooled)))
+
+    def _middle(self, share: float, pooled: np.ndarray) -> float:
+        """Middle of the first bucket with at least that share at or below it."""
+        rank = math.ceil(share * pooled[-1] - ROUNDING)
+        position = int(np.searchsorted(pooled, max(rank, 1)))
+        return min(float(_middles(self.whole)[self.filled[position]]), self.maximum)
+
+    def _inside(self, share: float, pooled: np.ndarray) -> float:
+        """Where a share is reached if values are spread evenly over each bucket."""
+        return min(float(_interpolated(self.filled, pooled[None], share)[0]), self.maximum)
+
+
+def _place(share: float, pooled: np.ndarray) -> tuple[int, float]:
+    """The bucket in which a share of all values is reached, and after which part of what is in it."""
+    rank = share * pooled[-1]
+    position = min(int(np.searchsorted(pooled, rank)), len(pooled) - 1)
+    before = pooled[position - 1] if position else 0
+    return position, float((rank - before) / (pooled[position] - before))
 
 
 def quantiles_of_sums(counts: np.ndarray, share: float) -> np.ndarray:
@@ -219,24 +243,11 @@ def quantiles_of_sums(counts: np.ndarray, share: float) -> np.ndarray:
     if not len(filled):
         return np.full(len(counts), np.nan)
     cumulated = np.cumsum(counts[:, filled], axis=1)
-    values = _interpolated(filled, np.maximum(cumulated, 0.0), share, whole=False)
+    values = _interpolated(filled, np.maximum(cumulated, 0.0), share)
     return np.where(cumulated[:, -1] > 0, values, np.nan)
 
 
-def middle_of_quantile(counts: np.ndarray, share: float) -> float:
-    """The middle of the bucket that holds a quantile of counts of all buckets, as `Pooled.quantiles` gives
-    it.
-
-    counts: float64[BUCKET_COUNT]; NaN when there are none.
-    """
-    cumulated = np.cumsum(counts)
-    if cumulated[-1] <= 0:
-        return math.nan
-    rank = min(max(math.ceil(share * cumulated[-1]), 1), cumulated[-1])
-    return float(_shape(False)[0][np.searchsorted(cumulated, rank)])
-
-
-def _interpolated(filled: np.ndarray, cumulated: np.ndarray, share: float, whole: bool) -> np.ndarray:
+def _interpolated(filled: np.ndarray, cumulated: np.ndarray, share: float) -> np.ndarray:
     """Quantile of each row of cumulated counts of the filled buckets, linear inside its bucket:
     float64[n].
     """
@@ -247,23 +258,22 @@ def _interpolated(filled: np.ndarray, cumulated: np.ndarray, share: float, whole
     before = np.where(positions > 0, cumulated[rows, positions - 1], 0)
     buckets = filled[positions]
     inside = (ranks - before) / np.maximum(upto - before, 1)
-    _, lower, upper = _shape(whole)
+    lower, upper = _edges()
     return lower[buckets] + inside * (upper[buckets] - lower[buckets])
 
 
 @cache
-def _shape(whole: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Middle, lower and upper edge of every bucket: float64[BUCKET_COUNT] each.
+def _middles(whole: bool) -> np.ndarray:
+    """What stands for each bucket: float64[BUCKET_COUNT]; a whole number below 256 fills one alone, at its
+    lower edge."""
+    middles, (lower, _) = representatives(), _edges()
+    return np.where(lower < 256.0, lower, middles) if whole else middles
 
-    A whole number below 256 fills a bucket alone, at its lower edge; it stands for the unit interval around
-    it.
-    """
-    middles, upper = representatives(), upper_edges()
+
+@cache
+def _edges() -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper edge of every bucket, float64[BUCKET_COUNT] each; the lowest stands for zero."""
+    upper = upper_edges()
     lower = np.concatenate(([0.0], upper[:-1]))
-    upper[0] = 0.0  # the lowest bucket stands for zero
-    if whole:
-        alone = lower < 256.0
-        middles[alone] = lower[alone]
-        upper[alone] = lower[alone] + 0.5
-        lower[alone] -= 0.5
-    return middles, lower, upper
+    upper[0] = 0.0
+    return lower, upper

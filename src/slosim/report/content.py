@@ -24,8 +24,11 @@ from slosim.measure.measurements import (
     TimeAverage,
 )
 from slosim.report import statistics
+from slosim.report.assumptions import Structure
 from slosim.report.faults import fault_entries
 from slosim.report.objectives import objective_entry, verdict_of_all
+from slosim.report.theory import dependency_theory, service_theory
+from slosim.report.warmup import start_of, suggested_s
 from slosim.report.where_time_goes import where_time_goes
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ def content_of(
     """
     if not measurements:
         raise ValueError("a report needs the measurements of at least one replication")
+    structure = Structure(scenario, measurements)
     objectives = [objective_entry(objective, measurements) for objective in scenario.objectives]
     return {
         "format": FORMAT,
@@ -59,9 +63,9 @@ def content_of(
         "verdict": verdict_of_all([entry["verdict"] for entry in objectives]),
         "objectives": objectives,
         "flows": {name: _flow([one.flows[name] for one in measurements]) for name in measurements[0].flows},
-        "services": {name: _service(name, scenario, measurements) for name in measurements[0].services},
+        "services": {name: _service(name, structure) for name in measurements[0].services},
         "topics": {name: _topic(name, measurements) for name in measurements[0].topics},
-        "dependencies": {name: _dependency(name, measurements) for name in measurements[0].dependencies},
+        "dependencies": {name: _dependency(name, structure) for name in measurements[0].dependencies},
         "faults": fault_entries(scenario, measurements),
     }
 
@@ -79,6 +83,7 @@ def _run(
         "replications": len(measurements),
         "duration_s": scenario.run.duration,
         "warmup_s": scenario.run.warmup,
+        "warmup_suggested_s": suggested_s(start_of(scenario, measurements)),
     }
     if stopped is not None:
         entry |= {"ended_s": min(one.ended_s for one in measurements), "stopped": stopped}
@@ -120,7 +125,8 @@ def _flow(flows: Sequence[FlowMeasurements]) -> dict:
 # Services
 
 
-def _service(name: str, scenario: Scenario, measurements: Sequence[Measurements]) -> dict:
+def _service(name: str, structure: Structure) -> dict:
+    scenario, measurements = structure.scenario, structure.measurements
     services = [one.services[name] for one in measurements]
     seconds = statistics.measured_seconds(measurements)
     busy = [service.busy.integral for service in services]
@@ -140,6 +146,7 @@ def _service(name: str, scenario: Scenario, measurements: Sequence[Measurements]
         "wait_s": statistics.stat([one.wait for one in services]),
         "service_s": statistics.stat([one.service for one in services]),
         "sojourn_s": statistics.stat([one.sojourn for one in services]),
+        "theory": service_theory(name, structure),
         "series": {
             "t_s": statistics.longest_times(measurements),
             "busy": statistics.mean_series([one.busy.samples for one in services]),
@@ -195,7 +202,8 @@ def _level(averages: Sequence[TimeAverage], seconds: Sequence[float]) -> dict:
 # Dependencies
 
 
-def _dependency(name: str, measurements: Sequence[Measurements]) -> dict:
+def _dependency(name: str, structure: Structure) -> dict:
+    measurements = structure.measurements
     its = [one.dependencies[name] for one in measurements]
     seconds = statistics.measured_seconds(measurements)
     return {
@@ -205,6 +213,7 @@ def _dependency(name: str, measurements: Sequence[Measurements]) -> dict:
         "busy_servers": intervals.of_ratio([one.busy.integral for one in its], seconds).as_dict(),
         "waiting": statistics.stat_over_time([one.waiting for one in its], measurements),
         "wait_s": statistics.stat([one.wait for one in its]),
+        "theory": dependency_theory(name, structure),
         "series": {
             "t_s": statistics.longest_times(measurements),
             "busy": statistics.mean_series([one.busy.samples for one in its]),

@@ -20,6 +20,7 @@ from slosim.report.text_tables import (
     services_section,
     topics_section,
 )
+from slosim.report.text_theory import theory_section
 from slosim.report.text_verdict import alerts_section, findings_section, headline_section, objectives_section
 from slosim.report.units import clock
 
@@ -40,6 +41,7 @@ def text_of(data: dict[str, Any], width: int = 100, colour: bool = False, source
         failures_section(data, width),
         mechanisms_section(data, width),
         dependencies_section(data, width),
+        theory_section(data, width),
         topics_section(data, width),
         lag_section(data, width),
         event_lag_section(data, width),

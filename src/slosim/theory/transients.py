@@ -6,7 +6,7 @@ The outage arithmetic treats messages as a fluid: exact in the mean for large nu
 import math
 from typing import NamedTuple
 
-from ._numbers import require_count, require_not_negative, require_positive
+from ._numbers import require_count, require_not_negative, require_positive, require_steady
 
 
 class Outage(NamedTuple):
@@ -157,6 +157,37 @@ class Rhythm(NamedTuple):
     mean: float  # messages, over a period
     peak: float  # messages
     lag_s: float  # from the peak of the load to the peak of the messages in work
+
+
+def relaxation_time_s(
+    arrival_rate_per_s: float, service_time_s: float, slots: int, service_squared_cv: float = 1.0
+) -> float:
+    """Time in which what the start of a queue has left fades to 1/e, seconds: an estimate.
+
+        τ = max(S, (1 + c_S²)/2 · S / (c·(1 - √ρ)²)),   ρ = λS / c
+
+    Args:
+        arrival_rate_per_s: λ, > 0.
+        service_time_s: S, > 0.
+        slots: c, >= 1.
+        service_squared_cv: c_S², >= 0.
+
+    Raises:
+        ValueError: an argument out of range, or λS >= c.
+
+    Source: Morse (1958), Queues, Inventories and Maintenance, chapter 6, for M/M/1, where it is exact; the
+    factor of other service times is that of a queue in heavy traffic, Newell (1982), as `outage`.
+
+    >>> round(relaxation_time_s(0.81, 1.0, 1), 6)
+    100.0
+    """
+    require_positive(arrival_rate_per_s=arrival_rate_per_s, service_time_s=service_time_s)
+    require_count(slots=slots)
+    require_not_negative(service_squared_cv=service_squared_cv)
+    utilisation = arrival_rate_per_s * service_time_s / slots
+    require_steady(utilisation)
+    crowded = 0.5 * (1 + service_squared_cv) / (slots * (1 - math.sqrt(utilisation)) ** 2)
+    return service_time_s * max(1.0, crowded)
 
 
 def rhythm(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from slosim.report.findings import (
     blocking,
+    bottleneck,
     delivery,
     dependencies,
     faults,
@@ -22,6 +23,7 @@ from slosim.report.findings import (
     partitions,
     protection,
     scaling,
+    theory,
     trust,
 )
 from slosim.report.findings.evidence import Evidence, Finding
@@ -204,7 +206,25 @@ RULES = (
         "A line ends the run with far more lag than usual, though nothing is saturated.",
         load.unsettled,
     ),
-    Rule("no_warmup", "Without a warm-up, the empty start weighs on the means.", trust.no_warmup),
+    Rule(
+        "theory_contradicted",
+        "All that an exact closed form assumes holds at a station, and the run is outside the 99.9% interval"
+        " of their difference.",
+        theory.theory_contradicted,
+    ),
+    Rule(
+        "theory_differs",
+        "A station waits, refuses or is busy notably more or less than its closed form says, with what the"
+        " formula leaves out: the most telling ones, in one finding. Where a fault or an overload of the"
+        " station is told already, this is not.",
+        theory.theory_differs,
+    ),
+    Rule(
+        "short_warmup",
+        "The empty start weighs on the mean lag (on all lines, before the first fault, with a load that does"
+        " not vary by design): which warm-up would leave it out.",
+        trust.short_warmup,
+    ),
     Rule(
         "no_interval",
         "One replication has no interval; verdicts rest on the values alone.",
@@ -237,6 +257,12 @@ RULES = (
         ownership.instant_owners,
     ),
     Rule("closed_loop", "A producer is a closed loop: a slow system is asked less.", trust.closed_loop),
+    Rule(
+        "bottleneck",
+        "In a flow through several services: which takes most of the time, of all and of the slowest 1%, and"
+        " in which part; unless a rule above says that it, or a dependency that it calls, is too small.",
+        bottleneck.bottleneck,
+    ),
     Rule(
         "headroom",
         "Which service or dependency saturates first as load grows, and at how much of it.",

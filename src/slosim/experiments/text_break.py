@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 from typing import Any
 
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK
 from slosim.experiments.text import amount, finished, with_interval
-from slosim.model.values import write_number
+from slosim.model.values import write_duration, write_number
 from slosim.report.layout import Column, clean, paint, paragraph, table, title
 from slosim.report.objectives import MET
 from slosim.report.text_verdict import STYLES
@@ -26,6 +27,8 @@ from slosim.report.units import (
 
 SHOWN_AGAIN = 3
 """Breaks whose change is printed; the others are in the JSON."""
+LONGER = 1.25
+"""A run that is to show a recovery lasts so many times as long as it is expected to take."""
 OUTCOMES = {STUCK: "red", DRAINING: "yellow", RECOVERED: "green"}
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.%/ -]*|[0-9][0-9A-Za-z.%/]*")
 
@@ -53,7 +56,7 @@ def level_of(level: float, unit: str) -> str:
     if unit == "share":
         return exact_share(level)
     if unit == "s":
-        return clock(level)
+        return write_duration(level)
     if unit == "instances":
         return f"{level:.0f} gone"
     if unit == "skew":
@@ -81,10 +84,30 @@ def _headline(data: dict[str, Any], broken: list[dict[str, Any]], width: int) ->
     for one in stuck:
         lines += [paint(line, "red") for line in paragraph(_metastable(one), width)]
     if not stuck and any(one["recovery"] for one in data["stresses"]):
-        lines += paragraph(
-            "After every trigger that was tried the backlog returns, or is on its way, by itself.", width
-        )
+        lines += paragraph(f"After every trigger that was tried {_heals(data)} by itself.", width)
     return [*lines, *stopped]
+
+
+def _heals(data: dict[str, Any]) -> str:
+    """That the backlog returns; of the one that takes longest beyond the run, how long a run would show
+    it.
+    """
+    draining = [
+        (after["expected_s"]["value"], one, after)
+        for one in data["stresses"]
+        for after in (one["recovery"] or {"points": []})["points"]
+        if after["outcome"] == DRAINING
+    ]
+    if not draining:
+        return "the backlog returns"
+    expected_s, one, after = max(draining, key=lambda its: its[0])
+    needed_s = data["run"]["duration_s"] - after["watched_s"] + LONGER * expected_s
+    return (
+        f"the backlog returns or is on its way; {_stress(one)} of {level_of(after['level'], one['unit'])}"
+        " needs"
+        f" about {duration(expected_s)}, which run.duration={clock(math.ceil(needed_s / 60) * 60)} would"
+        " show,"
+    )
 
 
 def _breaks_first(broken: list[dict[str, Any]]) -> str:
@@ -181,7 +204,8 @@ def _breaks(broken: list[dict[str, Any]], width: int) -> list[str]:
 
 
 def _holds(one: dict[str, Any]) -> str:
-    return level_of(one["holds"]["level"], one["unit"]) if one["holds"] else NOTHING
+    level = one["holds"]["level"] if one["holds"] else one["base"]
+    return level_of(level, one["unit"]) if level else NOTHING
 
 
 def _cost(point: dict[str, Any]) -> str:
@@ -248,7 +272,7 @@ def _afterwards(stresses: list[dict[str, Any]], width: int) -> list[str]:
         Column("level", [level_of(its["level"], one["unit"]) for one, its in rows]),
         Column("normal", [short(its["normal"]["value"]) for _, its in rows], keep=1),
         Column("highest", [short(its["peak"]["value"]) for _, its in rows]),
-        Column("in the end", [short(its["late"]["value"]) for _, its in rows]),
+        Column("in the end", [_late(its) for _, its in rows]),
         Column("growing by", [_growth(its) for _, its in rows]),
         Column("watched", [duration(its["watched_s"]) for _, its in rows], keep=2),
         Column("afterwards", [_outcome(its) for _, its in rows], "<"),
@@ -264,13 +288,20 @@ def _afterwards(stresses: list[dict[str, Any]], width: int) -> list[str]:
 
 
 def _worth_knowing(one: dict[str, Any]) -> list[dict[str, Any]]:
-    """What came after twice the level that breaks; and around the level from which it does not heal."""
+    """What came after twice the level that breaks, what still drains at the end of the run, and around the
+    level from which it does not heal.
+    """
     recovery = one["recovery"]
     levels = [recovery["comes_back_up_to"], recovery["stuck_from"]] if recovery["stuck_from"] else []
+    levels += [its["level"] for its in recovery["points"] if its["outcome"] == DRAINING]
     if one["breaks"]:
         twice = min(2 * one["breaks"]["level"], one["most"])
         levels += [twice] if twice > one["breaks"]["level"] else []
     return [its for its in recovery["points"] if its["level"] in levels]
+
+
+def _late(after: dict[str, Any]) -> str:
+    return "" if after["shares"][RECOVERED] == 1 else short(after["late"]["value"])
 
 
 def _growth(after: dict[str, Any]) -> str:

@@ -146,8 +146,7 @@ def _bad_of_all(objectives: Sequence[Objective], one: Measurements) -> np.ndarra
     """Bad of all latency and success objectives per sample, what came after the last sample in the last."""
     outcomes = [outcomes_of(objective, [one])[0] for objective in objectives]
     total = np.sum([np.zeros(len(one.sample_times_s)), *(its.bad for its in outcomes)], axis=0)
-    if len(total):  # a run that was stopped at once has no sample
-        total[-1] += sum(its.bad_after for its in outcomes)
+    total[-1] += sum(its.bad_after for its in outcomes)
     return total
 
 

@@ -449,15 +449,17 @@ def test_the_command_prints_the_ladder_and_keeps_it(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "fault", "outcome"),
+    ("name", "fault", "outcome", "changes"),
     [
-        ("metastable", "database stops", "stuck"),
-        ("retry-storm", "half of the calls fail", "draining"),
-        ("orders", "payment provider down", "recovered"),
+        ("metastable", "database stops", "stuck", ["run.duration=5m"]),
+        ("retry-storm", "half of the calls fail", "draining", []),
+        ("orders", "payment provider down", "recovered", []),
     ],
 )
-def test_the_examples_show_what_their_triggers_leave(workers, name: str, fault: str, outcome: str):
+def test_the_examples_show_what_their_triggers_leave(
+    workers, name: str, fault: str, outcome: str, changes: list[str]
+):
     """Ten seconds without a database are too long; the retry storm drains after the run; orders heal."""
-    scenario = load(ROOT / "examples" / f"{name}.yaml")
+    scenario = load(ROOT / "examples" / f"{name}.yaml", ["run.replications=2", *changes])
     point = stress(broken(workers, scenario, "declared", keep_faults=False), f"declared:faults[{fault}]")
     assert point["recovery"]["points"][-1]["outcome"] == outcome

@@ -1,23 +1,6 @@
 """What breaks it first: stresses, each raised until an objective is missed, on identical work.
 
-Format `slosim-break/1`, the result of `find_breaks`:
-
-    version, stopped     as in every experiment
-    run                  seed, replications (of the two levels at the edge), searched_with (those of all other
-                         levels), duration_s, warmup_s
-    reference            without stress: faults "declared", "none" or "left out"; stand_ins: objectives that
-                         stand in for missing ones, as in a file; objectives: name, target_ratio, sli_ratio,
-                         verdict, ignored (missed already, so that no stress can break it)
-    triggers             at_s, most_s, crash_s: where and how long; quiet: away from every declared fault
-    stresses             nearest to normal first; of each: key, kind, target, name, unit, note, base and most
-                         of its ladder, margin_ratio (share of the ladder that holds), holds and breaks
-                         (a point each, or null), recovery (of those that end, else null)
-      a point            level; changes and faults that make it; objectives: name, sli_ratio, target_ratio,
-                         verdict, cost_s, cost_of_budget_ratio; first: name of the objective missed by most
-      recovery           points: what became of the backlog at levels worth knowing, see `_after`;
-                         comes_back_up_to, stuck_from: levels
-    left_out             kind, target, why
-    unfinished           keys of stresses that were being tried when it was stopped
+The result is documented in docs/experiments.md (`slosim-break/1`).
 """
 
 from __future__ import annotations

@@ -182,12 +182,13 @@ def place_of(scenario: Scenario, summaries: Sequence[Summary]) -> Place:
         clean_from = max(clean_from, recovered_s)
     windows.append((clean_from, run.duration))
     start_s, end_s = max(windows, key=lambda one: one[1] - one[0])
-    quiet = end_s - start_s >= (run.duration - run.warmup) / 8
-    if not quiet:
+    is_long = end_s - start_s >= (run.duration - run.warmup) / 8
+    if not is_long:
         start_s, end_s = run.warmup, run.duration
+    comes_at_random = any(fault.is_random for fault in scenario.faults)
     length_s = end_s - start_s
     at_s, most_s, crash_s = (length_s * share for share in (STARTS_AT, LASTS_UP_TO, CRASH_LASTS))
-    return Place(rounded(start_s + at_s), rounded(most_s), rounded(crash_s), quiet)
+    return Place(rounded(start_s + at_s), rounded(most_s), rounded(crash_s), is_long and not comes_at_random)
 
 
 def stresses_of(

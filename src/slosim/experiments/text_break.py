@@ -84,7 +84,9 @@ def _headline(data: dict[str, Any], broken: list[dict[str, Any]], width: int) ->
     for one in stuck:
         lines += [paint(line, "red") for line in paragraph(_metastable(one), width)]
     if not stuck and any(one["recovery"] for one in data["stresses"]):
-        lines += paragraph(f"After every trigger that was tried {_heals(data)} by itself.", width)
+        lines += paragraph(
+            f"After every trigger that was tried the backlog returns by itself{_heals(data)}.", width
+        )
     return [*lines, *stopped]
 
 
@@ -99,14 +101,12 @@ def _heals(data: dict[str, Any]) -> str:
         if after["outcome"] == DRAINING
     ]
     if not draining:
-        return "the backlog returns"
+        return ""
     expected_s, one, after = max(draining, key=lambda its: its[0])
     needed_s = data["run"]["duration_s"] - after["watched_s"] + LONGER * expected_s
     return (
-        f"the backlog returns or is on its way; {_stress(one)} of {level_of(after['level'], one['unit'])}"
-        " needs"
-        f" about {duration(expected_s)}, which run.duration={clock(math.ceil(needed_s / 60) * 60)} would"
-        " show,"
+        f", or is on its way: after {_stress(one)} at {level_of(after['level'], one['unit'])} it needs about"
+        f" {duration(expected_s)}, which run.duration={clock(math.ceil(needed_s / 60) * 60)} would show"
     )
 
 

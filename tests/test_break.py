@@ -287,6 +287,9 @@ def test_declared_faults_stay_unless_they_are_why_a_promise_is_missed(workers):
         result = broken(workers, scenario, "load")
         assert result.data["reference"]["faults"] == expected
     assert broken(workers, strict, "load", keep_faults=False).data["reference"]["faults"] == "left out"
+    kept = broken(workers, strict, "load", keep_faults=True).data["reference"]
+    assert kept["faults"] == "declared"
+    assert kept["stand_ins"]  # the one promise is missed already
     with_it = broken(workers, with_fault, "declared")
     assert stress(with_it, "declared:faults[stop]")["base"] == 60.0
     without = broken(workers, with_fault, "declared", keep_faults=False)
@@ -330,6 +333,17 @@ def test_without_objectives_twice_the_usual_p99_stands_in(workers):
     holds, breaks = bracket(result, "load:load")
     assert holds == 2.0 < breaks
     assert "stands in" in result.to_text()
+
+
+def test_where_the_backlog_grows_without_stress_no_recovery_is_judged(workers):
+    """Ten messages a second, and work on 8.3: of the 1,800 that are left over no stop is the cause."""
+    scenario = regular("{name: short, topic: jobs, lag_below: 3000, target: 99%}").replace(
+        {"services.s.service_time": "120ms"}
+    )
+    result = broken(workers, scenario, "stopped")
+    assert result.data["reference"]["backlog_grows"]
+    assert stress(result, "stopped:services.s")["recovery"] is None
+    assert "The backlog grows without any stress" in result.to_text()
 
 
 def test_a_promise_missed_already_is_not_judged(workers):

@@ -5,6 +5,8 @@ The result is documented in docs/experiments.md (`slosim-break/1`).
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -29,6 +31,8 @@ FORMAT = "slosim-break/1"
 SEARCHED_WITH = 2
 """Replications of the levels on the way, where the value alone decides; the two at the edge get all of them,
 and there the interval must be clear of the target."""
+AT_ONCE, AT_ONCE_PER_WORKER = 4, 2
+"""Stresses that are advanced side by side, at least."""
 DECLARED, NONE, LEFT_OUT = "declared", "none", "left out"
 STAND_IN_TARGET = "95%"
 STAND_IN_SLOWER = 2
@@ -51,6 +55,19 @@ class Reference(NamedTuple):
         """Objectives that a stress can break."""
         missed = {one.name for one in self.judged if one.verdict == MISSED}
         return [one for one in self.scenario.objectives if one.name not in missed]
+
+    @property
+    def backlog_grows(self) -> bool:
+        """Whether the lag at the end is clearly above its mean, by half at least (growing steadily, it is
+        twice the mean): then it cannot return to what is normal after any trigger.
+        """
+        ends = [sum(line.lag_at_end for line in one.lines.values()) for one in self.summaries]
+        means = [
+            sum(line.lag_integral for line in one.lines.values()) / one.measured_s for one in self.summaries
+        ]
+        more = [end - mean for end, mean in zip(ends, means, strict=True)]
+        above = intervals.of_mean(more, least=-math.inf)
+        return sum(ends) > 1.5 * sum(means) and above.low is not None and above.low > 0
 
 
 def find_breaks(
@@ -126,7 +143,7 @@ def _with_stand_ins(seen: Reference, study: Study, replications: int) -> Referen
             within = write_duration(float(f"{max(STAND_IN_SLOWER * usual_s, 1e-6):.2g}"))
             stand_ins.append(
                 {
-                    "name": f"{name} within twice its usual p99",
+                    "name": f"{name} at its usual pace",
                     "flow": name,
                     "within": within,
                     "target": STAND_IN_TARGET,
@@ -181,7 +198,7 @@ class _Climber:
         ladder = self.stress.ladder
         found = yield from self._searching(climb(ladder), few, self.is_below)
         self.edge = yield from self._searching(confirm(ladder, found), all_of_them, self.is_missed)
-        if self.stress.trigger is not None:
+        if self.stress.trigger is not None and not self.reference.backlog_grows:
             found = yield from self._searching(descend(ladder), few, self.is_stuck)
             self.stuck = yield from self._searching(confirm(ladder, found), all_of_them, self.is_stuck)
         for level in self.levels_shown():
@@ -239,12 +256,19 @@ class _Climber:
 
 
 def _advance(climbers: Sequence[_Climber], study: Study) -> None:
-    """All side by side: in each round every climber gets the level that it asks for."""
-    under_way = [(one, one.asks()) for one in climbers]
-    waiting = [(climber, asks, next(asks)) for climber, asks in under_way]
-    while waiting:
+    """Some side by side, so that all workers are busy and the first are soon done: in each round every one of
+    them gets the level that it asks for.
+    """
+    at_once = max(AT_ONCE, AT_ONCE_PER_WORKER * study.workers.count)
+    to_come = deque(climbers)
+    waiting: list[tuple[_Climber, Generator[_Ask, list[Summary], None], _Ask]] = []
+    while to_come or waiting:
+        while to_come and len(waiting) < at_once:
+            climber = to_come.popleft()
+            asks = climber.asks()
+            waiting.append((climber, asks, next(asks)))
         wanted = [Wanted(climber.scenario(ask.level), ask.replications) for climber, _, ask in waiting]
-        doing = f"{len(climbers) - len(waiting)} of {len(climbers)} stresses done"
+        doing = f"{sum(one.done for one in climbers)} of {len(climbers)} stresses done"
         answers = study.summaries(wanted, doing)
         after = []
         for (climber, asks, _), summaries in zip(waiting, answers, strict=True):
@@ -295,6 +319,7 @@ def _reference_entry(reference: Reference) -> dict[str, Any]:
         "verdict": verdict(reference.judged),
         "faults": reference.faults,
         "stand_ins": reference.stand_ins,
+        "backlog_grows": reference.backlog_grows,
         "objectives": [
             {**as_plain(one._asdict()), "ignored": one.name not in live} for one in reference.judged
         ],
@@ -338,7 +363,7 @@ def _overspent(objective: dict[str, Any]) -> float:
     """Bad over what the target allows."""
     allowed = budget_of(objective["target_ratio"])
     bad = 1 - objective["sli_ratio"]["value"]
-    return bad / allowed if allowed else float("inf")
+    return bad / allowed if allowed else math.inf
 
 
 def _judged_at(climber: _Climber, level: float) -> list[dict[str, Any]]:
@@ -400,7 +425,7 @@ def _after(climber: _Climber, level: float) -> dict[str, Any]:
         "peak": _mean(one.peak for one in its),
         "normal": _mean(one.normal for one in its),
         "late": _mean(one.late for one in its),
-        "growth_per_s": _mean((one.growth_per_s for one in its), least=-float("inf")),
+        "growth_per_s": _mean((one.growth_per_s for one in its), least=-math.inf),
     }
 
 

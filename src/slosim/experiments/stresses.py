@@ -214,7 +214,7 @@ def stresses_of(
             found.passing("unavailable", f"topics.{name}", {"unavailable": True})
         else:
             found.skip("unavailable", f"topics.{name}", "nobody consumes it")
-    _redrives(found, dead_letters)
+    _redrives(found, dead_letters, is_healthy=len(scenario.faults) < len(declared.faults))
     for fault in declared.faults:
         _declared(found, fault)
     return found.stresses, found.left_out
@@ -404,8 +404,11 @@ def _poison(found: _Found, target: str, service: Service) -> None:
     )
 
 
-def _redrives(found: _Found, dead_letters: bool) -> None:
-    """The declared redrives faster; else what rests in a dead-letter topic goes back to who gave it up."""
+def _redrives(found: _Found, dead_letters: bool, is_healthy: bool) -> None:
+    """The declared redrives faster; else what rests in a dead-letter topic goes back to who gave it up.
+
+    is_healthy  the declared faults, which may leave dead letters, are left out
+    """
     scenario, taken_by = found.scenario, consumers(found.scenario.services)
     declared = {fault.target: fault for fault in scenario.faults if fault.effect.redrive is not None}
     givers = {service.dead_letter: service for service in scenario.services.values() if service.dead_letter}
@@ -416,7 +419,8 @@ def _redrives(found: _Found, dead_letters: bool) -> None:
         elif topic not in givers or topic in taken_by:
             continue
         elif not dead_letters:
-            found.skip("redrive", target, "without stress no dead letter comes to rest")
+            hint = "; the scenario's own faults may leave some: --with-faults" if is_healthy else ""
+            found.skip("redrive", target, f"without stress no dead letter comes to rest{hint}")
         else:
             _redrive(found, target, givers[topic].consumes[0])
 
@@ -450,7 +454,10 @@ def _redrive(found: _Found, target: str, to: str) -> None:
 def _declared(found: _Found, fault: Fault) -> None:
     """A declared fault that lasts longer; beside those that are left out, it is one from nothing on."""
     target = f"faults[{fault.name}]"
-    if fault.effect.redrive is not None or fault.effect.rolling_restart is not None:
+    if fault.effect.redrive is not None:
+        return  # has a ladder of its own
+    if fault.effect.rolling_restart is not None:
+        found.skip("declared", target, "a rolling restart ends by itself")
         return
     if fault.random is not None or fault.repeat_every is not None:
         found.skip("declared", target, "it comes more than once")

@@ -11,7 +11,7 @@ from typing import Any
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK
 from slosim.experiments.text import amount, finished, with_interval
 from slosim.model.values import write_duration, write_number
-from slosim.report.layout import Column, clean, paint, paragraph, table, title
+from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
 from slosim.report.objectives import MET
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import (
@@ -27,6 +27,7 @@ from slosim.report.units import (
 
 SHOWN_AGAIN = 3
 """Breaks whose change is printed; the others are in the JSON."""
+OBJECTIVE_COLUMNS = 24
 LONGER = 1.25
 """A run that is to show a recovery lasts so many times as long as it is expected to take."""
 OUTCOMES = {STUCK: "red", DRAINING: "yellow", RECOVERED: "green"}
@@ -61,7 +62,7 @@ def level_of(level: float, unit: str) -> str:
         return f"{level:.0f} gone"
     if unit == "skew":
         return f"skew {write_number(level)}"
-    return "one" if unit == "once" else f"{write_number(level)}/s"
+    return "once" if unit == "once" else f"{write_number(level)}/s"
 
 
 # What breaks
@@ -115,16 +116,16 @@ def _breaks_first(broken: list[dict[str, Any]]) -> str:
     point = first["breaks"]
     objective = _first_of(point)
     sentence = (
-        f"Breaks first: {_stress(first)} at {level_of(point['level'], first['unit'])}:"
+        f"Breaks first: {_stress_at(first, point['level'])}:"
         f" '{clean(objective['name'])}' {with_interval(objective['sli_ratio'], 'ratio')}"
         f" of {exact_share(objective['target_ratio'])}."
     )
-    then = [f"{_stress(one)} at {level_of(one['breaks']['level'], one['unit'])}" for one in others[:2]]
+    then = [_stress_at(one, one["breaks"]["level"]) for one in others[:2]]
     return sentence + (f" Then {enumeration(then)}." if then else "")
 
 
 def _metastable(one: dict[str, Any]) -> str:
-    """`database stops: after 1.2s the backlog does not return by itself ...`"""
+    """`Does not heal: database stops at 1.2s. The trigger is gone, and ...`"""
     recovery, unit = one["recovery"], one["unit"]
     after = next(its for its in recovery["points"] if its["level"] == recovery["stuck_from"])
     growth = after["growth_per_s"]["value"]
@@ -139,15 +140,19 @@ def _metastable(one: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f"Does not heal: {_stress(one)} for {level_of(recovery['stuck_from'], unit)}. The trigger is"
-        " gone, and"
+        f"Does not heal: {_stress_at(one, recovery['stuck_from'])}. The trigger is gone, and"
         f" {duration(after['watched_s'])} later the backlog does not fall: {stays}, normal is at most"
         f" {short(after['normal']['value'])}{heals}."
-    ).replace(" gone for ", " of ")
+    )
 
 
 def _stress(one: dict[str, Any]) -> str:
     return clean(one["name"])
+
+
+def _stress_at(one: dict[str, Any], level: float) -> str:
+    """`load at 1.34x`."""
+    return _stress(one) if one["unit"] == "once" else f"{_stress(one)} at {level_of(level, one['unit'])}"
 
 
 def _first_of(point: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +184,12 @@ def _context(data: dict[str, Any], width: int) -> list[str]:
         lines.append(f"Missed already without stress, so not judged: {enumeration(ignored)}.")
     if undecided:
         lines.append(f"Undecided already without stress: {enumeration(undecided)}.")
-    if not data["triggers"]["quiet"]:
+    if reference["backlog_grows"]:
+        lines.append(
+            "The backlog grows without any stress, so whether it returns after one is not judged: slosim run"
+            " shows what is saturated."
+        )
+    elif not data["triggers"]["quiet"]:
         lines.append(
             "No stretch of the run is free of the scenario's own faults and their aftermath, so recovery"
             " from a"
@@ -196,7 +206,7 @@ def _breaks(broken: list[dict[str, Any]], width: int) -> list[str]:
         Column("stress", [_stress(one) for one in broken], "<"),
         Column("holds at", [_holds(one) for one in broken]),
         Column("breaks at", [level_of(one["breaks"]["level"], one["unit"]) for one in broken]),
-        Column("misses first", [clean(one["first"]) for one in points], "<"),
+        Column("misses first", [cut(clean(one["first"]), OBJECTIVE_COLUMNS) for one in points], "<"),
         Column("costs", [_cost(one) for one in points]),
         Column("afterwards", [_outcome_at(one, one["breaks"]["level"]) for one in broken], "<"),
     ]
@@ -238,7 +248,7 @@ def _edges(broken: list[dict[str, Any]], width: int) -> list[str]:
         return []
     columns = [
         Column("stress", [_stress(one) for one, _ in rows], "<"),
-        Column("objective", [clean(its["name"]) for _, its in rows], "<"),
+        Column("objective", [cut(clean(its["name"]), OBJECTIVE_COLUMNS) for _, its in rows], "<"),
         Column("target", [exact_share(its["target_ratio"]) for _, its in rows]),
         Column("where it holds", [_held(one, its["name"]) for one, its in rows]),
         Column("where it breaks [95%]", [with_interval(its["sli_ratio"], "ratio") for _, its in rows]),

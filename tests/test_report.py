@@ -497,6 +497,19 @@ def test_saturated_service_with_its_arithmetic():
     ]
 
 
+def test_attempts_that_crashes_take_ask_for_no_size():
+    """3 messages/s, and 9 of 10 attempts of 1 s are lost."""
+    run = replication(
+        services={"work": service(attempts=2000, first_attempts=200, lost=1800, busy=over_time(2.0))},
+        topics={"jobs": TopicMeasurements(3000, 0, 0)},
+    )
+
+    text = texts(report_of(run), "saturated")[0]
+
+    assert "3.00 messages/s × 10.0 attempts × 1.00 s ÷ 2 slots = utilisation 15.00" in text
+    assert text.endswith("90.0% of its attempts are lost in crashes: so would those of more instances be.")
+
+
 def test_saturated_log_asks_for_partitions():
     """100 messages/s of 40 ms need 4 slots; 3 partitions have at most 3 messages in work."""
     run = replication(
@@ -720,6 +733,25 @@ def test_overload_by_a_redrive_names_the_rate_that_would_fit():
     assert "which is all that it can do (2.00/s): no redrive would fit" in full
 
 
+def test_overload_by_redrives_of_two_topics_adds_up_their_rates():
+    """The second fault of `late` sends nothing on top of the first one."""
+    names = ("jobs", "late", "later")
+    topics = {name: TopicMeasurements(1200, 1200 * (name != "jobs"), 0) for name in names}
+    text = DEAD_LETTERS.replace(
+        "jobs: {}, late: {}", "jobs: {message_ttl: 1h, dead_letter: later}, late: {}, later: {}"
+    )
+    slow = REDRIVE.replace("at: 300s", "at: 200s").replace("2/s", "0.5/s")
+    fast = slow.replace("0.5/s", "20/s").replace("topics.late", "topics.later")
+    faults = ", ".join([slow, slow.replace("replay", "twice"), fast.replace("replay", "again")])
+
+    found = texts(report_of(overloaded(topics=topics), faults=faults, text=text), "overloaded")[0]
+
+    assert found.endswith(
+        "'replay' (0.500/s) and 'again' (20.0/s) bring 20.5/s on top of the 1.20/s that come anyway. Redrives"
+        " would fit together below 2.00 - 1.20 = 0.800/s."
+    )
+
+
 def test_overload_at_a_busy_dependency_asks_for_no_instances():
     """In [200, 400) both servers are busy; at other times the service alone is too small."""
     its = {"dependencies": GATEWAY, "services__work__calls": CALLS}
@@ -751,6 +783,20 @@ def test_latency_of_survivors_only():
 
     assert "40.0% of done (400 of 1,000 per run) is in flight at the end" in text
     assert "half of it older than 100 s, the oldest 6.67 min" in text
+
+
+def test_latency_of_clients_is_not_only_that_of_survivors():
+    """As many clients wait at any time: only those that wait longer than anybody before are stuck."""
+    its = {"producers__source__arrivals": {"clients": {"count": 20, "think_time": "10s"}}}
+    ages = {"steady": np.full(20, 1.0), "stuck": np.full(20, 100.0)}
+    runs = {
+        name: replication(flows={"done": flow(np.full(980, 2.0), in_flight_ages=Histogram.of(its_ages))})
+        for name, its_ages in ages.items()
+    }
+
+    assert not texts(report_of(runs["steady"], **its), "survivors_only")
+    assert len(texts(report_of(runs["stuck"], **its), "survivors_only")) == 1
+    assert len(texts(report_of(runs["steady"]), "survivors_only")) == 1
 
 
 RING = """
@@ -1761,6 +1807,33 @@ def test_unavailable_topic_holds_publishers_back():
     assert not texts(report_of(run, faults=fault), "back_pressure")
 
 
+def test_unavailable_topic_holds_the_slots_of_services():
+    """1000 attempts of 1 s hold 2 slots all the time; 2 wait at the end. That is no lack of instances."""
+    fault = "{name: broker down, at: 300s, for: 100s, target: topics.late, effect: {unavailable: true}}"
+    text = TWO_TOPICS.replace("service_time: 1s", "service_time: 1s, emits: late")
+    held = service(busy=over_time(2.0), service=Histogram.of(np.full(1000, 2.0)))
+    run = replication(
+        services={"work": held},
+        topics={"jobs": TopicMeasurements(1500, 0, 0), "late": TopicMeasurements(1000, 1000, 0)},
+        lines={("jobs", "work"): line(blocked_at_end=2, in_work_at_end=2, waiting_at_end=498)},
+    )
+    crash = "{name: crash, at: 300s, for: 100s, target: services.work, effect: {crash: all}}"
+    crashed = changed(run, lines={("jobs", "work"): line()})
+
+    report, over = (
+        report_of(one, faults=faults, text=text)
+        for one, faults in ((run, fault), (crashed, f"{fault}, {crash}"))
+    )
+
+    assert texts(report, "unavailable") == [
+        "'broker down' makes late unavailable for 100 s, and publishers wait: attempts of work hold their"
+        " slots for 2.00 s each, 1.00 s of it work, and 2 still wait at the end of the run."
+    ]
+    assert texts(over, "unavailable")[0].endswith("hold their slots for 2.00 s each, 1.00 s of it work.")
+    assert not texts(report, "saturated")
+    assert not texts(over, "saturated")
+
+
 REDRIVE = "{name: replay, at: 300s, for: 100s, target: topics.late, effect: {redrive: {to: jobs, rate: 2/s}}}"
 DEAD_LETTERS = TWO_TOPICS.replace("service_time: 1s", "service_time: 1s, dead_letter: late")
 
@@ -1984,6 +2057,16 @@ def test_text_shows_instances_over_time_and_what_mechanisms_did():
     assert lines[heading + 1].split("  ")[0] == "service"
     assert "rebalances  stood still  breaker opened    open" in lines[heading + 1]
     assert "retries denied" not in lines[heading + 1]
+
+
+def test_text_shows_instances_that_are_never_up():
+    run = mechanised(numbers={"instances_samples": np.zeros(100)}, crashes=1)
+    crash = "{name: crash, at: 0s, for: 1000s, target: services.work, effect: {crash: all}}"
+
+    lines = report_of(run, faults=crash).to_text().splitlines()
+    heading = next(index for index, one in enumerate(lines) if one.startswith("INSTANCES"))
+
+    assert lines[heading + 2].split()[:4] == ["work", "0", "0", "0"]
 
 
 def test_text_shows_dependencies():

@@ -97,6 +97,32 @@ def test_S1_completions_come_before_timers_and_timers_before_arrivals(engine: st
     assert run.line("orders", "payment").rejected == 0
 
 
+def test_S1_services_take_again_after_the_other_timers_of_all_of_them(engine: str) -> None:
+    """At 2 s both services have a token again, and shipping crashes: it takes nothing, although packing,
+    which publishes to its topic, stands before it in the file."""
+    check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {capacity: 9, when_full: block}}
+        producers:
+          checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}
+          direct: {topic: parcels, arrivals: {every: 100s}, copies: 2}
+        services:
+          packing: {consumes: orders, service_time: 0s, rate_limit: {rate: 0.5/s}, emits: parcels}
+          shipping: {consumes: parcels, service_time: 0s, rate_limit: {rate: 0.5/s}}
+        faults: [{name: crash, at: 2s, for: 9s, target: services.shipping, effect: {crash: all}}]
+        """,
+        """
+        0 s  packing   checkout#0  taken
+        0 s  shipping  checkout#0  taken
+        2 s  packing   checkout#1  taken
+        2 s  shipping  instance 0  crashed
+        """,
+        show="taken crashed",
+        until="3s",
+    )
+
+
 def test_S2_what_is_upstream_happens_first(engine: str) -> None:
     """At 2 s payment passes an order of 0 s on to shipping, which also gets a new one: both have arrived when
     shipping chooses, although shipping stands first in the file."""
@@ -984,6 +1010,35 @@ def test_S19_publishers_of_a_full_topic_are_served_first_come_first_served(engin
     )
     assert run.states("web") == {"completed": 1, "in_flight": 3}
     assert run.states("shop") == {"in_flight": 3}
+
+
+def test_S19_rounds_follow_an_answer_after_which_an_attempt_publishes(engine: str) -> None:
+    """At 1 s payment's order 0 has its answer and waits with its second parcel. Shipping takes the first one
+    in that event already, so order 0 ends before order 1 makes its call."""
+    check(
+        engine,
+        """
+        topics: {orders: {}, parcels: {capacity: 1, when_full: block}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services:
+          payment: {consumes: orders, service_time: 1s, calls: [{dependency: bank}], instances: 2,
+                    emits: {topic: parcels, copies: 2}}
+          shipping: {consumes: parcels, service_time: 0s}
+        dependencies: {bank: {capacity: 1, service_time: 0s}}
+        """,
+        """
+        1 s  payment   checkout#0  called bank
+        1 s  payment   checkout#0  answered
+        1 s  payment   checkout#0  blocked by parcels
+        1 s  payment   checkout#0  accepted by parcels
+        1 s  payment   checkout#1  called bank
+        1 s  payment   checkout#1  answered
+        1 s  payment   checkout#1  blocked by parcels
+        1 s  payment   checkout#1  accepted by parcels
+        """,
+        show="called answered blocked accepted",
+        until="2s",
+    )
 
 
 def test_S19_a_topic_that_blocks_cannot_be_a_dead_letter(engine: str) -> None:
@@ -2124,10 +2179,11 @@ def test_S44_the_orders_of_an_instance_come_back_as_they_were_taken(engine: str)
     )
 
 
-def test_S44_what_has_only_to_publish_yet_is_not_lost_and_a_blocking_retry_goes_back(engine: str) -> None:
-    """Payment's order 0 waits for room at shipping when payment crashes: it ends at 5 s all the same. Fraud's
-    order 0 held its slot for a retry at 6 s: it is taken again when fraud is up."""
-    check(
+def test_S44_what_waits_to_be_published_is_lost_and_a_blocking_retry_goes_back(engine: str) -> None:
+    """Payment's order 0 waits for room at shipping when payment crashes: the room at 5 s is for nobody, and
+    payment does the order again when it is up. Fraud's order 0 held its slot for a retry at 6 s: it is taken
+    again when fraud is up."""
+    run = check(
         engine,
         """
         topics: {orders: {}, parcels: {capacity: 0, when_full: block}}
@@ -2140,7 +2196,7 @@ def test_S44_what_has_only_to_publish_yet_is_not_lost_and_a_blocking_retry_goes_
           fraud: {consumes: orders, service_time: 1s, failures: 100%,
                   retry: {maximum_attempts: 9, initial_interval: 5s, blocking: true}}
         faults:
-          - {name: payment, at: 2s, for: 6s, target: services.payment, effect: {crash: {instances: all}}}
+          - {name: payment, at: 2s, for: 4s, target: services.payment, effect: {crash: {instances: all}}}
           - {name: fraud, at: 2s, for: 1s, target: services.fraud, effect: {crash: {instances: all}}}
         """,
         """
@@ -2151,19 +2207,63 @@ def test_S44_what_has_only_to_publish_yet_is_not_lost_and_a_blocking_retry_goes_
         1 s  fraud     checkout#0  failed
         1 s  fraud     checkout#0  retry at 6 s
         2 s  payment   instance 0  crashed
+        2 s  payment   checkout#0  lost
         2 s  fraud     instance 0  crashed
         3 s  fraud     instance 0  starting
         3 s  fraud     instance 0  up
         3 s  fraud     checkout#0  taken (attempt 2)
         4 s  fraud     checkout#0  failed
         4 s  fraud     checkout#0  retry at 14 s
-        5 s  payment   checkout#0  accepted by parcels
-        5 s  payment   checkout#0  succeeded
         5 s  shipping  direct#0    succeeded
-        5 s  shipping  checkout#0  taken
+        6 s  payment   instance 0  starting
+        6 s  payment   instance 0  up
+        6 s  payment   checkout#0  taken (attempt 2)
+        7 s  payment   checkout#0  succeeded
+        7 s  shipping  checkout#0  taken
         """,
         until="8s",
     )
+    assert run.service("payment").busy.integral == 3.0  # 0 to 2 s and 6 to 7 s
+    assert run.service("payment").slot_seconds == 4.0
+
+
+def test_S44_what_was_published_before_a_crash_is_published_again(engine: str) -> None:
+    """Payment's order 0 has published its invoice and waits with the parcel when it crashes, at 2 s: its next
+    attempt publishes both. The second invoice is another message than the first one."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, bills: {}, parcels: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 1s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, emits: [bills, parcels]}
+          billing: {consumes: bills, service_time: 0s}
+        faults:
+          - {name: away, at: 0s, for: 3s, target: topics.parcels, effect: {unavailable: true}}
+          - {name: crash, at: 2s, for: 2s, target: services.payment, effect: {crash: {instances: all}}}
+        flows: {bill: {from: checkout, to: billing}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  billing  checkout#0  taken
+        1 s  billing  checkout#0  succeeded
+        2 s  payment  instance 0  crashed
+        2 s  payment  checkout#0  lost
+        4 s  payment  instance 0  starting
+        4 s  payment  instance 0  up
+        4 s  payment  checkout#0  taken (attempt 2)
+        5 s  payment  checkout#0  succeeded
+        5 s  payment  checkout#1  taken
+        5 s  billing  checkout#0  taken
+        5 s  billing  checkout#0  succeeded
+        5 s  parcels  checkout#0  rested
+        """,
+        until="5.5s",
+    )
+    assert run.flow("bill").latency == (1, 5.0)  # the last success counts
+    bills = [e for e in run.events if e.where == "billing" and e.what == "taken"]
+    base = 3  # the smallest odd number above the two emission slots of the file
+    assert [e.path for e in bills] == [1, 1 * base]
 
 
 def test_S45_a_rolling_restart_takes_one_instance_after_the_other(engine: str) -> None:
@@ -3200,6 +3300,83 @@ def test_S56_the_time_of_a_request_is_that_of_message_call_request_and_attempt(e
     assert answered == pytest.approx(expected, rel=1e-9)
 
 
+def test_S56_all_that_a_call_leaves_behind_is_gone_before_a_server_takes_the_next(engine: str) -> None:
+    """The call times out at 3 s, when the gateway works on its first request and its hedge waits; the gateway
+    is in an outage then, so the hedge would fail if the server took it."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s,
+                    calls: [{dependency: gateway, timeout: 2s, hedge_after: 1s, cancel: true}]}
+        dependencies: {gateway: {capacity: 1, service_time: 9s}}
+        faults: [{name: outage, at: 2500ms, for: 9s, target: dependencies.gateway, effect: {outage: true}}]
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  called gateway
+        2 s  payment  checkout#0  hedged gateway
+        3 s  payment  checkout#0  call timed out
+        3 s  payment  checkout#0  failed
+        3 s  payment  checkout#0  dead lettered
+        """,
+        until="5s",
+    )
+    gateway = run.dependency("gateway")
+    assert (gateway.requests, gateway.cancelled, gateway.failed) == (2, 2, 0)
+
+
+def test_S56_a_crash_leaves_all_calls_behind_before_a_server_takes_the_next(engine: str) -> None:
+    """Two orders of payment have a request each at the gateway when payment crashes, in an outage."""
+    run = simulate(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}, copies: 2}}
+        services:
+          payment: {consumes: orders, concurrency: 2, service_time: 1s,
+                    calls: [{dependency: gateway, cancel: true}]}
+        dependencies: {gateway: {capacity: 1, service_time: 9s}}
+        faults:
+          - {name: outage, at: 2s, for: 9s, target: dependencies.gateway, effect: {outage: true}}
+          - {name: crash, at: 3s, for: 9s, target: services.payment, effect: {crash: {instances: all}}}
+        """,
+        until="5s",
+    )
+    gateway = run.dependency("gateway")
+    assert (gateway.requests, gateway.cancelled, gateway.failed) == (2, 2, 0)
+
+
+def test_S56_a_hedge_that_lets_the_first_request_fail_keeps_the_call(engine: str) -> None:
+    """At 3 s the pause of the gateway is over and its outage begins. The hedge of order 0 is made then, and
+    the gateway takes the first request before it: it fails, then so does the hedge, and the call with it."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          payment: {consumes: orders, service_time: 1s, calls: [{dependency: gateway, hedge_after: 2s}]}
+        dependencies: {gateway: {capacity: 1, service_time: 1s}}
+        faults:
+          - {name: pause, at: 0s, for: 3s, target: dependencies.gateway, effect: {pause: true}}
+          - {name: outage, at: 3s, for: 9s, target: dependencies.gateway, effect: {outage: true}}
+        """,
+        """
+        0 s  payment  checkout#0  taken
+        1 s  payment  checkout#0  called gateway
+        3 s  payment  checkout#0  hedged gateway
+        3 s  payment  checkout#0  answered with a failure
+        3 s  payment  checkout#0  failed
+        3 s  payment  checkout#0  dead lettered
+        """,
+        until="5s",
+    )
+    assert (run.dependency("gateway").requests, run.dependency("gateway").failed) == (2, 2)
+
+
 def test_S57_a_paused_dependency_starts_nothing(engine: str) -> None:
     """Order 0 is answered in the pause; orders 1 and 2 wait for its end at 5 s. The wait at the dependency is
     part of the dependency's share of the latency."""
@@ -3294,6 +3471,43 @@ def test_S58_a_join_takes_one_message_of_each_topic_as_one(engine: str) -> None:
     assert run.service("shipping").attempts == 1
     parts = {"packing.service": 5, "shipping.service": 1}  # those of the message that came last
     assert run.flow("checkout").parts == pytest.approx(parts)
+
+
+def test_S58_a_loss_counts_for_those_that_follow_too(engine: str) -> None:
+    """Packing's order waits for parcels until 2 s and is delivered again at 1 s, when a second note is
+    published. Its first attempt settles it at 2 s, so the second parcel belongs to no flow; but the note that
+    follows it does, and is lost with it at 3 s."""
+    run = check(
+        engine,
+        """
+        topics: {orders: {}, notes: {}, parcels: {}}
+        producers: {checkout: {topic: orders, arrivals: {every: 100s}}}
+        services:
+          packing: {consumes: orders, service_time: 0s, instances: 2, visibility_timeout: 1s,
+                    idempotent: false, emits: [notes, parcels]}
+          shipping: {consumes: [parcels, notes], join: true, service_time: 0s, rate_limit: {rate: 1/s}}
+        faults:
+          - {name: away, at: 0s, for: 2s, target: topics.parcels, effect: {unavailable: true}}
+          - {name: bad, at: 3s, for: 1s, target: services.shipping, effect: {outage: true}}
+        """,
+        """
+        0 s  packing   checkout#0  taken
+        0 s  shipping  checkout#0  set aside
+        1 s  packing   checkout#0  taken (attempt 2)
+        1 s  shipping  checkout#0  set aside
+        2 s  packing   checkout#0  succeeded
+        2 s  packing   checkout#0  duplicate
+        2 s  shipping  checkout#0  joined
+        2 s  shipping  checkout#0  taken
+        2 s  shipping  checkout#0  succeeded
+        2 s  shipping  checkout#0  joined
+        3 s  shipping  checkout#0  taken
+        3 s  shipping  checkout#0  failed
+        3 s  shipping  checkout#0  dead lettered
+        """,
+        until="5s",
+    )
+    assert run.states("checkout") == {"dead_lettered": 1}
 
 
 def test_S58_what_waits_for_the_others_may_expire_and_those_that_follow_share_the_fate(engine: str) -> None:
@@ -3888,6 +4102,33 @@ def test_S64_a_dead_letter_is_on_its_way_until_its_topic_is_available(engine: st
         until="4500ms",
     )
     assert run.states("checkout") == {"in_flight": 5}
+
+
+def test_S64_a_dead_letter_that_goes_on_makes_nobody_take(engine: str) -> None:
+    """At 4 s the dead letter of the first producer goes on. Payment has a token from then on, but does not
+    take because of it: order 1 of the checkout expires first, which is what makes payment take."""
+    check(
+        engine,
+        """
+        topics: {orders: {message_ttl: 2s, dead_letter: dlq}, dlq: {}}
+        producers:
+          first: {topic: orders, arrivals: {every: 100s}, copies: 2}
+          checkout: {topic: orders, arrivals: {interarrival: 1s}}
+        services: {payment: {consumes: orders, service_time: 0s, rate_limit: {rate: 0.5/s}}}
+        faults: [{name: gone, at: 0s, for: 4s, target: topics.dlq, effect: {unavailable: true}}]
+        """,
+        """
+        0 s  payment  first#0     taken
+        2 s  payment  first#1     expired
+        2 s  payment  checkout#0  taken
+        4 s  payment  checkout#1  expired
+        4 s  payment  checkout#2  taken
+        4 s  dlq      first#1     rested
+        4 s  dlq      checkout#1  rested
+        """,
+        show="taken expired rested",
+        until="4500ms",
+    )
 
 
 def test_S65_a_redrive_publishes_what_rests_in_a_topic_again(engine: str) -> None:

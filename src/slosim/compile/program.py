@@ -61,8 +61,8 @@ THINKING_ENDS = 65
 # Timers of a service at one instant, in their order (rule S1).
 (
     STAGE_STOP_ENDS, STAGE_STOP_BEGINS, STAGE_COMES_UP, STAGE_SESSION, STAGE_REBALANCE, STAGE_BREAKER,
-    STAGE_METRIC, STAGE_SCALES, STAGE_WAKES,
-) = range(9)  # fmt: skip
+    STAGE_METRIC, STAGE_SCALES,
+) = range(8)  # fmt: skip
 
 # Where a message is.
 IN_TRANSIT = 0
@@ -73,7 +73,12 @@ BACKING_OFF = 4
 HELD_BACK = 5
 
 # Where an attempt of a service with mechanisms is.
-WORKING, CALLING, PUBLISHING, ABANDONED, HELD = 0, 1, 2, 3, 4
+# ENDED: the first of a batch, whose slot is not free yet. HELD: a blocking retry.
+WORKING, CALLING, PUBLISHING, ENDED, ABANDONED, HELD = range(6)
+
+# What `held` of a message says: its next attempt is a blocking retry; and has reserved its token; the
+# instance that held it ahead crashed, and does not know it any more.
+RETRIES_IN_PLACE, HAS_TOKEN, LOST_HOLDER = 1, 2, 3
 
 # What an instance is doing. RESTARTING leaves too, to start again.
 UP, STARTING, DOWN, LEAVING, RESTARTING, GONE = range(6)
@@ -432,6 +437,7 @@ DEPENDENCY = layout([
     ("busy_max", "i8", "", ""),
     ("waiting_integral", "f8", "s", ""),
     ("waiting_max", "i8", "", ""),
+    ("is_left", "i8", "", "1: a request has left it, so a server may be free"),
     ("requests_all", "i8", "", "counters: whole run"),
     ("ended_all", "i8", "", "answered, failed, refused or cancelled"),
     ("requests", "i8", "", "counters: since the warm-up"),
@@ -706,7 +712,7 @@ MESSAGE = layout([
     ("kind", "i1", "", "of its calendar entry"),
     ("place", "i1", "", "IN_TRANSIT ... HELD_BACK"),
     ("outcome", "i1", "", "of the attempt in work"),
-    ("held", "i1", "", "1: a blocking retry; 2: and its token is reserved; LOST_HOLDER"),
+    ("held", "i1", "", "RETRIES_IN_PLACE, HAS_TOKEN, LOST_HOLDER, or 0"),
 ])  # fmt: skip
 
 DETAIL = layout([
@@ -716,6 +722,7 @@ DETAIL = layout([
     ("follower", "i4", "", "of a join: the next message that goes the way of this one, -1"),
     ("bucket", "i4", "", "in `queues`: the list it was set aside in, -1"),
     ("returned", "i4", "", "1: it came back to where the next one is taken from"),
+    ("repeats", "i4", "", "of its attempts so many were lost while they published"),
     ("shown", "i8", "", "number of its becoming visible, in the order of handling"),
     ("stopped_before", "f8", "s", "time its partition had stood still when it became visible"),
     # an attempt
@@ -727,7 +734,7 @@ DETAIL = layout([
     ("leader", "i4", "", "first attempt of its batch: itself without one"),
     ("mate", "i4", "", "next attempt of its batch, -1"),
     ("weight", "i4", "", "attempts in the batch"),
-    ("stage", "i4", "", "WORKING, CALLING, PUBLISHING, ABANDONED, HELD"),
+    ("stage", "i4", "", "WORKING ... HELD"),
     ("call", "i4", "", "which of its calls (a request, a timer: its dependency; or row of `stops`)"),
     ("service_time", "i4", "", "of a request: distribution"),
     ("request", "i4", "", "of the call, -1"),

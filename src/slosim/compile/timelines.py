@@ -69,11 +69,15 @@ class Timelines:
                 topic = name.removesuffix(REDRIVE_SUFFIX)
                 effects.link(row, redrive_rows(by_target.get(f"topics.{topic}", [])))
                 continue
-            effects.link(row, effect_rows([one for one in hits if one.instance < 0]))
-            own = [one for one in hits if one.instance >= 0]
+            by_instance: dict[int, list[Occurrence]] = {}
+            for one in hits:
+                by_instance.setdefault(one.instance, []).append(one)
+            effects.link(row, effect_rows(by_instance.pop(P.NONE, [])))
             first = int(row["first_instance"])
-            for i, instance in enumerate(arrays["instances"][first : first + int(row["instance_count"])]):
-                effects.link(instance, effect_rows([one for one in own if one.instance == i]))
+            instances = arrays["instances"][first : first + int(row["instance_count"])]
+            instances["effect_count"], instances["paused"], instances["effect_until"] = 0, 0, np.inf
+            for i, own in by_instance.items():
+                effects.link(instances[i], effect_rows(own))
         for d, name in enumerate(self.scenario.dependencies):
             effects.link(arrays["dependencies"][d], effect_rows(by_target.get(f"dependencies.{name}", [])))
         return effects.joined()

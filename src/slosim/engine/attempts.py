@@ -269,7 +269,7 @@ def back_off(S, g, s, m, now, has_slot):
     if service.retry_blocks == 0:
         schedule_rare(S, S.groups[g], m, now + delay, P.BECOMES_VISIBLE)
         return
-    message.held = 1
+    message.held = P.RETRIES_IN_PLACE
     if service.is_log != 0:
         S.queues[message.queue].busy = 1
         schedule_rare(S, S.groups[g], m, now + delay, P.BECOMES_VISIBLE)
@@ -302,10 +302,10 @@ def retry_delay(S, service, message):
 def start_held(S, g, s, m, now):
     """The back-off of a blocking retry is over; its slot starts the next attempt, at a token if limited."""
     service, message = S.services[s], S.messages[m]
-    if message.held == 1:
+    if message.held == P.RETRIES_IN_PLACE:
         time = max(now, token_at(service)) if service.token_interval > 0.0 else now
         spend_token(service, time)
-        message.held = 2
+        message.held = P.HAS_TOKEN
         if time > now:
             add_part(S, m, service.part_wait, time - now)
             schedule_rare(S, S.groups[g], m, time, P.HELD_RETRY_STARTS)

@@ -17,8 +17,8 @@ from slosim.measure.histogram import BUCKET_COUNT
 FIRST_MESSAGES = 4096
 FIRST_HEAP = 256
 TRACE_ROWS = 1 << 16
-DEPENDENCIES_LAST = 1 << 56
-"""Before it, in the order of timers, come those of services."""
+WAKES_LAST, DEPENDENCIES_LAST = 1 << 61, 1 << 62
+"""In the order of timers: before them come the other timers of services."""
 
 LAYOUTS: dict[str, tuple[object, int]] = {
     "run": (P.RUN, 1),
@@ -231,13 +231,15 @@ def timers_of(state: State) -> list[Timer]:
     Record s is the timer by which service s takes again. Where there are mechanisms the others follow.
     """
     services = state.services
-    timers = [Timer(services[s].line, timer_order(s, P.STAGE_WAKES)) for s in range(len(services))]
+    timers = [Timer(services[s].line, WAKES_LAST + s) for s in range(len(services))]
     if not state.run[0].mechanisms:
         return timers
     for s in range(len(services)):
         line, first = services[s].line, int(services[s].first_instance)
         state.mechanisms[s].first_timer = len(timers)
-        timers += [Timer(line, timer_order(s, stage)) for stage in range(P.STAGE_REBALANCE, P.STAGE_WAKES)]
+        timers += [
+            Timer(line, timer_order(s, stage)) for stage in range(P.STAGE_REBALANCE, P.STAGE_SCALES + 1)
+        ]
         for i in range(first, first + int(services[s].instance_count)):
             state.instances[i].timer = len(timers)
             number = int(state.instances[i].number)

@@ -19,6 +19,8 @@ from slosim.measure import intervals
 from slosim.measure.intervals import Estimate, Pooled, quantiles_of_sums
 from slosim.model import Scenario
 
+LOG_RATIO_MOST = math.log(1e6)
+"""Beyond it, an interval of a logarithm says only that there are too few replications."""
 LATENCY_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -50,7 +52,7 @@ class Change(NamedTuple):
 
     before, after  the two values
     difference     after - before
-    ratio          (after - before) / before; undefined when before is 0
+    ratio          (after - before) / before, its interval that of the logarithm; undefined when before is 0
     pairing        how many times more replications independent runs would need for the same interval; None
     where
                    that cannot be said
@@ -77,17 +79,29 @@ def change(quantity: Quantity, before: Sequence[Summary], after: Sequence[Summar
         raise ValueError(f"pairs need the same number of replications, got {len(before)} and {len(after)}")
     pairs = [_jackknifed(quantity, _statistics(quantity, its)) for its in (before, after)]
     (old, olds), (new, news) = pairs
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio, ratios = new / old - 1.0, news / olds - 1.0
     difference = _estimate(new - old, news - olds, least=-math.inf)
     own = [_estimate(pooled, left_out, least=-math.inf) for pooled, left_out in pairs]
     return Change(
         estimate(quantity, before),
         estimate(quantity, after),
         difference,
-        _estimate(ratio, ratios, least=-math.inf),
+        _relative(old, new, olds, news),
         _pairing(own, difference),
     )
+
+
+def _relative(old: float, new: float, olds: np.ndarray, news: np.ndarray) -> Estimate:
+    """new / old - 1. Its interval is that of log(new / old), whose spread is alike to both sides: a queue
+    that is nearly full doubles in one replication and grows tenfold in another.
+    """
+    if not old:
+        return intervals.UNDEFINED
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio, ratios = new / old, news / olds
+        log = _estimate(float(np.log(ratio)), np.log(ratios), least=-math.inf)
+    if log.low is None or log.high is None or log.high > LOG_RATIO_MOST:
+        return _estimate(ratio - 1.0, ratios - 1.0, least=-1.0)
+    return Estimate(ratio - 1.0, math.expm1(log.low), math.expm1(log.high))
 
 
 def _pairing(own: Sequence[Estimate], difference: Estimate) -> float | None:

@@ -14,8 +14,8 @@ from slosim.report.content import plain
 from slosim.report.report import View
 
 FORMATS = {
-    f"slosim-{kind}/1": f"slosim.experiments.{home}"
-    for kind, home in {"compare": "text_compare", "break": "text_break"}.items()
+    f"slosim-{kind}/1": f"slosim.experiments.text_{kind}"
+    for kind in ("compare", "sweep", "sensitivity", "break")
 }
 """The module whose `text_of(data, width, colour)` writes the text of each format."""
 

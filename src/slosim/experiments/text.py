@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from slosim.report.layout import finish
@@ -37,24 +38,36 @@ def with_interval(estimate: dict[str, Any], unit: str) -> str:
     return f"{amount(estimate['value'], unit)} [{low}, {high}]"
 
 
-def relative(ratio: dict[str, Any]) -> str:
+Digits = Callable[[float], str]
+
+
+def two_digits(number: float) -> str:
+    """Two significant digits, whole numbers in full: 0.012, 1.2, 12, 123; for narrow columns."""
+    if number == 0:
+        return "0"
+    decimals = max(0, 1 - math.floor(math.log10(abs(number))))
+    return f"{number:.{decimals}f}"
+
+
+def relative(ratio: dict[str, Any], digits: Digits = three_digits) -> str:
     """A relative change: `-31% [-38, -24]`."""
     if ratio["value"] is None:
         return NOTHING
-    value = f"{_signed(100 * ratio['value'])}%"
+    value = f"{_signed(100 * ratio['value'], digits)}%"
     if ratio["low"] is None:
         return value
-    return f"{value} [{_signed(100 * ratio['low'])}, {_signed(100 * ratio['high'])}]"
+    return f"{value} [{_signed(100 * ratio['low'], digits)}, {_signed(100 * ratio['high'], digits)}]"
 
 
-def points(difference: dict[str, Any]) -> str:
+def points(difference: dict[str, Any], digits: Digits = three_digits) -> str:
     """The difference of two shares in percentage points: `+0.45 [+0.41, +0.49]`."""
     if difference["value"] is None:
         return NOTHING
-    value = _signed(100 * difference["value"])
+    value = _signed(100 * difference["value"], digits)
     if difference["low"] is None or difference["low"] == difference["high"]:
         return value
-    return f"{value} [{_signed(100 * difference['low'])}, {_signed(100 * difference['high'])}]"
+    low, high = (_signed(100 * difference[bound], digits) for bound in ("low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
 def signed(difference: dict[str, Any], unit: str) -> str:
@@ -82,5 +95,5 @@ def change_of(entry: dict[str, Any]) -> str:
     return relative(entry["ratio"])
 
 
-def _signed(number: float) -> str:
-    return ("+" if number > 0 else "") + three_digits(number)
+def _signed(number: float, digits: Digits) -> str:
+    return ("+" if number > 0 else "") + digits(number)

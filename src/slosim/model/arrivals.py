@@ -22,7 +22,7 @@ from slosim.model.kinds import (
     INVALID,
     RATE,
     SHARE,
-    Count,
+    SIZE,
     ListOf,
     Reading,
 )
@@ -164,7 +164,7 @@ class Clients:
     """A closed loop: each client thinks, publishes one message, and waits until its flow instance ends."""
 
     kind = word = "clients"
-    count: int = spec(Count(1), "number of clients; each starts thinking")
+    count: int = spec(SIZE, "number of clients; each starts thinking")
     think_time: Distribution = spec(DISTRIBUTION, "from the end of a flow instance to the next message")
 
 

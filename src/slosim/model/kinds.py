@@ -222,10 +222,14 @@ NUMBER = Quantity(
 
 @dataclass(frozen=True)
 class Count(ScalarKind):
-    """An integer; None stands for `unlimited`, or another word for no limit, where that is allowed."""
+    """An integer; None stands for `unlimited`, or another word for no limit, where that is allowed.
+
+    maximum  of what takes memory whether it is used or not
+    """
 
     minimum: int = 0
     unlimited: bool = False
+    maximum: int = values.COUNT_MAX
     word: str = "unlimited"
 
     @property
@@ -240,7 +244,7 @@ class Count(ScalarKind):
         if self.unlimited and text == self.word:
             return None
         try:
-            return values.parse_count(text, self.minimum)
+            return values.parse_count(text, self.minimum, self.maximum)
         except Mistake as mistake:
             words = ("unlimited", "infinite", "infinity", "inf", ".inf", "none", "unbounded", "-1", "∞")
             if self.unlimited and (text.lower() in words or nearest(text, [self.word])):
@@ -252,10 +256,17 @@ class Count(ScalarKind):
 
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
         number = {"type": "integer", "minimum": self.minimum}
+        if self.maximum < values.COUNT_MAX:
+            number["maximum"] = self.maximum
         return {"anyOf": [number, {"const": self.word}]} if self.unlimited else number
 
     def label(self) -> str:
-        return f"count, at least {self.minimum}" + (f", or `{self.word}`" if self.unlimited else "")
+        most = f" and at most {self.maximum}" if self.maximum < values.COUNT_MAX else ""
+        return f"count, at least {self.minimum}{most}" + (f", or `{self.word}`" if self.unlimited else "")
+
+
+SIZE = Count(1, maximum=100_000)
+"""How many there are of something of which each takes memory, used or not."""
 
 
 @dataclass(frozen=True)

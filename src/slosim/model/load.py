@@ -51,11 +51,22 @@ def read_sections(sections: Mapping[str, Any], base: Path | None = None) -> dict
     return _values(document.from_plain(sections), IN_CODE, base, [])
 
 
-def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
-    """The scenario read again with changes to its document."""
+def changed(
+    scenario: Scenario,
+    changes: Iterable[str | tuple[str, Any]],
+    origin: str = paths.ON_COMMAND_LINE,
+) -> Scenario:
+    """The scenario read again with changes to its document, each `"path=value"` or (path, value).
+
+    origin  what messages name as the place where a text was written
+
+    Raises:
+        ScenarioError: an unknown path, or a scenario that is no longer valid.
+    """
     source = scenario.source
     assert source is not None
-    return _scenario(source.document, source.file, source.base, list(changes.items()), [])
+    root = paths.overridden(source.document, changes, origin)
+    return assembled(_values(root, source.file, source.base, []))
 
 
 def _scenario(

@@ -27,10 +27,12 @@ class _Wrong(Exception):
         super().__init__(what)
 
 
-def overridden(root: Node, overrides: Iterable[str | tuple[str, Any]]) -> Node:
+def overridden(root: Node, overrides: Iterable[str | tuple[str, Any]], origin: str = ON_COMMAND_LINE) -> Node:
     """A copy of the document with changes, each `"path=value"` or (path, value) made in turn.
 
     A key that the document leaves out is added; a name or list item must exist.
+
+    origin  what messages name as the place where a text was written
 
     Raises:
         ScenarioError: paths that lead nowhere or values that are not YAML, all of them.
@@ -41,11 +43,11 @@ def overridden(root: Node, overrides: Iterable[str | tuple[str, Any]]) -> Node:
     copy = _copied(root)
     problems: list[Problem] = []
     for change in changes:
-        file = ON_COMMAND_LINE if isinstance(change, str) else IN_REPLACE
+        file = origin if isinstance(change, str) else IN_REPLACE
         path = change if isinstance(change, str) else change[0]
         try:
             path, value = (
-                _split(change) if isinstance(change, str) else (path, from_plain(change[1], file, path))
+                _split(change, file) if isinstance(change, str) else (path, from_plain(change[1], file, path))
             )
             assert isinstance(copy, MapNode)
             _set(copy, path, value, file, path, first=True)
@@ -58,7 +60,7 @@ def overridden(root: Node, overrides: Iterable[str | tuple[str, Any]]) -> Node:
     return copy
 
 
-def _split(change: str) -> tuple[str, Node]:
+def _split(change: str, file: str) -> tuple[str, Node]:
     depth = 0
     for place, character in enumerate(change):
         depth += (character == "[") - (character == "]")
@@ -69,7 +71,7 @@ def _split(change: str) -> tuple[str, Node]:
                     "expected a value behind '=', got nothing", "path=value, the value written as in a file"
                 )
             problems: list[Problem] = []
-            value = read_text(text, ON_COMMAND_LINE, problems)
+            value = read_text(text, file, problems)
             if problems:
                 raise ScenarioError(problems)
             return path, _without_lines(value)

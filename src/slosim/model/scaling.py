@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slosim.model.fields import Broken, Record, relation, spec
-from slosim.model.kinds import BOOLEAN, DURATION, FACTOR, NUMBER, SHARE, Choice, Count, KindBeside
+from slosim.model.kinds import BOOLEAN, DURATION, FACTOR, NUMBER, SHARE, SIZE, Choice, Count, KindBeside
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Autoscale:
         ),
         "value of the metric that the number of instances is chosen for",
     )
-    minimum: int = spec(Count(1), "fewest instances", default="1")
-    maximum: int = spec(Count(1), "most instances")
+    minimum: int = spec(SIZE, "fewest instances", default="1")
+    maximum: int = spec(SIZE, "most instances")
     interval: float = spec(DURATION.above_zero(), "time from one decision to the next", default="15s")
     metric_delay: float = spec(DURATION, "age of the metric when it is looked at", default="0s")
     tolerance: float = spec(

@@ -167,7 +167,7 @@ class Scenario:
         """
         from slosim.model.load import changed
 
-        return changed(self, changes)
+        return changed(self, changes.items())
 
 
 def assembled(values: Mapping[str, Any]) -> Scenario:

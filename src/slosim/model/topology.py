@@ -19,6 +19,7 @@ from slosim.model.kinds import (
     NUMBER,
     RATE,
     SHARE,
+    SIZE,
     Choice,
     Count,
     Kind,
@@ -59,7 +60,7 @@ class Topic:
 
     word = "topic"
     partitions: int | None = spec(
-        Count(1),
+        SIZE,
         "given: a log, each partition in order and owned by one instance of each consuming service; "
         "absent: a work queue, any free slot takes the next message",
         optional=True,
@@ -128,7 +129,7 @@ class Keys:
     """Keys of a producer's messages, by rank: 1 is the most frequent."""
 
     word = "keys"
-    count: int = spec(Count(1), "number of different keys")
+    count: int = spec(Count(1, maximum=10_000_000), "number of different keys")
     skew: float = spec(
         NUMBER, "exponent of the Zipf distribution over the ranks; 0 makes all equally frequent", default="0"
     )
@@ -185,7 +186,7 @@ class Producer:
         PriorityKind(), "order of service in topics of order: priority; 0 is served first", default="0"
     )
     copies: int = spec(
-        Count(1), "messages published together, each a flow instance with its own key", default="1"
+        SIZE, "messages published together, each a flow instance with its own key", default="1"
     )
 
     @property
@@ -217,7 +218,7 @@ class Emit:
     word = "emit"
     topic: str = spec(TOPIC, "where it is published")
     probability: float = spec(SHARE, "chance that it is published", default="100%")
-    copies: int = spec(Count(1), "messages published together; they belong to one flow instance", default="1")
+    copies: int = spec(SIZE, "messages published together; they belong to one flow instance", default="1")
     delay: Distribution = spec(
         DISTRIBUTION, "added to the delay of the topic: published at once, visible later", default="0"
     )
@@ -404,7 +405,7 @@ class Service:
         "topics from which it takes messages, with a line of its own in each; of several heads, the one that "
         "became visible first is taken",
     )
-    instances: int = spec(Count(1), "running copies of the service", default="1")
+    instances: int = spec(SIZE, "running copies of the service", default="1")
     concurrency: int | None = spec(
         UNLIMITED_BY_ONE,
         "slots of one instance: messages in work at once; on a log, partitions at once",

@@ -100,26 +100,26 @@ def write_number(value: float) -> float | int:
     return int(value) if value == int(value) and abs(value) < COUNT_MAX else value
 
 
-def parse_count(text: str, minimum: int = 0) -> int:
+def parse_count(text: str, minimum: int = 0, maximum: int = COUNT_MAX) -> int:
     """An integer written with digits only."""
     if re.fullmatch(r"0|[1-9][0-9]{0,16}", text):
         count = int(text)
         if count < minimum:
             raise Mistake(f"expected an integer of at least {minimum}", complete=True)
-        if count > COUNT_MAX:
-            raise Mistake(f"expected an integer of at most {COUNT_MAX}", complete=True)
+        if count > maximum:
+            raise Mistake(f"expected an integer of at most {maximum}", complete=True)
         return count
     if re.fullmatch(r"[1-9][0-9]*", text):
-        raise Mistake(f"expected an integer of at most {COUNT_MAX}", complete=True)
+        raise Mistake(f"expected an integer of at most {maximum}", complete=True)
     what = f"expected an integer of at least {minimum}"
     digits = re.sub(r"[_,' ]", "", text)
-    if re.fullmatch(r"[0-9]{1,16}", digits) and int(digits) >= minimum:
+    if re.fullmatch(r"[0-9]{1,16}", digits) and minimum <= int(digits) <= maximum:
         raise Mistake(what, did_you_mean(str(int(digits))))
     try:
         number = float(text)
     except ValueError:
         raise Mistake(what) from None
-    if math.isfinite(number) and number == int(number) and minimum <= number <= COUNT_MAX:
+    if math.isfinite(number) and number == int(number) and minimum <= number <= maximum:
         raise Mistake(what, did_you_mean(str(int(number))))
     raise Mistake(what)
 

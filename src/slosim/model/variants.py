@@ -118,7 +118,7 @@ class Variants(Kind):
             found[f"unknown {key}"] = INVALID
             if key in self.strays(word, node):
                 continue
-            close = nearest(key, [*allowed])
+            close = nearest(key, [*allowed, word])
             hint = did_you_mean(close) if close else ""
             beside = (
                 f"beside {word} may stand: {', '.join(allowed)}"

@@ -124,13 +124,13 @@ def services_section(data: dict, width: int) -> list[str]:
 
 
 def instances_section(data: dict, width: int) -> list[str]:
-    """Instances over time of the services where their number changes."""
-    run = data["run"]
+    """Instances over time of the services where they are not what is declared all the time."""
+    run, declared = data["run"], data["scenario"]["resolved"]["services"]
     rows = {}
     for name, numbers in data["services"].items():
         times, up = numbers["series"]["t_s"], numbers["series"]["instances"]
         measured = [number for time, number in zip(times, up, strict=True) if time >= run["warmup_s"]]
-        if measured and min(up) != max(up):
+        if measured and set(up) != {declared[name]["instances"]}:
             rows[name] = (min(measured), sum(measured) / len(measured), max(measured), times, up)
     if not rows:
         return []

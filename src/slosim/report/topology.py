@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 
 def may_be_held_back(scenario: Scenario, service: str) -> bool:
     """Whether its finished attempts may have to wait for a topic: one that blocks, or is unavailable."""
-    topics = emitted_topics(scenario.services[service])
+    return bool(topics_holding_back(scenario, service))
+
+
+def topics_holding_back(scenario: Scenario, service: str) -> list[str]:
+    """The topics for which finished attempts of a service may have to wait."""
     gone = {fault.target for fault in scenario.faults if fault.effect.unavailable}
-    return any(blocks(scenario, topic) or f"topics.{topic}" in gone for topic in topics)
+    topics = dict.fromkeys(emitted_topics(scenario.services[service]))
+    return [topic for topic in topics if blocks(scenario, topic) or f"topics.{topic}" in gone]
 
 
 def waiting_clients(scenario: Scenario, service: str) -> list[str] | None:

@@ -171,7 +171,7 @@ def back_off(S, g, s, m, a, now):
     if service.retry_blocks == 0:
         schedule_rare(S, group, m, until, P.BECOMES_VISIBLE)
         return False
-    message.held = 1
+    message.held = P.RETRIES_IN_PLACE
     if service.is_log != 0:
         S.queues[message.queue].busy += 1
         schedule_rare(S, group, m, until, P.BECOMES_VISIBLE)

@@ -138,6 +138,8 @@ def request(S, g, a, r, now):
     S.details[q].message = a
     S.details[q].call = d
     S.details[q].service_time = call.service_time
+    if r == 1:
+        S.details[a].hedge = q  # the call is not over if the first request fails now
     serve_next(S, g, d, now)  # a pause may just be over
     if dependency.head < 0 and has_server(S, g, d, now):
         if start_request(S, g, d, q, now):
@@ -244,17 +246,27 @@ def request_failed(S, g, a, q, now):
 @rule
 def request_succeeded(S, g, a, q, now):
     other = forget_request(S, a, q)
-    cancels = S.calls[call_of(S, a)].cancel
+    call = S.calls[call_of(S, a)]
     tell_call(S, P.ANSWERED, a, now, 1)
     S.details[a].request = NO_REQUEST
     S.details[a].hedge = NO_REQUEST
-    leave_behind(S, g, other, cancels, now)
+    leave_behind(S, g, call.dependency, other, NO_REQUEST, call.cancel, now)
     S.details[a].call += 1
     go_on_calling(S, g, service_of(S, a), a, now)
 
 
 @rule
-def leave_behind(S, g, q, cancels, now):
+def leave_behind(S, g, d, first, second, cancels, now):
+    """Nobody waits for the requests of a call any more; then a server that they free takes the next."""
+    leave_dependency(S, g, first, cancels)
+    leave_dependency(S, g, second, cancels)
+    if S.dependencies[d].is_left != 0:
+        S.dependencies[d].is_left = 0
+        serve_next(S, g, d, now)
+
+
+@rule
+def leave_dependency(S, g, q, cancels):
     """Nobody waits for a request any more: it goes on, or with `cancel` leaves its dependency."""
     if q == NO_REQUEST:
         return
@@ -263,16 +275,15 @@ def leave_behind(S, g, q, cancels, now):
         return
     d = S.details[q].call
     dependency = S.dependencies[d]
+    dependency.is_left = 1
     dependency.cancelled += 1
     dependency.ended_all += 1
     if S.messages[q].place == P.WAITING:
         leave_requests(S, d, q)
-        free(S, q)
     else:
         unschedule(S, g, q)
         dependency.busy -= 1
-        free(S, q)
-        serve_next(S, g, d, now)
+    free(S, q)
 
 
 # Events.
@@ -305,12 +316,11 @@ def call_times_out(S, g, a, now):
     call = S.calls[call_of(S, a)]
     S.dependencies[call.dependency].timed_out += 1
     tell_call(S, P.CALL_TIMED_OUT, a, now, call.dependency)
-    first, second, cancels = detail.request, detail.hedge, call.cancel
+    first, second = detail.request, detail.hedge
     detail.request = NO_REQUEST
     detail.hedge = NO_REQUEST
     end_calls(S, g, service_of(S, a), a, now, 1)
-    leave_behind(S, g, first, cancels, now)
-    leave_behind(S, g, second, cancels, now)
+    leave_behind(S, g, call.dependency, first, second, call.cancel, now)
 
 
 @rule
@@ -322,7 +332,11 @@ def hedge(S, g, a, now):
     tell_call(S, P.HEDGED, a, now, call.dependency)
     detail.hedge_at = math.inf
     detail.hedge = request(S, g, a, 1, now)
-    plan_timer(S, g, a)
+    if detail.hedge == NO_REQUEST and detail.request == NO_REQUEST:
+        tell_call(S, P.ANSWERED, a, now, 0)
+        end_calls(S, g, service_of(S, a), a, now, 1)
+    else:
+        plan_timer(S, g, a)
 
 
 @rule
@@ -330,10 +344,9 @@ def times_out(S, g, s, a, now):
     """The time-out of a service with calls is over (rules S26, S56)."""
     service, detail = S.services[s], S.details[a]
     was_calling = detail.stage == P.CALLING
-    first, second, cancels = NO_REQUEST, NO_REQUEST, 0
+    call, first, second = S.calls[call_of(S, a)], detail.request, detail.hedge
     if was_calling:
         spend_in_calls(S, s, a, now)
-        first, second, cancels = detail.request, detail.hedge, S.calls[call_of(S, a)].cancel
     if service.abandons != 0:
         time_out(S, g, s, a, now)
         if was_calling:
@@ -343,8 +356,7 @@ def times_out(S, g, s, a, now):
         return
     S.messages[a].outcome = P.TIMED_OUT
     end_work(S, g, s, a, now)
-    leave_behind(S, g, first, cancels, now)
-    leave_behind(S, g, second, cancels, now)
+    leave_behind(S, g, call.dependency, first, second, call.cancel, now)
 
 
 @leaf

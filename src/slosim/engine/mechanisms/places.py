@@ -60,6 +60,7 @@ def forget(S, m):
     detail.follower = -1
     detail.bucket = -1
     detail.returned = 0
+    detail.repeats = 0
     detail.message = -1
     detail.other = -1
     detail.before = -1
@@ -192,10 +193,6 @@ def oldest_waiting(S, line):
     return best
 
 
-LOST_HOLDER = 3
-"""In `held` of a message: the instance that held it ahead crashed, and does not know it any more."""
-
-
 @rule
 def hold_ahead(S, i, m):
     """An instance holds a waiting message ahead of its slots."""
@@ -213,7 +210,7 @@ def let_go(S, m):
     """The instance that held a message ahead holds it no more; the message is in no list."""
     message = S.messages[m]
     line, instance = S.lines[message.line], S.instances[S.details[m].holder]
-    if message.held == LOST_HOLDER:
+    if message.held == P.LOST_HOLDER:
         message.held = 0
     else:
         unlink(S, instance, m)

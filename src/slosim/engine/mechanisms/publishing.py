@@ -32,6 +32,7 @@ from slosim.engine.messages import (
     child_identity,
     child_path,
     copy_of,
+    free,
     partition_of,
     trace,
 )
@@ -214,14 +215,17 @@ def admit(S, g, topic, now):
 
 @rule
 def child_of_attempt(S, s, outlet, a, copy, now):
-    """A child of attempt a; children of several attempts of one message are not the same (rule S50)."""
+    """A child of attempt a; children of several attempts of one message are not the same (rules S44, S50)."""
     c = copy_of(S, a)
     parent, child = S.messages[a], S.messages[c]
     child.identity = child_identity(parent.identity, outlet.emission, copy)
     child.path = child_path(S, parent.path, outlet.slot + copy)
-    if S.mechanisms[s].visibility < np.inf and parent.attempt > 1:
-        child.identity = mix(child.identity + np.uint64(parent.attempt - 1) * G)
-        for _ in range(parent.attempt - 1):
+    repeats = np.int64(parent.attempt - 1)
+    if S.mechanisms[s].visibility == np.inf:
+        repeats = np.int64(S.details[S.details[a].message].repeats)
+    if repeats > 0:
+        child.identity = mix(child.identity + np.uint64(repeats) * G)
+        for _ in range(repeats):
             child.path *= S.run[0].path_base
     child.published = now
     child.visible = now
@@ -293,10 +297,31 @@ def end_one(S, g, s, a, now):
         return
     leader = np.int64(S.details[a].leader)
     S.details[leader].weight -= 1
-    if a != leader:
+    if a == leader:
+        S.details[a].stage = P.ENDED
+    else:
         drop(S, a)
     if S.details[leader].weight == 0:
         leave_slot(S, g, s, leader, now)
+
+
+@rule
+def withdraw(S, a):
+    """A publish of attempt a that waits for room leaves the line of publishers (rule S44)."""
+    c, before = np.int64(S.details[a].pending), -1
+    if c < 0:
+        return
+    topic = S.topics[S.outlets[S.messages[c].outlet].topic]
+    one = np.int64(topic.publisher_head)
+    while one != c:
+        before, one = one, np.int64(S.messages[one].next)
+    if before < 0:
+        topic.publisher_head = S.messages[c].next
+    else:
+        S.messages[before].next = S.messages[c].next
+    if topic.publisher_tail == c:
+        topic.publisher_tail = before
+    free(S, c)
 
 
 @rule

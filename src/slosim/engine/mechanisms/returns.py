@@ -114,7 +114,7 @@ def spend_as_retry(S, s, m, now):
         add_wait(S, m, now)
     elif message.place == P.IN_WORK:
         add_part(S, m, S.services[s].part_retry, now - message.taken)
-    elif message.held == 2:  # its back-off was over, it waited for a token
+    elif message.held == P.HAS_TOKEN:
         add_part(S, m, S.services[s].part_wait, now - message.visible)
     else:
         add_part(S, m, S.services[s].part_retry, now - message.work_ends)

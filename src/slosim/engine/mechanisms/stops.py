@@ -6,13 +6,14 @@ import numpy as np
 
 from slosim.compile import program as P
 from slosim.engine.calendar import schedule_rare
-from slosim.engine.jit import rule
+from slosim.engine.jit import leaf, rule
 from slosim.engine.mechanisms.attempts import drop, release_partition
-from slosim.engine.mechanisms.calls import NO_REQUEST, leave_behind
+from slosim.engine.mechanisms.calls import NO_REQUEST, leave_dependency, serve_next
 from slosim.engine.mechanisms.instances import begin_leaving, go, start, tell_instance
 from slosim.engine.mechanisms.owners import change_members, look_who_stands
-from slosim.engine.mechanisms.places import LOST_HOLDER, is_current, occupy_slot, unlink_attempt, unschedule
+from slosim.engine.mechanisms.places import is_current, occupy_slot, unlink_attempt, unschedule
 from slosim.engine.mechanisms.protection import lose_call
+from slosim.engine.mechanisms.publishing import withdraw
 from slosim.engine.mechanisms.returns import give_back, send_back
 from slosim.engine.messages import trace, unlink
 
@@ -100,10 +101,9 @@ def lose_attempts(S, g, s, i, left_behind, now):
     chain = NO_REQUEST
     while a >= 0:
         before = S.details[a].before
-        if S.details[a].stage != P.PUBLISHING:
-            chain = chain_request(S, S.details[a].hedge, chain)
-            chain = chain_request(S, S.details[a].request, chain)
-            lose_attempt(S, g, s, a, now)
+        chain = chain_request(S, S.details[a].hedge, chain)
+        chain = chain_request(S, S.details[a].request, chain)
+        lose_attempt(S, g, s, a, now)
         a = before
     if chain == NO_REQUEST:
         return left_behind
@@ -134,13 +134,24 @@ def append_chain(S, chain, more):
 
 @rule
 def leave_all_behind(S, g, s, chain, now):
-    """Calls of lost attempts, in the order in which they were taken."""
+    """Calls of lost attempts, in the order in which they were taken; then free servers take again."""
     mechanism, q = S.mechanisms[s], chain
     while q != NO_REQUEST:
         after = S.details[q].after
         call = S.calls[mechanism.first_call + S.messages[q].cursor // 2]
-        leave_behind(S, g, q, call.cancel, now)
+        leave_dependency(S, g, q, call.cancel)
         q = after
+    for k in range(S.groups[g].first_dependency, S.groups[g].first_dependency + S.groups[g].dependency_count):
+        d = S.group_dependencies[k]
+        if S.dependencies[d].is_left != 0:
+            S.dependencies[d].is_left = 0
+            serve_next(S, g, d, now)
+
+
+@leaf
+def is_in_work(stage):
+    """Is an attempt one that has not ended?"""
+    return stage == P.WORKING or stage == P.CALLING or stage == P.PUBLISHING
 
 
 @rule
@@ -149,7 +160,7 @@ def tell_lost(S, s, i, now):
     mechanism, a = S.mechanisms[s], S.instances[i].first_work
     while a >= 0:
         detail = S.details[a]
-        if detail.stage == P.WORKING or detail.stage == P.CALLING:
+        if is_in_work(detail.stage):
             mechanism.lost += 1
             mechanism.lost_all += 1
             mechanism.in_work -= 1
@@ -170,7 +181,7 @@ def lose_held_ahead(S, g, s, i, now):
         else:
             unlink(S, instance, m)
             instance.held_ahead -= 1
-            S.messages[m].held = LOST_HOLDER
+            S.messages[m].held = P.LOST_HOLDER
 
 
 @rule
@@ -179,11 +190,15 @@ def lose_attempt(S, g, s, a, now):
     detail = S.details[a]
     m, i, stage = detail.message, detail.instance, detail.stage
     goes_back = m >= 0 and (is_current(S, a) or stage == P.HELD)
+    unschedule(S, g, a)
     if detail.leader == a:
-        unschedule(S, g, a)
         occupy_slot(S, i, -1)
-    if stage == P.WORKING or stage == P.CALLING:
+    if is_in_work(stage):
         release_partition(S, a)
+    if stage == P.PUBLISHING:
+        withdraw(S, a)
+        if m >= 0:
+            S.details[m].repeats += 1
     unlink_attempt(S, a)
     drop(S, a)
     if goes_back and S.mechanisms[s].visibility == np.inf:

@@ -348,11 +348,11 @@ def start_held(S, g, s, m, now):
     """The back-off of a blocking retry on a queue is over: its slot starts the next attempt (rule S29)."""
     service, message = S.services[s], S.messages[m]
     a = S.details[m].attempt
-    if message.held == 1:
+    if message.held == P.RETRIES_IN_PLACE:
         add_part(S, m, service.part_retry, now - message.work_ends)
         time = max(now, token_at(service)) if service.token_interval > 0.0 else now
         spend_token(service, time)
-        message.held = 2
+        message.held = P.HAS_TOKEN
         message.visible = now
         if time > now:
             schedule_rare(S, S.groups[g], m, time, P.HELD_RETRY_STARTS)

@@ -170,7 +170,7 @@ class Attempts:
             return True
 
         def times_out() -> bool:
-            if attempt.lost or attempt.ended or attempt.publishing:
+            if attempt.lost or attempt.ended or attempt.publishing is not None:
                 return False
             self.time_out(attempt)
             return True
@@ -192,7 +192,8 @@ class Attempts:
             self.service.calls.leave_behind(call)
 
     def calls_over(self, attempt: Attempt, succeeded: bool) -> None:
-        """S56: the share of failures is decided after the last call; a failed call fails the attempt."""
+        """S23, S56: the share of failures is decided after the last call; a failed call fails the attempt."""
+        self.world.concern(self.service)
         if attempt.abandoned:
             self.end_work(attempt)
         else:
@@ -212,8 +213,7 @@ class Attempts:
             self.is_over(attempt, outcome)
             return
         service, entry = self.service, attempt.entry
-        attempt.publishing = True
-        publishing = Publishing(
+        attempt.publishing = Publishing(
             where=service.name,
             party=service,
             rotation=service.rotation,
@@ -226,7 +226,7 @@ class Attempts:
             finished=lambda: self.is_over(attempt, outcome),
             is_outside=entry.is_settled,
         )
-        self.world.publishers.go_on(publishing)
+        self.world.publishers.go_on(attempt.publishing)
 
     def parts_so_far(self, attempt: Attempt) -> dict[str, float]:
         """S37, S57: service is from taken on, without the time of the calls."""
@@ -241,19 +241,19 @@ class Attempts:
         rules, world, message = self.rules, self.world, attempt.entry.message
         if attempt.entry.is_settled() and rules.idempotent:
             return []
-        number = 1 if rules.visibility_timeout is None else attempt.number
+        repeats = attempt.entry.repeats if rules.visibility_timeout is None else attempt.number - 1
         if rules.choose:
             stream = f"services.{self.service.name}/choose"
             i = world.chance.choose([choice.share for choice in rules.choose], stream, message.identity)
             topic = world.topics[rules.choose[i].topic]
-            return [world.publishers.child(message, f"{stream}[{i}]", 0, topic, None, number)]
+            return [world.publishers.child(message, f"{stream}[{i}]", 0, topic, None, repeats)]
         publications = []
         for i, emit in enumerate(rules.emits):
             emission = f"services.{self.service.name}/emits[{i}]"
             if world.chance.happens(emit.probability, f"{emission}/probability", message.identity):
                 publications += [
                     world.publishers.child(
-                        message, emission, copy, world.topics[emit.topic], emit.delay, number
+                        message, emission, copy, world.topics[emit.topic], emit.delay, repeats
                     )
                     for copy in range(emit.copies)
                 ]
@@ -262,7 +262,7 @@ class Attempts:
     def is_over(self, attempt: Attempt, outcome: str) -> None:
         """S26, S39, S50, S59: the attempt ends, and the message goes on from there."""
         service, world = self.service, self.world
-        attempt.publishing = False
+        attempt.publishing = None
         attempt.ended = True
         attempt.abandoned = outcome == "abandoned"
         outcome = "timed_out" if attempt.abandoned else outcome
@@ -464,9 +464,8 @@ class Attempts:
     # ------------------------------------------------------------------ crashes
 
     def lose_all(self, instance: ServiceInstance, calls: list[Call | None]) -> list[Entry]:
-        """S44: the attempts in work of an instance are lost, in the order taken; those that have only to
-        publish yet are not. Returns the messages that go back, in the order taken; `calls` gets those that
-        are left behind."""
+        """S44: the attempts in work of an instance are lost, in the order taken. Returns the messages that go
+        back, in the order taken; `calls` gets those that are left behind."""
         returning: list[tuple[int, Entry]] = []
         attempts = [attempt for slot in instance.slots for attempt in slot.attempts]
         for attempt in sorted(attempts, key=lambda a: a.serial):
@@ -475,23 +474,24 @@ class Attempts:
                 calls.append(self.service.calls.abandoned_by(attempt))
             if attempt.ended or attempt.lost:
                 continue
-            if not attempt.publishing:
-                if not attempt.is_overtaken():
-                    returning.append((attempt.serial, attempt.entry))
-                self.lose(attempt)
-                calls.append(self.service.calls.abandoned_by(attempt))
+            if not attempt.is_overtaken():
+                returning.append((attempt.serial, attempt.entry))
+            self.lose(attempt)
+            calls.append(self.service.calls.abandoned_by(attempt))
         for slot in list(instance.slots):
             if slot.retrying is not None:
                 returning.append((slot.attempts[-1].serial, slot.retrying))
                 slot.retrying = None
-            publishing = sum(attempt.publishing for attempt in slot.attempts)
-            self.service.instances.release(slot, slot.holders - publishing)
+            self.service.instances.release(slot, slot.holders)
         return [entry for _, entry in sorted(returning, key=lambda pair: pair[0])]
 
     def lose(self, attempt: Attempt) -> None:
-        """S44, S59: nothing comes of it."""
+        """S44, S59: nothing comes of it, but what it has published already."""
         service, world = self.service, self.world
         attempt.lost = True
+        if attempt.publishing is not None:
+            world.publishers.withdraw(attempt.publishing)
+            attempt.entry.repeats += 1
         del self.in_work[attempt]
         service.counts.add("lost", world.now)
         world.tell("lost", service.name, attempt.entry.message, attempt.number)

@@ -19,7 +19,7 @@ VISIBLE, RETRY_STARTS, EXPIRES, ATTEMPT_TIMES_OUT, CALL_TIMES_OUT, HEDGE, VISIBI
 """Timers of one message."""
 ARRIVES = 0
 """The arrival of a message."""
-FAULT, COMES_UP, SESSION, REBALANCE, HALF_OPENS, READS, DECIDES, TAKES = range(1, 9)
+FAULT, COMES_UP, SESSION, REBALANCE, HALF_OPENS, READS, DECIDES = range(1, 8)
 """Timers of a service, which come after those of all messages."""
 
 
@@ -69,6 +69,11 @@ def order_of_service(place: int, kind: int, *among: float) -> tuple[Any, ...]:
     return math.inf, place, kind, *among
 
 
+def order_of_taking(place: int) -> tuple[Any, ...]:
+    """S1: that services take again comes after the other timers of all of them, by place."""
+    return math.inf, math.inf, 0, place
+
+
 def order_of_dependency(place: int) -> tuple[Any, ...]:
     """S57: after the timers of all services."""
-    return math.inf, math.inf, place
+    return math.inf, math.inf, 1, place

@@ -148,18 +148,13 @@ class Dependency:
 
     def cancel(self, request: Request) -> None:
         """S56: a request that nobody waits for leaves at once."""
-        if request.state == OVER:
-            return
         self.counts.add("cancelled", self.world.now)
         if request.state == WAITING:
             self.queue.remove(request)
             self.waiting.add(-1, self.world.now)
         else:
             self.busy.add(-1, self.world.now)
-        was_served = request.state == IN_SERVICE
         request.state = OVER
-        if was_served:
-            self.serve()
 
     def finish(self, end_s: float) -> None:
         """S41: requests are somewhere."""
@@ -249,8 +244,12 @@ class Calls:
         call.is_over = True
         return call
 
-    def leave_behind(self, call: Call | None) -> None:
-        """S56: what is left of a call goes on or, with `cancel`, leaves the dependency at once."""
-        if call is not None and call.rules.cancel:
-            for request in call.requests:
-                call.dependency.cancel(request)
+    def leave_behind(self, *calls: Call | None) -> None:
+        """S56: what is left of calls goes on or, with `cancel`, leaves at once; then free servers take again,
+        dependencies in file order."""
+        cancelled = [call for call in calls if call is not None and call.rules.cancel]
+        left = [request for call in cancelled for request in call.requests if request.state != OVER]
+        for request in left:
+            request.call.dependency.cancel(request)
+        for dependency in sorted({request.call.dependency for request in left}, key=lambda d: d.place):
+            dependency.serve()

@@ -39,9 +39,9 @@ def identity_of_child(parent: int, emission: str, copy: int) -> int:
     return mix((parent ^ key(emission)) + (copy + 1) * G & WORD)
 
 
-def identity_of_later_attempt(child: int, attempt: int) -> int:
-    """S50: identity of a child of a later attempt, of a service with a visibility time-out."""
-    return child if attempt == 1 else mix(child + (attempt - 1) * G & WORD)
+def identity_of_repeat(child: int, repeats: int) -> int:
+    """S44, S50: identity of a child that so many attempts before may have published too."""
+    return child if repeats == 0 else mix(child + repeats * G & WORD)
 
 
 def identity_of_number(text: str, number: int) -> int:

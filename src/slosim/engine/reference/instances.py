@@ -174,8 +174,7 @@ class Instances:
             self.go_down(instance, fault, calls)
         if found:
             self.service.partitions.members_crash()
-        for call in calls:
-            self.service.calls.leave_behind(call)
+        self.service.calls.leave_behind(*calls)
 
     def go_down(self, instance: ServiceInstance, fault: Occurrence, calls: list[Call | None]) -> None:
         """S44, S47: its attempts are lost, and what it had goes back, the last taken first."""

@@ -291,7 +291,7 @@ class Line:
         where it matters, unless `to` is still ahead."""
         world, service = self.world, self.service
         consumers = [] if outlet is None else consumers_of(world.scenario, outlet)
-        for instance in entry.message.instances:
+        for instance in (i for one in (entry, *entry.followers) for i in one.message.instances):
             matters = instance.flow.matters
             if service.name in matters and not any(consumer in matters for consumer in consumers):
                 instance.losses.setdefault(kind, world.now)
@@ -346,7 +346,7 @@ class Line:
         states = [entry.state for entry in self.unsettled]
         self.at_end = {state: states.count(state) for state in (DELAYED, WAITING, "backing_off", "in_work")}
         self.blocked_at_end = sum(
-            a.publishing and not a.is_overtaken() for a in self.service.in_work_of(self)
+            a.publishing is not None and not a.is_overtaken() for a in self.service.in_work_of(self)
         )
         assert self.waiting.value == self.at_end[WAITING]
         assert self.ahead == sum(entry.holder is not None for entry in self.unsettled)

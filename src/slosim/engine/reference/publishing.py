@@ -8,7 +8,7 @@ from slosim.engine.reference.calendar import ARRIVAL, ARRIVES, PUBLISHING, TIMER
 from slosim.engine.reference.chance import (
     WORD,
     identity_of_child,
-    identity_of_later_attempt,
+    identity_of_repeat,
     partition_of_key,
 )
 from slosim.engine.reference.flows import DEAD_LETTERED
@@ -35,16 +35,14 @@ class Publishers:
         copy: int,
         topic: Topic,
         delay: Any = None,
-        attempt: int = 1,
+        repeats: int = 0,
     ) -> Publication:
         """S3, S6, S13: what a message publishes through an emission; it inherits key and priority.
 
-        attempt  above 1: a later attempt of a service with a visibility time-out (S50)
+        repeats  how many attempts before may have published the same (S44, S50)
         """
-        path = (parent.path * self.base + 1 + self.slots[emission] + copy) * pow(
-            self.base, attempt - 1
-        ) & WORD
-        identity = identity_of_later_attempt(identity_of_child(parent.identity, emission, copy), attempt)
+        path = (parent.path * self.base + 1 + self.slots[emission] + copy) * pow(self.base, repeats) & WORD
+        identity = identity_of_repeat(identity_of_child(parent.identity, emission, copy), repeats)
         message = Message(
             parent.producer,
             parent.producer_place,
@@ -65,28 +63,31 @@ class Publishers:
         own_s = self.world.chance.draw(topic.rules.delay, f"topics.{topic.name}/delay", message.identity)
         return self.world.now + delay_s + own_s
 
-    def partition_of(self, topic: Topic, message: Message, rotation: dict[str, int]) -> int:
+    def next_partition(self, topic: Topic, message: Message, rotation: dict[str, int]) -> int:
         """S13: by key, or in turn."""
         if topic.rules.partitions is None:
             return -1
         if message.key is not None:
             return partition_of_key(message.key, topic.rules.partitions)
-        partition = rotation.get(topic.name, 0)
-        rotation[topic.name] = (partition + 1) % topic.rules.partitions
-        return partition
+        return rotation.get(topic.name, 0)
+
+    def take_turn(self, publishing: Publishing) -> None:
+        """S13: the next message goes to its partition, and the publisher's next one to the one after."""
+        topic, message, _ = publishing.remaining[0]
+        publishing.partition = self.next_partition(topic, message, publishing.rotation)
+        if topic.rules.partitions is not None and message.key is None:
+            publishing.rotation[topic.name] = (publishing.partition + 1) % topic.rules.partitions
 
     def go_on(self, publishing: Publishing) -> None:
         """S19, S64: publish one after the other, until a topic makes it wait or all is accepted."""
         while publishing.remaining:
-            topic, message, _ = publishing.remaining[0]
+            topic = publishing.remaining[0].topic
             if publishing.is_dead_letter and not publishing.has_turn:
-                publishing.partition = self.partition_of(topic, message, publishing.rotation)
+                self.take_turn(publishing)
                 publishing.has_turn = True
             if not topic.is_available():
                 self.wait_for_end(topic, publishing)
                 return
-            if not publishing.has_turn:
-                publishing.partition = self.partition_of(topic, message, publishing.rotation)
             if topic.blocks and (topic.publishers or not self.everyone_has_room(publishing)):
                 topic.publishers.append(publishing)
                 self.tell("blocked", publishing, topic)
@@ -98,14 +99,23 @@ class Publishers:
         """S64: a publish to an unavailable topic goes on when the topic is available: a timer, or of a
         producer to a topic that blocks, an arrival."""
 
-        def go_on() -> None:
+        def go_on() -> bool:
+            if publishing not in topic.waiting_for_end:
+                return False
             topic.waiting_for_end.remove(publishing)
             self.go_on(publishing)
+            return not publishing.is_dead_letter  # its message has left: nobody takes because of it
 
         topic.waiting_for_end.append(publishing)
         at_s, arrives = topic.available_from_s(), topic.blocks and publishing.attempt == 0
         order = order_of_message(publishing.order, ARRIVES if arrives else PUBLISHING)
         self.world.calendar.add(at_s, publishing.party, ARRIVAL if arrives else TIMER, order, go_on)
+
+    def withdraw(self, publishing: Publishing) -> None:
+        """S44: what waits to be published is lost with its publisher."""
+        topic = publishing.remaining[0].topic
+        waiting = topic.publishers if publishing in topic.publishers else topic.waiting_for_end
+        waiting.remove(publishing)
 
     def accept(self, topic: Topic) -> bool:
         """S19: a topic accepts from its line of publishers, first come first served, while there is room."""
@@ -123,11 +133,14 @@ class Publishers:
 
     def everyone_has_room(self, publishing: Publishing) -> bool:
         publication = publishing.remaining[0]
-        partition, visible_s = publishing.partition, self.visible_s(publication)
+        partition = self.next_partition(publication.topic, publication.message, publishing.rotation)
+        visible_s = self.visible_s(publication)
         return all(line.has_room(partition, visible_s) for line in publication.topic.lines)
 
     def publish(self, publishing: Publishing) -> None:
         """S12: the next message reaches every line of its topic, or rests (S22)."""
+        if not publishing.has_turn:
+            self.take_turn(publishing)
         publication = publishing.remaining.popleft()
         topic, message = publication.topic, publication.message
         visible_s = self.visible_s(publication)

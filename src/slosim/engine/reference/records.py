@@ -48,6 +48,7 @@ class Entry:
     delivery   counts the starts of its visibility clock, which runs while clock_runs (S48)
     still_s    how long its partition had stood still when it became visible (S53)
     changes    counts what makes timers of a back-off void
+    repeats    how many of its attempts were lost while they published (S44)
     followers  the others of a joined message, of which this one leads (S58)
     """
 
@@ -75,6 +76,7 @@ class Entry:
     previous_delay_s: float | None = None
     retries_in_place: bool = False  # the next attempt is a blocking retry
     changes: int = 0
+    repeats: int = 0
     is_aside: bool = False
     followers: list[Entry] = field(default_factory=list)
 
@@ -115,7 +117,7 @@ class Attempt:
     state       of the circuit breaker when it began
     fails       what chance decided for its end (S27)
     calls_s     how long its calls have taken
-    publishing  the attempt is over but for what it publishes
+    publishing  what it has still to publish, when it is over but for that
     lost        its instance crashed
     abandoned   it timed out, and its work goes on
     """
@@ -131,7 +133,7 @@ class Attempt:
     call: Call | None = None
     calls_since_s: float | None = None
     calls_s: float = 0.0
-    publishing: bool = False
+    publishing: Publishing | None = None
     ended: bool = False
     lost: bool = False
     abandoned: bool = False
@@ -164,7 +166,7 @@ class Publishing:
     order     the message order of the actor
     parts     the time parts that what is published now inherits
     matters   whether a loss of what is published concerns a flow
-    partition of the next message, set when its turn comes
+    partition of the message that is published, set when its turn comes
     is_dead_letter  its turn comes when the message leaves, even if the topic is not available then (S64)
     is_outside  whether what is published now belongs to no flow (S50)
     """

@@ -10,7 +10,7 @@ from slosim.engine.reference.autoscaler import Autoscaler
 from slosim.engine.reference.batches import Batches
 from slosim.engine.reference.breaker import Breaker
 from slosim.engine.reference.budget import Budget
-from slosim.engine.reference.calendar import TAKES, TIMER, order_of_service
+from slosim.engine.reference.calendar import TIMER, order_of_taking
 from slosim.engine.reference.calls import Calls
 from slosim.engine.reference.deliveries import Deliveries
 from slosim.engine.reference.faults import Occurrence
@@ -109,8 +109,7 @@ class Service:
         """S1: a timer after which it takes."""
         if time_s not in self.timers_s:
             self.timers_s.add(time_s)
-            order = order_of_service(self.place, TAKES)
-            self.world.calendar.add(time_s, self, TIMER, order, lambda: None)
+            self.world.calendar.add(time_s, self, TIMER, order_of_taking(self.place), lambda: None)
 
     def takes_at_once(self, line: Line, partition: int) -> bool:
         """S17: whether a free slot would take a message that becomes visible in a line now."""
@@ -253,4 +252,4 @@ class Service:
         assert c["failed"] == c["retried"] + c["dead_lettered"], f"failures of {self.name}: {c}"
         assert c["succeeded"] == c["first_successes"] + c["duplicates"], f"successes of {self.name}: {c}"
         slots = sum(len(instance.slots) for instance in self.instances.by_number.values())
-        assert self.busy.value >= slots  # those of instances before with the same number may publish yet
+        assert self.busy.value == slots

@@ -12,8 +12,15 @@ from slosim.report import statistics
 from slosim.report.faults import Occurrence, occurrences_of
 from slosim.report.findings.dependencies import dependency_load, load_without_repeats
 from slosim.report.findings.evidence import Evidence, Finding
-from slosim.report.findings.offered import attempts_per_message, offered_load, own_attempts
-from slosim.report.findings.slots import slots_over_time
+from slosim.report.findings.offered import (
+    attempts_per_message,
+    offered_load,
+    own_attempts,
+    slot_s,
+    waits_to_publish,
+)
+from slosim.report.findings.slots import blocked_at_end, slots_over_time
+from slosim.report.topology import topics_holding_back
 from slosim.report.units import clock, count, duration, enumeration, plural, share, three_digits
 
 if TYPE_CHECKING:
@@ -99,7 +106,7 @@ def _held_up(evidence: Evidence, name: str, occurrence: Occurrence) -> str:
     Empty where it repeats nothing that it need not, or could not do without repeats either.
     """
     load, slots = offered_load(evidence, name), slots_over_time(evidence, name)
-    if slots is None or load is None or not load.slots:
+    if slots is None or load is None or not load.slots or waits_to_publish(evidence, name):
         return ""
     own = own_attempts(evidence, name, load.attempts)
     once = load.with_attempts(own)
@@ -168,6 +175,7 @@ def unavailable(evidence: Evidence) -> Iterator[Finding]:
             continue
         producers = [name for name, its in evidence.scenario.producers.items() if its.topic == topic]
         held = [text for name in producers if (text := _held_back(evidence, name))]
+        held += [_held_slots(evidence, name) for name in _services_waiting_for(evidence, topic)]
         waiting = [one.topics[topic].held_back_at_end for one in evidence.measurements]
         at_end = sum(waiting) / evidence.replications
         if at_end:
@@ -178,6 +186,24 @@ def unavailable(evidence: Evidence) -> Iterator[Finding]:
                 f"faults.{fault.name}",
                 f"'{fault.name}' makes {topic} unavailable {times}, and publishers wait: {'; '.join(held)}.",
             )
+
+
+def _services_waiting_for(evidence: Evidence, topic: str) -> list[str]:
+    """Services whose finished attempts hold their slots until a topic is available, and for no other."""
+    scenario = evidence.scenario
+    return [
+        name
+        for name in scenario.services
+        if topics_holding_back(scenario, name) == [topic] and waits_to_publish(evidence, name)
+    ]
+
+
+def _held_slots(evidence: Evidence, name: str) -> str:
+    """How long an attempt holds its slot, waiting included, and how many hold one at the end."""
+    held_s, work_s = slot_s(evidence, name), evidence.on_paper[name].service_time_mean_s
+    text = f"attempts of {name} hold their slots for {duration(held_s)} each, {duration(work_s)} of it work"
+    at_end = sum(blocked_at_end(one, name) for one in evidence.measurements) / evidence.replications
+    return text + (f", and {count(at_end)} still wait at the end of the run" if at_end else "")
 
 
 def _held_back(evidence: Evidence, producer: str) -> str:

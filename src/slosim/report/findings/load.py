@@ -43,6 +43,8 @@ COMFORTABLE = 0.9
 """Utilisation that a recommended size may reach."""
 REPEATED = 1.05
 """Attempts over those that a service's own failures ask for, from which on the rest matters."""
+MOSTLY = 0.5
+"""Share of the attempts that crashes take from which on a size cannot be told from those that end."""
 UNSERVED = ("rejected", "expired", "dropped", "shed")
 HEADROOM_MATTERS = 0.2
 """Utilisation below which it is not worth saying what would saturate first."""
@@ -101,6 +103,10 @@ def _bound_by_clients(evidence: Evidence, name: str, clients: list[str]) -> Find
 
 def _way_out(evidence: Evidence, name: str, load: OfferedLoad) -> str:
     """More instances; not for what waits elsewhere, nor for repeats beyond the service's own failures."""
+    numbers = evidence.service(name)
+    lost = numbers["lost"]["value"] / numbers["attempts"]["value"]
+    if lost >= MOSTLY:
+        return f"{share(lost)} of its attempts are lost in crashes: so would those of more instances be."
     waits_for = busy_dependency(evidence, name, evidence.scenario.run.warmup, math.inf)
     if waits_for is not None:
         return f"Its slots wait for {waits_for}: more instances would only wait there."
@@ -269,9 +275,8 @@ def _overload_arithmetic(evidence: Evidence, name: str, load: OfferedLoad, spell
     if not usual.slot_s:
         return f"That is {excess} more than it can do."
     done_per_s = spell.slots / (usual.slot_s * usual.attempts)
-    redrive = _redrive_during(evidence, name, spell)
-    if redrive is not None:
-        return f"That is {excess} more than it can do: {_redrive_text(evidence, name, redrive, done_per_s)}"
+    if redrives := _redrives_during(evidence, name, spell):
+        return f"That is {excess} more than it can do: {_redrive_text(evidence, name, redrives, done_per_s)}"
     then = replace(usual, messages_per_s=done_per_s + spell.excess_per_s, slots=spell.slots)
     return (
         f"That is {excess} on top of the {three_digits(done_per_s)} that it can do: {then.utilisation:.2f}"
@@ -279,23 +284,23 @@ def _overload_arithmetic(evidence: Evidence, name: str, load: OfferedLoad, spell
     )
 
 
-def _redrive_during(evidence: Evidence, name: str, spell: Spell) -> Occurrence | None:
-    """The redrive that feeds a service for most of the time in which its lag rises."""
-    service = evidence.scenario.services[name]
+def _redrives_during(evidence: Evidence, name: str, spell: Spell) -> list[Occurrence]:
+    """The redrives that feed a service for most of the time in which its lag rises, one of each topic."""
+    service, found = evidence.scenario.services[name], {}
     for one in occurrences_of(evidence.scenario):
         redrive = one.fault.effect.redrive
         if redrive is None or service.join or redrive.to not in service.consumes:
             continue
         overlap = min(one.end_s, spell.peak_s) - max(one.start_s, spell.first_s)
         if overlap >= 0.5 * (spell.peak_s - spell.first_s):
-            return one
-    return None
+            found.setdefault(one.target, one)
+    return list(found.values())
 
 
-def _redrive_text(evidence: Evidence, name: str, occurrence: Occurrence, done_per_s: float) -> str:
-    """What a redrive brings, and the rate at which it would fit beside what comes anyway."""
-    scenario, redrive = evidence.scenario, occurrence.fault.effect.redrive
-    assert redrive is not None
+def _redrive_text(evidence: Evidence, name: str, occurrences: list[Occurrence], done_per_s: float) -> str:
+    """What redrives bring together, and the rate at which they would fit beside what comes anyway."""
+    scenario = evidence.scenario
+    rates = [one.fault.effect.redrive.rate for one in occurrences if one.fault.effect.redrive is not None]
     sources = {
         fault.target.partition(".")[2]
         for fault in scenario.faults
@@ -303,14 +308,18 @@ def _redrive_text(evidence: Evidence, name: str, occurrence: Occurrence, done_pe
     }
     sent_back_per_s = sum(evidence.sent_back(topic) for topic in sources) / evidence.seconds
     anyway = max(0.0, (evidence.accepted_per_s(name) or 0.0) - sent_back_per_s)
-    text = (
-        f"'{occurrence.name}' brings {three_digits(redrive.rate)}/s on top of the {three_digits(anyway)}/s"
-        " that come anyway"
-    )
+    brings = f"'{occurrences[0].name}' brings {three_digits(rates[0])}/s"
+    if len(rates) > 1:
+        each = [
+            f"'{one.name}' ({three_digits(rate)}/s)" for one, rate in zip(occurrences, rates, strict=True)
+        ]
+        brings = f"{enumeration(each)} bring {three_digits(sum(rates))}/s"
+    text = f"{brings} on top of the {three_digits(anyway)}/s that come anyway"
     if anyway >= done_per_s:
         return f"{text}, which is all that it can do ({three_digits(done_per_s)}/s): no redrive would fit."
+    would_fit = "A redrive would fit" if len(rates) == 1 else "Redrives would fit together"
     return (
-        f"{text}. A redrive would fit below {three_digits(done_per_s)} - {three_digits(anyway)} ="
+        f"{text}. {would_fit} below {three_digits(done_per_s)} - {three_digits(anyway)} ="
         f" {three_digits(done_per_s - anyway)}/s."
     )
 

@@ -81,28 +81,29 @@ def offered_load(evidence: Evidence, name: str) -> OfferedLoad | None:
     rate, attempts = evidence.accepted_per_s(name), numbers["attempts"]["value"]
     if not rate or not attempts or numbers["attempts_per_message"]["value"] is None:
         return None
-    slot_s = _slot_s(evidence, name)
+    time_s = slot_s(evidence, name)
     if waits_to_publish(evidence, name):
-        slot_s = min(slot_s, evidence.on_paper[name].service_time_mean_s)
+        time_s = min(time_s, evidence.on_paper[name].service_time_mean_s)
     limit = evidence.scenario.services[name].rate_limit
     return OfferedLoad(
         messages_per_s=rate,
         attempts=numbers["attempts_per_message"]["value"],
-        slot_s=slot_s,
+        slot_s=time_s,
         slots=mean_slots(evidence, name),
         rate_limit=math.inf if limit is None else limit.rate,
     )
 
 
-def _slot_s(evidence: Evidence, name: str) -> float:
+def slot_s(evidence: Evidence, name: str) -> float:
     """Time that one attempt holds a slot, s, as measured."""
     numbers = evidence.service(name)
     attempts = numbers["attempts"]["value"]
-    slot_s = numbers["busy_slots"]["value"] * evidence.seconds / attempts
-    if numbers["service_s"]["count"] / evidence.replications >= 0.5 * attempts:
-        return slot_s
+    measured_s = numbers["busy_slots"]["value"] * evidence.seconds / attempts
+    ended = numbers["service_s"]["count"] / evidence.replications + numbers["lost"]["value"]
+    if ended >= 0.5 * attempts:
+        return measured_s
     # most are still in work: what they have done so far says too little
-    return max(slot_s, evidence.scenario.services[name].service_time.mean())
+    return max(measured_s, evidence.scenario.services[name].service_time.mean())
 
 
 def waits_to_publish(evidence: Evidence, name: str) -> bool:
@@ -119,9 +120,10 @@ def waits_to_publish(evidence: Evidence, name: str) -> bool:
         return True
     service = scenario.services[name]
     blocking_retries = service.retry is not None and service.retry.blocking
-    faults = any(name in services_hit(fault, scenario) for fault in scenario.faults)
-    others = service.calls or service.batch or blocking_retries or faults
-    return not others and _slot_s(evidence, name) > LONGER * evidence.on_paper[name].service_time_mean_s
+    effects = [fault.effect for fault in scenario.faults if name in services_hit(fault, scenario)]
+    slower = any(effect.slowdown > 1 or effect.added_latency > 0 for effect in effects)
+    others = service.calls or service.batch or blocking_retries or slower
+    return not others and slot_s(evidence, name) > LONGER * evidence.on_paper[name].service_time_mean_s
 
 
 def own_attempts(evidence: Evidence, name: str, made: float) -> float:

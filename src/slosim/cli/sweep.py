@@ -1,0 +1,107 @@
+"""`slosim sweep`: every combination of some values, on identical work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slosim.cli import exits
+from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
+from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount, load_scenario
+from slosim.cli.simulate import MemoryLimit, Quiet, Replications
+from slosim.errors import UserError
+from slosim.files import require_writable, write_whole
+
+if TYPE_CHECKING:
+    from slosim.experiments.result import Result
+    from slosim.experiments.study import Study
+
+Varies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vary",
+        metavar="PATH=VALUES",
+        help=(
+            "What to try: a list 6,12,24; whole numbers 2..12; five values 100/s..400/s:5; by factors"
+            " 1..64:x2. Repeatable: the whole grid."
+        ),
+        show_default=False,
+    ),
+]
+
+
+def sweep(
+    scenario: ScenarioFile,
+    varies: Varies = None,
+    sets: Sets = None,
+    replications: Replications = None,
+    json_file: ExperimentFile = None,
+    csv_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv", metavar="FILE", help="Write a table here, a row per variant.", show_default=False
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    workers: WorkerCount = None,
+    backend: Backend = "threads",
+    cluster: Cluster = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
+    """Try every combination of some values: verdicts, where objectives flip, all numbers.
+
+    slosim sweep a.yaml --vary services.payment.instances=2..6
+    slosim sweep a.yaml --vary services.payment.instances=2..6 --vary
+    producers.shop.arrivals.poisson=5/s..20/s:4
+
+    Exit codes: 0 a whole result, 2 wrong input, 3 out of memory, 130 interrupted.
+    """
+    if not varies:
+        raise UserError(
+            "nothing to vary: give --vary PATH=VALUES, e.g. --vary services.payment.instances=2..6"
+        )
+    base = load_scenario(scenario, sets)
+    count = replications_of(base, replications)
+    path = file_of(json_file, "sweep", scenario)
+    if csv_file is not None:
+        _require_place(csv_file, scenario, path)
+    from slosim.experiments.vary import parse_axes, variants
+
+    axes = parse_axes(varies, base)
+    made = variants(base, axes)
+
+    def run(study: Study) -> Result:
+        from slosim.experiments.sweep import sweep
+
+        return sweep(base, axes, study, count, made)
+
+    result = run_experiment(
+        "sweep",
+        run,
+        [base, made[-1]],
+        path,
+        json_file=json_file,
+        quiet=quiet,
+        workers=workers,
+        backend=backend,
+        cluster=cluster,
+        memory_limit=memory_limit,
+    )
+    if csv_file is not None:
+        from slosim.experiments.sweep import table_of
+
+        write_whole(csv_file, table_of(result.data))
+        if not quiet:
+            exits.complain(f"saved {csv_file}")
+    raise typer.Exit(exit_code(result))
+
+
+def _require_place(csv_file: Path, scenario: Path, json_file: Path | None) -> None:
+    """Refuse a place for the table that cannot be written to, or that holds something else."""
+    require_writable(csv_file)
+    if csv_file.exists() and csv_file.samefile(scenario):
+        raise UserError(f"cannot write {csv_file}: it is the scenario itself")
+    if json_file is not None and csv_file.resolve() == json_file.resolve():
+        raise UserError(f"cannot write {csv_file}: it is the file of --json")

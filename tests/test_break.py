@@ -390,6 +390,12 @@ objectives: [{name: soon, flow: p, within: 5s, target: 50%}]
     assert Result.from_json(result.to_json()).to_text() == text
 
 
+def test_the_number_of_workers_changes_no_byte(workers):
+    scenario = regular("{name: soon, flow: p, within: 20s, target: 90%}")
+    with open_workers("threads", 1) as alone:
+        assert broken(alone, scenario).to_json() == broken(workers, scenario).to_json()
+
+
 # ---- bad input, resuming, the command ----------------------------------------------------------------------
 
 
@@ -441,7 +447,7 @@ def test_stopped_before_the_reference_is_seen_there_is_nothing_to_show(workers):
         raise KeyboardInterrupt
 
     with pytest.raises(Stopped):
-        find_breaks(regular(""), studied(workers, tell=stop), 2)
+        find_breaks(regular(""), studied(workers, tell=stop), 20)
 
 
 def test_the_command_prints_the_ladder_and_keeps_it(tmp_path: Path):

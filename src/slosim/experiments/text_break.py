@@ -132,7 +132,7 @@ def _metastable(one: dict[str, Any]) -> str:
     stays = (
         f"it grows by {short(growth)}/s"
         if growth is not None and growth * after["watched_s"] > 0.1 * after["late"]["value"]
-        else f"it stays at {short(after['late']['value'])}"
+        else f"it stays at {short(after['late']['value'])} (whether for good, a longer run.duration would show)"
     )
     heals = (
         f"; up to {level_of(recovery['comes_back_up_to'], unit)} it does"

@@ -263,7 +263,28 @@ def test_a_metastable_system_has_a_trigger_from_which_it_does_not_return(workers
     after = next(its for its in recovery["points"] if its["level"] == recovery["stuck_from"])
     assert after["outcome"] == "stuck"
     assert after["growth_per_s"]["value"] == pytest.approx(560 - 300, rel=0.02)
+    assert recovery["in_longer_run"]["outcome"] == "stuck"
     assert "Does not heal: still" in result.to_text()
+
+
+def test_a_flood_that_moves_on_is_slow_to_heal_and_no_more(workers):
+    """Two services in a row do twenty a second, and ten come. After a stop of the first of d s, of which each
+    leaves the second ten more things to do, the backlog first grows; a longer run sees it gone. Without chance.
+    """
+    scenario = loads("""
+name: moves on
+run: {duration: 400s, warmup: 20s, seed: 1, replications: 2, sample_every: 1s}
+topics: {jobs: {}, parts: {}}
+producers: {p: {topic: jobs, arrivals: {every: 100ms}}}
+services:
+  first: {consumes: jobs, service_time: 50ms, emits: [{topic: parts, copies: 2}]}
+  second: {consumes: parts, service_time: 40ms}
+objectives: [{name: soon, flow: p, within: 20s, target: 90%}]
+""")
+    one = stress(broken(workers, scenario, "first"), "stopped:services.first")
+    recovery = one["recovery"]
+    assert recovery["stuck_from"] is not None
+    assert recovery["in_longer_run"]["outcome"] == "recovered"
 
 
 def test_below_half_of_the_capacity_it_heals(workers):

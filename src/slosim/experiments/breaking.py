@@ -31,6 +31,9 @@ FORMAT = "slosim-break/1"
 SEARCHED_WITH = 2
 """Replications of the levels on the way, where the value alone decides; the two at the edge get all of them,
 and there the interval must be clear of the target."""
+LONGER = 3
+"""Where the backlog does not return, a run so many times as long shows whether it ever does: floods that move
+on from service to service, or leave compensations behind, look for a long time as if they stayed."""
 AT_ONCE, AT_ONCE_PER_WORKER = 4, 2
 """Stresses that are advanced side by side, at least."""
 DECLARED, NONE, LEFT_OUT = "declared", "none", "left out"
@@ -168,10 +171,11 @@ def _with_stand_ins(seen: Reference, study: Study, replications: int) -> Referen
 
 
 class _Ask(NamedTuple):
-    """A level to simulate, and how often."""
+    """A level to simulate, how often, and whether in the longer run."""
 
     level: float
     replications: int
+    longer: bool = False
 
 
 @dataclass
@@ -185,12 +189,19 @@ class _Climber:
     stuck: Bracket | None = None
     done: bool = False
     levels: dict[float, Scenario] = field(default_factory=dict)
+    in_longer_run: Scenario | None = None
+    seen_longer: list[Summary] = field(default_factory=list)
     seen: dict[float, list[Summary]] = field(default_factory=dict)
 
-    def scenario(self, level: float) -> Scenario:
+    def scenario(self, level: float, longer: bool = False) -> Scenario:
         if level not in self.levels:
             self.levels[level] = self.stress.changed(level).applied_to(self.reference.scenario)
-        return self.levels[level]
+        if not longer:
+            return self.levels[level]
+        if self.in_longer_run is None:
+            duration = write_duration(LONGER * self.reference.scenario.run.duration)
+            self.in_longer_run = self.levels[level].replace({"run.duration": duration})
+        return self.in_longer_run
 
     def asks(self) -> Generator[_Ask, list[Summary], None]:
         """What it needs, one level after the other; the summaries of each are sent back."""
@@ -204,6 +215,8 @@ class _Climber:
         for level in self.levels_shown():
             if level > ladder.base:
                 self.seen[level] = yield _Ask(level, all_of_them)
+        if self.stuck is not None and self.stuck.breaks is not None:
+            self.seen_longer = yield _Ask(self.stuck.breaks, few, longer=True)
         self.done = True
 
     def _searching(
@@ -267,7 +280,9 @@ def _advance(climbers: Sequence[_Climber], study: Study) -> None:
             climber = to_come.popleft()
             asks = climber.asks()
             waiting.append((climber, asks, next(asks)))
-        wanted = [Wanted(climber.scenario(ask.level), ask.replications) for climber, _, ask in waiting]
+        wanted = [
+            Wanted(climber.scenario(ask.level, ask.longer), ask.replications) for climber, _, ask in waiting
+        ]
         doing = f"{sum(one.done for one in climbers)} of {len(climbers)} stresses done"
         answers = study.summaries(wanted, doing)
         after = []
@@ -398,11 +413,16 @@ def _recovery(climber: _Climber) -> dict[str, Any] | None:
     return {
         "comes_back_up_to": climber.stuck.holds if climber.stuck.holds > climber.stress.ladder.base else None,
         "stuck_from": climber.stuck.breaks,
-        "points": [_after(climber, level) for level in levels],
+        "points": [_after(level, climber.aftermaths(climber.seen[level])) for level in levels],
+        "in_longer_run": (
+            _after(climber.stuck.breaks, climber.aftermaths(climber.seen_longer))
+            if climber.stuck.breaks is not None
+            else None
+        ),
     }
 
 
-def _after(climber: _Climber, level: float) -> dict[str, Any]:
+def _after(level: float, its: Sequence[Aftermath]) -> dict[str, Any]:
     """What became of the backlog after a trigger of some level.
 
     outcome        of most replications: recovered, draining, stuck, or unknown; shares says of how many
@@ -410,7 +430,6 @@ def _after(climber: _Climber, level: float) -> dict[str, Any]:
     expected_s     the same for those that drain, at the speed they have at the end of the run
     peak, normal, late, growth_per_s   messages: highest; normal; last quarter of the time; and how it changes
     """
-    its = climber.aftermaths(climber.seen[level])
     shares = {
         word: sum(one.outcome == word for one in its) / len(its)
         for word in (RECOVERED, DRAINING, STUCK, UNKNOWN)

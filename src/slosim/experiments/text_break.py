@@ -132,18 +132,30 @@ def _metastable(one: dict[str, Any]) -> str:
     stays = (
         f"it grows by {short(growth)}/s"
         if growth is not None and growth * after["watched_s"] > 0.1 * after["late"]["value"]
-        else f"it stays at {short(after['late']['value'])} (whether for good, a longer run.duration would show)"
+        else f"it stays at {short(after['late']['value'])}"
     )
     heals = (
         f"; up to {level_of(recovery['comes_back_up_to'], unit)} it does"
         if recovery["comes_back_up_to"] is not None
         else ""
     )
+    longer = recovery["in_longer_run"]
+    word = "Does not heal" if longer["outcome"] == STUCK else "Slow to heal"
     return (
-        f"Does not heal: {_stress_at(one, recovery['stuck_from'])}. The trigger is gone, and"
+        f"{word}: {_stress_at(one, recovery['stuck_from'])}. The trigger is gone, and"
         f" {duration(after['watched_s'])} later the backlog does not fall: {stays}, normal is at most"
-        f" {short(after['normal']['value'])}{heals}."
+        f" {short(after['normal']['value'])}{heals}. {_in_longer_run(longer)}"
     )
+
+
+def _in_longer_run(longer: dict[str, Any]) -> str:
+    """What a longer run shows of a backlog that does not fall within the run."""
+    watched = duration(longer["watched_s"])
+    if longer["outcome"] == RECOVERED:
+        return f"A longer run shows it back after {duration(longer['after_s']['value'])}."
+    if longer["outcome"] == DRAINING:
+        return f"A longer run shows it on its way, back after {duration(longer['expected_s']['value'])}."
+    return f"Nor is it back in a longer run, {watched} after the trigger."
 
 
 def _stress(one: dict[str, Any]) -> str:

@@ -268,8 +268,9 @@ def test_a_metastable_system_has_a_trigger_from_which_it_does_not_return(workers
 
 
 def test_a_flood_that_moves_on_is_slow_to_heal_and_no_more(workers):
-    """Ten messages a second leave two each to a second service that does 25. While the first works off a stop at
-    twenty a second, forty come there: the backlog grows at first, and a longer run sees it gone. Without chance.
+    """Ten messages a second leave two each to a second service that does 25. While the first works off a stop
+    at twenty a second, forty come there: the backlog grows at first, and a longer run sees it gone. Without
+    chance.
     """
     scenario = loads("""
 name: moves on

@@ -18,7 +18,17 @@ MAY_IMPORT = {
     "report": {"errors", "version", "files", "model", "compile", "measure", "theory"},
     "workers": {"errors", "model", "compile", "engine", "measure"},
     "simulation": {"errors", "model", "measure", "report", "workers"},
-    "experiments": {"errors", "version", "files", "model", "measure", "report", "workers", "simulation"},
+    "experiments": {
+        "errors",
+        "version",
+        "files",
+        "model",
+        "compile",
+        "measure",
+        "report",
+        "workers",
+        "simulation",
+    },
     "cli": {
         "errors",
         "version",

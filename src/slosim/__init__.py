@@ -16,6 +16,7 @@ from slosim.version import __version__
 
 if TYPE_CHECKING:
     from slosim.errors import EngineError, ScenarioError
+    from slosim.experiments.size import size
     from slosim.model import Scenario, load, loads
     from slosim.report import Report
     from slosim.simulation import Progress, run
@@ -30,6 +31,7 @@ __all__ = [
     "load",
     "loads",
     "run",
+    "size",
 ]
 
 _HOMES = {
@@ -41,6 +43,7 @@ _HOMES = {
     "Report": "slosim.report",
     "Progress": "slosim.simulation",
     "run": "slosim.simulation",
+    "size": "slosim.experiments.size",
 }
 
 

@@ -18,6 +18,7 @@ from slosim.cli.init import init
 from slosim.cli.run import run
 from slosim.cli.schema import schema
 from slosim.cli.sensitivity import sensitivity
+from slosim.cli.size import size
 from slosim.cli.sweep import sweep
 from slosim.cli.validate import validate
 from slosim.version import __version__
@@ -62,5 +63,5 @@ def options_of_all(
         os.environ[exits.DEBUG_VARIABLE] = "1"
 
 
-for command in (run, check, compare, sweep, sensitivity, break_, validate, explain, schema, init, demo):
+for command in (run, check, compare, sweep, sensitivity, size, break_, validate, explain, schema, init, demo):
     app.command(command.__name__.rstrip("_"))(command)

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from slosim.cli import exits
+from slosim.cli.breaking import break_
 from slosim.cli.check import check
 from slosim.cli.compare import compare
 from slosim.cli.demo import demo
@@ -62,5 +63,5 @@ def options_of_all(
         os.environ[exits.DEBUG_VARIABLE] = "1"
 
 
-for command in (run, check, compare, sweep, sensitivity, size, validate, explain, schema, init, demo):
-    app.command()(command)
+for command in (run, check, compare, sweep, sensitivity, size, break_, validate, explain, schema, init, demo):
+    app.command(command.__name__.rstrip("_"))(command)

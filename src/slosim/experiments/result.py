@@ -15,7 +15,7 @@ from slosim.report.report import View
 
 FORMATS = {
     f"slosim-{kind}/1": f"slosim.experiments.text_{kind}"
-    for kind in ("compare", "sweep", "sensitivity", "size")
+    for kind in ("compare", "sweep", "sensitivity", "size", "break")
 }
 """The module whose `text_of(data, width, colour)` writes the text of each format."""
 

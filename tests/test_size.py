@@ -20,17 +20,18 @@ from typing import Any
 import pytest
 
 import slosim
+from slosim import size
 from slosim.errors import ScenarioError, UserError
-from slosim.experiments.cases import Case, parse_drain, parse_peak
-from slosim.experiments.dimensions import Dimension, Dimensions, dimensions_of, neighbours, value_at
 from slosim.experiments.judge import judge, verdict
 from slosim.experiments.result import Result
-from slosim.experiments.size import Search, answered, asked, cheaper_than, size, smallest
-from slosim.experiments.size_content import content_of
+from slosim.experiments.size.cases import Case, parse_drain, parse_peak
+from slosim.experiments.size.content import content_of
+from slosim.experiments.size.dimensions import Dimension, Dimensions, dimensions_of, neighbours, value_at
+from slosim.experiments.size.search import Search, answered, asked, cheaper_than, smallest
+from slosim.experiments.size.trials import CaseResult, Check, Trial, Trials
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary
-from slosim.experiments.trials import CaseResult, Check, Trial, Trials
 from slosim.model import Clients, Poisson, Scenario
 from slosim.theory.mm import sojourn_tail
 from slosim.workers import open_workers
@@ -267,7 +268,7 @@ def test_a_search_that_gives_up_does_not_claim_the_cheapest(
     def rule(position: tuple[int, ...], firm: bool) -> bool:
         return math.prod(index + 1 for index in position) >= 60
 
-    monkeypatch.setattr(f"slosim.experiments.size.{limit}", 1)
+    monkeypatch.setattr(f"slosim.experiments.size.search.{limit}", 1)
     search = searched(
         rule, ["services.*.instances=1..20", "topics.b.partitions=1..9"], (1.0, 1.1), monkeypatch
     )
@@ -496,7 +497,7 @@ def test_value_at():
 )
 def test_the_peak_multiplies_every_kind_of_arrivals(arrivals: str, rate: float):
     from slosim.compile.offered_load import producer_rate_per_s
-    from slosim.experiments.cases import at_peak
+    from slosim.experiments.size.cases import at_peak
 
     scenario = loaded(REGULAR.replace("{every: 100ms}", arrivals))
     before, after = (

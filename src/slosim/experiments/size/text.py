@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from slosim.experiments.cases import demands_text
-from slosim.experiments.dimensions import PER_HOUR, shown
+from slosim.experiments.size.cases import demands_text
+from slosim.experiments.size.dimensions import PER_HOUR, shown
 from slosim.experiments.text import finished
 from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title, width_of
 from slosim.report.objectives import MET, MISSED, UNDECIDED

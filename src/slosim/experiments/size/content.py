@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from slosim.compile.offered_load import offered_loads, partitions_of
-from slosim.experiments.dimensions import Position, neighbours, value_at
 from slosim.experiments.quantities import Change, change, objective
+from slosim.experiments.size.dimensions import Position, neighbours, value_at
+from slosim.experiments.size.trials import CaseResult, Check, Trial
 from slosim.experiments.summary import Summary
-from slosim.experiments.trials import CaseResult, Check, Trial
 from slosim.experiments.vary import ON_COMMAND_LINE
 from slosim.model.load import changed
 from slosim.report.objectives import MET, MISSED, UNDECIDED
 from slosim.version import __version__
 
 if TYPE_CHECKING:
-    from slosim.experiments.size import Search
+    from slosim.experiments.size.search import Search
 
 FORMAT = "slosim-size/1"
 MATTERS = 0.05

@@ -1972,7 +1972,7 @@ def test_every_number_is_documented_and_every_documented_number_exists():
         *("flows", "services", "topics", "topics.*.consumers", "dependencies", "services.*.theory.compared"),
         *(f"flows.*.where_time_goes_s.{which}" for which in ("mean", "slowest_1%")),
     }
-    stopped = build_report(scenario(), [replication()], stopped="interrupted")
+    stopped = build_report(scenario(), [replication()], stopped="interrupted", precision=0.1)
 
     precise = build_report(scenario(), [replication()], precision=0.02)
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from slosim.errors import ScenarioError
-from slosim.experiments.compare import compare
+from slosim.experiments.compare.compare import compare
 from slosim.experiments.result import Result
-from slosim.experiments.sensitivity import sensitivity
+from slosim.experiments.sensitivity.sensitivity import sensitivity
+from slosim.experiments.sensitivity.variations import variations_of
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
-from slosim.experiments.sweep import sweep, table_of
-from slosim.experiments.text_sweep import course
-from slosim.experiments.variations import variations_of
+from slosim.experiments.sweep.sweep import sweep, table_of
+from slosim.experiments.sweep.text import course
 from slosim.experiments.vary import Axis, grid, parse_axes, parse_axis, variants
 from slosim.model import Scenario, loads
 from slosim.theory import mm

@@ -57,16 +57,17 @@ def require_folder(folder: Path) -> None:
         raise UserError(f"the folder {folder} is not writable")
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file by renaming a finished one over it; devices and pipes are written to as they are.
 
     A symbolic link stays, and the file it points to is replaced.
     """
+    written = content.encode() if isinstance(content, str) else content
     try:
         if _is_special(path):
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(written)
         else:
-            _write_and_rename(Path(os.path.realpath(path)), text)
+            _write_and_rename(Path(os.path.realpath(path)), written)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from None
 
@@ -120,11 +121,11 @@ def _is_special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def _write_and_rename(path: Path, text: str) -> None:
+def _write_and_rename(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         os.chmod(temporary, _permissions(path))
         os.replace(temporary, path)
     except BaseException:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from slosim.errors import WorkerLost
+from slosim.errors import UserError, WorkerLost
+from slosim.kept import Kept
 from slosim.model import Scenario
 from slosim.report import Report, build_report
 from slosim.report.precision import replications_wanted
@@ -51,6 +53,7 @@ def run(
     backend: str = "threads",
     cluster: str | None = None,
     precision: float | None = None,
+    keep: Path | str | None = None,
 ) -> Report:
     """Simulate a scenario and judge what happened.
 
@@ -65,6 +68,7 @@ def run(
         workers: default one per processor. Their number changes no byte of the report, nor does
         backend: "threads", "processes", or "dask" with
         cluster: the address of its scheduler.
+        keep: a folder where every finished replication is kept; what is there is not simulated again.
 
     Returns:
         The report; `report.stopped` tells why it is partial: "interrupted" (KeyboardInterrupt), "memory
@@ -73,20 +77,23 @@ def run(
     Raises:
         ScenarioError: a replaced seed or number of replications is not accepted.
         EngineError: a bug of slosim.
-        UserError: no such backend or cluster.
+        UserError: no such backend, cluster or folder; a precision that is no share.
         WorkerLost: before anything was simulated.
         KeyboardInterrupt: before anything was simulated.
     """
+    if precision is not None and not 0 < precision < 1:
+        raise UserError(f"precision {precision}: expected a share above 0 and below 1, e.g. 0.02")
     given = {} if seed is None else {"run.seed": seed}
     if precision is None and replications is not None:
         given["run.replications"] = replications
     if given:
         scenario = scenario.replace(given)
     most = scenario.run.replications if precision is None else replications or REPLICATIONS_MOST
+    kept = None if keep is None else Kept(Path(keep), digest_of_runs(scenario))
     if backend != "dask":
         workers = min(most, workers or processors())
     with open_workers(backend, workers, cluster, memory_limit_bytes) as pool:
-        simulated = _Replications(scenario, pool, progress)
+        simulated = _Replications(scenario, pool, progress, kept)
         if precision is None:
             return simulated.report(most)
         return _until_precise(simulated, precision, most)
@@ -106,10 +113,13 @@ def _until_precise(simulated: _Replications, precision: float, most: int) -> Rep
 class _Replications:
     """The replications of one scenario that are simulated so far, and why no more came, if they did not."""
 
-    def __init__(self, scenario: Scenario, workers: Workers, progress: Tell | None) -> None:
+    def __init__(
+        self, scenario: Scenario, workers: Workers, progress: Tell | None, kept: Kept | None
+    ) -> None:
         self.scenario = scenario
         self.workers = workers
         self.progress = progress
+        self.kept = kept
         self.digest = digest_of_runs(scenario)
         self.whole: dict[int, Measurements] = {}
         self.partial: list[Measurements] = []
@@ -117,7 +127,7 @@ class _Replications:
 
     def report(self, count: int, precision: float | None = None) -> Report:
         """The report of the first `count` replications, or of those that came to an end."""
-        self._simulate(range(len(self.whole), count))
+        self._simulate(count)
         scenario = self.scenario
         if count != scenario.run.replications:
             scenario = scenario.replace({"run.replications": count})
@@ -131,8 +141,13 @@ class _Replications:
     def _in_order(self) -> list[Measurements]:
         return [self.whole[replication] for replication in sorted(self.whole)]
 
-    def _simulate(self, numbers: range) -> None:
-        works = [Work(self.scenario, number, self.digest) for number in numbers]
+    def _simulate(self, count: int) -> None:
+        """All of the first `count` that there are not yet."""
+        missing = [number for number in range(count) if number not in self.whole]
+        if self.kept is not None:
+            self.whole |= self.kept.read(missing)
+            missing = [number for number in missing if number not in self.whole]
+        works = [Work(self.scenario, number, self.digest) for number in missing]
         before = len(self.whole)
 
         def watch(status: Status) -> None:
@@ -143,13 +158,13 @@ class _Replications:
                     Progress(status.underway_s, duration_s, finished, replications, status.messages)
                 )
 
-        outcomes = self.workers.outcomes(works, whole, watch)
+        outcomes = self.workers.outcomes(works, whole if self.kept is None else packed, watch)
         try:
             for done in outcomes:
                 if done.stopped is None:
-                    self.whole[numbers[done.number]] = done.kept
+                    self._take(missing[done.number], done.kept)
                 else:
-                    self.partial.append(done.kept)
+                    self.partial.append(unpacked(done.kept))
                     self.stopped = self.stopped or done.stopped
                     if done.stopped != INTERRUPTED:
                         outcomes.close()
@@ -158,7 +173,26 @@ class _Replications:
                 raise
             self.stopped = WORKER_LOST
 
+    def _take(self, number: int, measured: Measurements | bytes) -> None:
+        self.whole[number] = unpacked(measured)
+        if self.kept is not None and isinstance(measured, bytes):
+            self.kept.write(number, measured)
+
 
 def whole(scenario: Scenario, measurements: Measurements) -> Measurements:
     """All that a replication measured is kept."""
     return measurements
+
+
+def packed(scenario: Scenario, measurements: Measurements) -> bytes:
+    """The same as it is written to files: made where it was simulated."""
+    from slosim.measure.codec import to_bytes
+
+    return to_bytes(measurements)
+
+
+def unpacked(measured: Measurements | bytes) -> Measurements:
+    """What `whole` or `packed` kept."""
+    from slosim.measure.codec import from_bytes
+
+    return from_bytes(measured) if isinstance(measured, bytes) else measured

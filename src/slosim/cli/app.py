@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from slosim.cli import exits
+from slosim.cli.breaking import break_
 from slosim.cli.check import check
 from slosim.cli.compare import compare
 from slosim.cli.demo import demo
@@ -18,6 +19,7 @@ from slosim.cli.report import report
 from slosim.cli.run import run
 from slosim.cli.schema import schema
 from slosim.cli.sensitivity import sensitivity
+from slosim.cli.size import size
 from slosim.cli.sweep import sweep
 from slosim.cli.validate import validate
 from slosim.version import __version__
@@ -62,5 +64,8 @@ def options_of_all(
         os.environ[exits.DEBUG_VARIABLE] = "1"
 
 
-for command in (run, check, report, compare, sweep, sensitivity, validate, explain, schema, init, demo):
-    app.command()(command)
+COMMANDS = (
+    run, check, report, compare, sweep, sensitivity, size, break_, validate, explain, schema, init, demo,
+)  # fmt: skip
+for command in COMMANDS:
+    app.command(command.__name__.rstrip("_"))(command)

@@ -9,6 +9,7 @@ from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount
 from slosim.cli.simulate import (
     HtmlFile,
     JsonFile,
+    Keep,
     MemoryLimit,
     OutFolder,
     Precision,
@@ -34,6 +35,7 @@ def check(
     workers: WorkerCount = None,
     backend: Backend = "threads",
     cluster: Cluster = None,
+    keep: Keep = None,
 ) -> None:
     """Simulate a scenario and fail unless it keeps its promises: a gate for pipelines.
 
@@ -41,7 +43,7 @@ def check(
     0 every objective is met, or none is declared
     99 one is missed or undecided
     2 the scenario or the command line is wrong
-    3 stopped at the memory limit, with a partial report
+    3 stopped at the memory limit, or all workers lost, with a partial report
     130 interrupted, with a partial report
     1 a fault of slosim
     """
@@ -59,6 +61,7 @@ def check(
         workers=workers,
         backend=backend,
         cluster=cluster,
+        keep=keep,
     )
     code = exit_code(report)
     if code == exits.OK and report.verdict in ("missed", "undecided"):

@@ -16,7 +16,7 @@ OK = 0
 OUR_FAULT = 1
 WRONG_INPUT = 2  # the scenario, the command line, or a place to write to; also what typer uses for its own
 MEMORY_LIMIT = 3
-NOT_MET = 99  # `check` only: an objective is missed or undecided
+NOT_MET = 99  # `check`: an objective is missed or undecided; `size`: no configuration will do
 INTERRUPTED = 130
 
 DEBUG_VARIABLE = "SLOSIM_DEBUG"

@@ -8,6 +8,7 @@ from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount
 from slosim.cli.simulate import (
     HtmlFile,
     JsonFile,
+    Keep,
     MemoryLimit,
     OutFolder,
     Precision,
@@ -33,13 +34,14 @@ def run(
     workers: WorkerCount = None,
     backend: Backend = "threads",
     cluster: Cluster = None,
+    keep: Keep = None,
 ) -> None:
     """Simulate a scenario and print its SLO report.
 
     Exit codes:
     0 a whole report, whatever its verdict
     2 the scenario or the command line is wrong
-    3 stopped at the memory limit, with a partial report
+    3 stopped at the memory limit, or all workers lost, with a partial report
     130 interrupted, with a partial report
     1 a fault of slosim
     """
@@ -57,5 +59,6 @@ def run(
         workers=workers,
         backend=backend,
         cluster=cluster,
+        keep=keep,
     )
     raise typer.Exit(exit_code(report))

@@ -65,6 +65,17 @@ Precision = Annotated[
 ]
 
 
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        "--keep",
+        metavar="FOLDER",
+        help="Keep every finished replication here, and go on from what is there.",
+        show_default=False,
+    ),
+]
+
+
 def simulate_file(
     scenario_file: Path,
     *,
@@ -80,6 +91,7 @@ def simulate_file(
     workers: int | None = None,
     backend: str = "threads",
     cluster: str | None = None,
+    keep: Path | None = None,
 ) -> Report:
     """Load, simulate, print and save, with the options of the command line.
 
@@ -103,6 +115,7 @@ def simulate_file(
             workers=workers,
             backend=backend,
             cluster=cluster,
+            keep=keep,
         )
     source = source_of(scenario_file, sets)
     deliver(report, source, json_file=json_file, html_file=html_file, out=out, quiet=quiet)

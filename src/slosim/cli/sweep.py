@@ -73,7 +73,7 @@ def sweep(
     made = variants(base, axes)
 
     def run(study: Study) -> Result:
-        from slosim.experiments.sweep import sweep
+        from slosim.experiments.sweep.sweep import sweep
 
         return sweep(base, axes, study, count, made)
 
@@ -90,7 +90,7 @@ def sweep(
         memory_limit=memory_limit,
     )
     if csv_file is not None:
-        from slosim.experiments.sweep import table_of
+        from slosim.experiments.sweep.sweep import table_of
 
         write_whole(csv_file, table_of(result.data))
         if not quiet:

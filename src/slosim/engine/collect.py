@@ -9,7 +9,7 @@ import numpy as np
 from slosim.compile import program as P
 from slosim.engine.state import State
 from slosim.errors import EngineError
-from slosim.measure.histogram import Histogram
+from slosim.measure.histogram import Histogram, small_whole
 from slosim.measure.measurements import (
     DependencyMeasurements,
     FlowMeasurements,
@@ -122,11 +122,11 @@ def _service(state: State, s: int, window: float, count: int) -> ServiceMeasurem
         busy=TimeAverage(
             float(row.busy_integral),
             float(row.busy_max),
-            samples[P.SAMPLE_BUSY, :count].copy(),
+            small_whole(samples[P.SAMPLE_BUSY, :count]),
         ),
         slot_seconds=float(row.concurrency) * up if limited else np.inf,
         instance_seconds=float(mechanism.existing_integral) if has_mechanisms else up,
-        instances_samples=samples[P.SAMPLE_UP, :count].copy(),
+        instances_samples=small_whole(samples[P.SAMPLE_UP, :count]),
         wait=wait,
         service=service,
         sojourn=sojourn,
@@ -143,17 +143,19 @@ def _mechanisms(state: State, s: int, count: int) -> Mechanisms:
         crashes=int(row.crashes),
         rebalances=int(row.rebalance_count),
         stopped=TimeAverage(
-            float(row.stopped_integral), float(row.stopped_max), samples[P.SAMPLE_STOPPED].copy()
+            float(row.stopped_integral), float(row.stopped_max), small_whole(samples[P.SAMPLE_STOPPED])
         ),
         partitions=sum(int(line.queue_count) for line in own if line.is_log),
         held_ahead=TimeAverage(
-            float(row.held_ahead_integral), float(row.held_ahead_max), samples[P.SAMPLE_HELD_AHEAD].copy()
+            float(row.held_ahead_integral),
+            float(row.held_ahead_max),
+            small_whole(samples[P.SAMPLE_HELD_AHEAD]),
         ),
         opened=int(row.opened),
-        open=TimeAverage(float(row.open_integral), float(row.open_max), samples[P.SAMPLE_OPEN].copy()),
+        open=TimeAverage(float(row.open_integral), float(row.open_max), small_whole(samples[P.SAMPLE_OPEN])),
         denied_retries=int(row.denied_retries),
         wanted=TimeAverage(
-            float(row.existing_integral), float(row.wanted_max), samples[P.SAMPLE_WANTED].copy()
+            float(row.existing_integral), float(row.wanted_max), small_whole(samples[P.SAMPLE_WANTED])
         ),
         scalings=state.scalings[first : first + int(row.scaling_count)].copy(),
     )
@@ -175,8 +177,8 @@ def _dependency(state: State, d: int, window: float, count: int) -> DependencyMe
     limited = row.capacity < P.UNLIMITED
     return DependencyMeasurements(
         **{word: int(row[word]) for word in REQUEST_WORDS},
-        busy=TimeAverage(float(row.busy_integral), float(row.busy_max), samples[0].copy()),
-        waiting=TimeAverage(float(row.waiting_integral), float(row.waiting_max), samples[1].copy()),
+        busy=TimeAverage(float(row.busy_integral), float(row.busy_max), small_whole(samples[0])),
+        waiting=TimeAverage(float(row.waiting_integral), float(row.waiting_max), small_whole(samples[1])),
         server_seconds=float(row.capacity) * window if limited else np.inf,
         wait=Histogram.of_counts(state.dependency_waits[d], float(row.wait_total), float(row.wait_max)),
     )
@@ -216,7 +218,7 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
         field: int(line[field] - line[f"{field}_before"])
         for field in ("published", "rejected", "finished", "dead_lettered", "expired", "dropped", "shed")
     }
-    samples = state.samples[index][:, :count].copy()
+    samples = state.samples[index][:, :count]
     return LineMeasurements(
         **counted,
         delayed_at_end=int(line.delayed),
@@ -224,13 +226,15 @@ def _line(state: State, index: int, end: float, count: int) -> LineMeasurements:
         backing_off_at_end=int(line.backing_off),
         in_work_at_end=int(line.in_work),
         blocked_at_end=_blocked(state, index),
-        lag=TimeAverage(float(line.lag_integral), float(line.lag_max), samples[P.SAMPLE_LAG]),
-        waiting=TimeAverage(float(line.waiting_integral), float(line.waiting_max), samples[P.SAMPLE_WAITING]),
-        age_samples=samples[P.SAMPLE_AGE],
+        lag=TimeAverage(float(line.lag_integral), float(line.lag_max), small_whole(samples[P.SAMPLE_LAG])),
+        waiting=TimeAverage(
+            float(line.waiting_integral), float(line.waiting_max), small_whole(samples[P.SAMPLE_WAITING])
+        ),
+        age_samples=samples[P.SAMPLE_AGE].copy(),
         event_lag=Histogram.of_counts(
             state.event_lags[index], float(line.event_lag_total), float(line.event_lag_max)
         ),
-        partition_lag_max_samples=samples[P.SAMPLE_PARTITION_LAG] if is_log else None,
+        partition_lag_max_samples=small_whole(samples[P.SAMPLE_PARTITION_LAG]) if is_log else None,
         partition_published=queues["published"].copy() if is_log else None,
     )
 
@@ -323,18 +327,20 @@ def _flow(state: State, names: P.Names, sums: FlowSums, f: int, in_flight: Histo
     counts = {word: int(flow[word]) for word in ("started", *STATES)}
     whole_run = {word: int(flow[f"{word}_all"]) for word in ("started", *STATES)}
     whole_run["in_flight"] = whole_run["started"] - sum(whole_run[word] for word in STATES)
+    buckets = np.flatnonzero(state.finished[f])
     return FlowMeasurements(
         **counts,
         in_flight=in_flight.count,
         latency=Histogram.of_counts(state.latencies[f], total, float(flow.latency_max)),
         parts=names.parts[f],
-        parts_by_bucket=sums.part_seconds(f)[:, : len(names.parts[f])],
-        finished_by_bucket=state.finished[f].copy(),
+        buckets=buckets.astype(np.int16),
+        parts_by_bucket=sums.part_seconds(f)[buckets, : len(names.parts[f])],
+        finished_by_bucket=state.finished[f][buckets],
         in_flight_ages=in_flight,
         whole_run=whole_run,
     )
 
 
 def _objective(state: State, index: int, count: int) -> ObjectiveMeasurements:
-    good, bad = state.turned[index].astype(np.float64)
+    good, bad = map(small_whole, state.turned[index])
     return ObjectiveMeasurements(good[:count], bad[:count], int(good[count:].sum()), int(bad[count:].sum()))

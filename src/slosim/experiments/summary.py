@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from slosim.experiments.aftermath import Aftermath, aftermaths_of
 from slosim.measure.histogram import Histogram
 from slosim.measure.measurements import FlowMeasurements, LineMeasurements, Measurements, ServiceMeasurements
 from slosim.model import Scenario
@@ -68,7 +69,7 @@ class DependencySummary:
 
 @dataclass(frozen=True)
 class FaultSummary:
-    """One occurrence of a fault; recovered_after_s None: the lag never came back."""
+    """One occurrence of a fault; recovered_after_s None: the lag of what was hit never came back."""
 
     name: str
     start_s: float
@@ -76,6 +77,7 @@ class FaultSummary:
     peak_lag: float
     recovered_after_s: float | None
     bad: float
+    aftermath: Aftermath
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,11 @@ def summarise(scenario: Scenario, measurements: Measurements) -> Summary:
         lines={line_name(topic, service): _line(line) for (topic, service), line in one.lines.items()},
         faults=[
             FaultSummary(
-                its.name, its.start_s, its.end_s, course.peak_lag, course.recovered_after_s, course.bad
+                its.name, its.start_s, its.end_s, course.peak_lag, course.recovered_after_s, course.bad, after
             )
-            for its, course in zip(occurrences_of(scenario), courses_of(scenario, one), strict=True)
+            for its, course, after in zip(
+                occurrences_of(scenario), courses_of(scenario, one), aftermaths_of(scenario, one), strict=True
+            )
         ],
     )
 
@@ -196,7 +200,9 @@ def from_plain(plain: Mapping[str, Any]) -> Summary:
             "services": {name: ServiceSummary(**its) for name, its in plain["services"].items()},
             "dependencies": {name: DependencySummary(**its) for name, its in plain["dependencies"].items()},
             "lines": {name: LineSummary(**its) for name, its in plain["lines"].items()},
-            "faults": [FaultSummary(**its) for its in plain["faults"]],
+            "faults": [
+                FaultSummary(**{**its, "aftermath": Aftermath(**its["aftermath"])}) for its in plain["faults"]
+            ],
         }
     )
 

@@ -41,12 +41,21 @@ def representatives() -> np.ndarray:
     return middles
 
 
+def small_whole(values: np.ndarray) -> np.ndarray:
+    """Whole numbers in half the memory: int32[n], or int64[n] where one does not fit.
+
+    NumPy adds up both in 64 bits.
+    """
+    fits = np.max(values, initial=0) <= np.iinfo(np.int32).max
+    return values.astype(np.int32 if fits else np.int64)
+
+
 @dataclass(frozen=True)
 class Histogram:
     """Counts of the buckets that hold anything, with exact total and maximum.
 
-    filled         int64[filled], buckets in ascending order
-    filled_counts  int64[filled], above 0
+    filled         int16[filled], buckets in ascending order
+    filled_counts  int32[filled] (int64 where one of them needs it), above 0
     total          sum of the recorded values (their unit is the caller's)
     maximum        largest recorded value, 0.0 when there is none
     """
@@ -66,7 +75,7 @@ class Histogram:
     def of_counts(cls, counts: np.ndarray, total: float, maximum: float) -> Histogram:
         """Histogram from the counts of all buckets, or of the first ones: int64[at most BUCKET_COUNT]."""
         filled = np.flatnonzero(counts)
-        return cls(filled, counts[filled], total, maximum)
+        return cls(filled.astype(np.int16), small_whole(counts[filled]), total, maximum)
 
     @classmethod
     def empty(cls) -> Histogram:

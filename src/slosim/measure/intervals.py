@@ -162,10 +162,10 @@ def of_share(good: Sequence[float], bad: Sequence[float]) -> Estimate:
 
 @dataclass(frozen=True)
 class Pooled:
-    """Histograms of the replications side by side, on the buckets that any of them fills.
+    """Histograms of the replications, on the buckets that any of them fills.
 
-    filled   int64[filled]        indices of these buckets, ascending
-    counts   int64[n, filled]     per replication
+    filled   int[filled]    indices of these buckets, ascending
+    counts   int64[filled]  of all replications
     total    sum of all recorded values
     maximum  largest of them
     whole    the values are whole numbers (messages), so that a bucket below 256 holds exactly one of them
@@ -173,6 +173,7 @@ class Pooled:
 
     filled: np.ndarray
     counts: np.ndarray
+    histograms: Sequence[Histogram]
     total: float
     maximum: float
     whole: bool = False
@@ -180,11 +181,12 @@ class Pooled:
     @classmethod
     def of(cls, histograms: Sequence[Histogram], whole: bool = False) -> Pooled:
         filled = np.unique(np.concatenate([histogram.filled for histogram in histograms]))
-        counts = np.zeros((len(histograms), len(filled)), np.int64)
-        for row, histogram in zip(counts, histograms, strict=True):
-            row[np.searchsorted(filled, histogram.filled)] = histogram.filled_counts
+        counts = np.zeros(len(filled), np.int64)
+        for histogram in histograms:
+            counts[np.searchsorted(filled, histogram.filled)] += histogram.filled_counts
         total = math.fsum(histogram.total for histogram in histograms)
-        return cls(filled, counts, total, max(histogram.maximum for histogram in histograms), whole)
+        maximum = max(histogram.maximum for histogram in histograms)
+        return cls(filled, counts, histograms, total, maximum, whole)
 
     @property
     def count(self) -> int:
@@ -199,20 +201,33 @@ class Pooled:
         """
         if not self.count:
             return [UNDEFINED for _ in shares]
-        upto = np.cumsum(self.counts, axis=1)
-        pooled = upto.sum(axis=0)
-        return [self._quantile(share, upto, pooled) for share in shares]
+        pooled = np.cumsum(self.counts)
+        places = [_place(share, pooled) for share in shares]
+        reached = self._reached(places)
+        return [self._quantile(share, pooled, reached[:, column]) for column, share in enumerate(shares)]
 
-    def _quantile(self, share: float, upto: np.ndarray, pooled: np.ndarray) -> Estimate:
-        """One quantile; upto, pooled: counts up to each bucket, int64[n, filled] and int64[filled]."""
+    def _quantile(self, share: float, pooled: np.ndarray, reached: np.ndarray) -> Estimate:
+        """One quantile; pooled: counts up to each bucket, int64[filled]; reached: float64[n]."""
         value = self._middle(share, pooled)
-        position, inside = _place(share, pooled)
-        reached = upto[:, position] - (1.0 - inside) * self.counts[:, position]
-        interval = of_ratio(reached.tolist(), upto[:, -1].tolist(), 0.0, 1.0)
+        counts = [float(histogram.count) for histogram in self.histograms]
+        interval = of_ratio(reached.tolist(), counts, 0.0, 1.0)
         if interval.low is None or interval.high is None:
             return Estimate(value)
         at = self._middle if self.whole else self._inside
         return Estimate(value, min(value, at(interval.low, pooled)), max(value, at(interval.high, pooled)))
+
+    def _reached(self, places: Sequence[tuple[int, float]]) -> np.ndarray:
+        """Values of each replication at or below each place, as `_place` gives it: float64[n, places]."""
+        buckets = self.filled[[position for position, _ in places]]
+        beyond = 1.0 - np.array([inside for _, inside in places])
+        reached = np.empty((len(self.histograms), len(places)))
+        for row, histogram in zip(reached, self.histograms, strict=True):
+            upto = np.concatenate(([0], np.cumsum(histogram.filled_counts)))
+            before, after = (
+                upto[np.searchsorted(histogram.filled, buckets, side)] for side in ("left", "right")
+            )
+            row[:] = after - beyond * (after - before)
+        return reached
 
     def _middle(self, share: float, pooled: np.ndarray) -> float:
         """Middle of the first bucket with at least that share at or below it."""

@@ -21,7 +21,7 @@ class TimeAverage:
 
     integral  sum of value x seconds over [warmup, end)
     maximum   largest value in that window
-    samples   float64[samples], whole run
+    samples   int32[samples] (see `small_whole`), whole run
     """
 
     integral: float
@@ -133,9 +133,11 @@ class FlowMeasurements:
     """One flow: its instances started at or after the warm-up (`whole_run` has the counts of all of them).
 
     parts               names such as "payment.wait", in a fixed order
-    parts_by_bucket     float64[coarse buckets, parts] s: summed parts of the completed instances whose
-                        latency falls in that bucket; coarse bucket i covers histogram buckets 8i .. 8i+7
-    finished_by_bucket  int64[coarse buckets]
+    buckets             int16[filled], ascending: coarse buckets with a completed instance; coarse bucket i
+                        covers histogram buckets 8i .. 8i+7
+    parts_by_bucket     float64[filled, parts] s: summed parts of the completed instances whose latency falls
+                        in that bucket
+    finished_by_bucket  int64[filled]
     in_flight_ages      Histogram, s: age at the end of the run of the instances still in flight
     """
 
@@ -147,6 +149,7 @@ class FlowMeasurements:
     in_flight: int
     latency: Histogram
     parts: tuple[str, ...]
+    buckets: np.ndarray
     parts_by_bucket: np.ndarray
     finished_by_bucket: np.ndarray
     in_flight_ages: Histogram
@@ -157,8 +160,8 @@ class FlowMeasurements:
 class ObjectiveMeasurements:
     """Good and bad of one latency or success objective.
 
-    good, bad  float64[samples]: instances that turned good (bad) in (t[k-1], t[k]]; the first also holds
-    t = 0. After the last sample until the end of the run: good_after, bad_after
+    good, bad  int32[samples] (see `small_whole`): instances that turned good (bad) in (t[k-1], t[k]]; the
+    first also holds t = 0. After the last sample until the end of the run: good_after, bad_after
     Instances started before the warm-up are not in them.
     """
 

@@ -69,62 +69,90 @@ class SampledOutcomes:
 
 def alerts_of(outcomes: Sequence[SampledOutcomes], budget_ratio: float, window_s: float) -> list[dict]:
     """The report's alerts of one objective: which rules fired, in which share of replications, and when."""
-    return [_alert(rule.scaled(window_s), outcomes, budget_ratio) for rule in WORKBOOK_RULES]
+    rules = [rule.scaled(window_s) for rule in WORKBOOK_RULES]
+    fired = np.array(
+        [[burn.fires(rule, budget_ratio).any() for rule in rules] for burn in map(_Burn, outcomes)]
+    )
+    first = _Burn(outcomes[0])
+    return [
+        _alert(rule, budget_ratio, float(ratio), _onsets(first.times_s, first.fires(rule, budget_ratio)))
+        for rule, ratio in zip(rules, fired.mean(axis=0), strict=True)
+    ]
 
 
-def _alert(rule: AlertRule, outcomes: Sequence[SampledOutcomes], budget_ratio: float) -> dict:
+def _alert(rule: AlertRule, budget_ratio: float, fired_ratio: float, fired_at_s: list[float]) -> dict:
     evaluable = budget_ratio == 0 or rule.factor <= 1.0 / budget_ratio
-    firing = [is_firing(rule, one, budget_ratio) for one in outcomes] if evaluable else []
     return {
         "severity": rule.severity,
         "long_s": rule.long_s,
         "short_s": rule.short_s,
         "burn_rate": rule.factor,
         "evaluable": evaluable,
-        "fired_ratio": sum(bool(one.any()) for one in firing) / len(firing) if firing else None,
-        "fired_at_s": _onsets(outcomes[0].times_s, firing[0]) if firing else [],
+        "fired_ratio": fired_ratio if evaluable else None,
+        "fired_at_s": fired_at_s if evaluable else [],
     }
 
 
 def is_firing(rule: AlertRule, outcomes: SampledOutcomes, budget_ratio: float) -> np.ndarray:
     """At which samples both windows burn the budget faster than the factor: bool[samples]."""
-    return _exceeds(rule.long_s, rule.factor, outcomes, budget_ratio) & _exceeds(
-        rule.short_s, rule.factor, outcomes, budget_ratio
-    )
+    return _Burn(outcomes).fires(rule, budget_ratio)
 
 
-def _exceeds(window_s: float, factor: float, outcomes: SampledOutcomes, budget_ratio: float) -> np.ndarray:
-    """At which samples the bad share of (t - window, t] exceeds factor x budget: bool[samples].
+class _Burn:
+    """Bad and all of one replication, cumulated once for all rules."""
 
-    Compared as bad > factor x budget x all, so that a budget of nothing needs no division.
-    """
-    times = outcomes.times_s
-    starts = times - window_s
-    bad = _cumulated(outcomes.bad, times, outcomes, 0.0) - _cumulated(outcomes.bad, starts, outcomes, 0.0)
-    seconds = outcomes.ended_s - outcomes.warmup_s
-    rate = (outcomes.total_good + outcomes.total_bad) / seconds if seconds > 0 else 0.0
-    both = outcomes.good + outcomes.bad
-    all_ = _cumulated(both, times, outcomes, rate) - _cumulated(both, starts, outcomes, rate)
-    return (times >= outcomes.warmup_s) & (bad > factor * budget_ratio * all_)
+    def __init__(self, outcomes: SampledOutcomes) -> None:
+        seconds = outcomes.ended_s - outcomes.warmup_s
+        rate = (outcomes.total_good + outcomes.total_bad) / seconds if seconds > 0 else 0.0
+        self.times_s = outcomes.times_s
+        self.is_measured = outcomes.times_s >= outcomes.warmup_s
+        self.bad = self.all = None
+        if outcomes.bad.any():
+            self.bad = _Cumulated(outcomes.bad, outcomes, 0.0)
+            self.all = _Cumulated(outcomes.good + outcomes.bad, outcomes, rate)
+
+    def fires(self, rule: AlertRule, budget_ratio: float) -> np.ndarray:
+        """At which samples both windows burn the budget faster than the factor: bool[samples]."""
+        bad_per_all = rule.factor * budget_ratio
+        return self._exceeds(rule.long_s, bad_per_all) & self._exceeds(rule.short_s, bad_per_all)
+
+    def _exceeds(self, window_s: float, bad_per_all: float) -> np.ndarray:
+        """At which samples the bad share of (t - window, t] is larger: bool[samples].
+
+        Compared as bad > share x all, so that a budget of nothing needs no division.
+        """
+        if self.bad is None or self.all is None:
+            return np.zeros(len(self.times_s), bool)
+        starts_s = self.times_s - window_s
+        return self.is_measured & (self.bad.since(starts_s) > bad_per_all * self.all.since(starts_s))
 
 
-def _cumulated(
-    counts: np.ndarray, at: np.ndarray, outcomes: SampledOutcomes, rate_before: float
-) -> np.ndarray:
-    """How many by each time `at`, linear between samples and at `rate_before` per second before the warm-up.
+class _Cumulated:
+    """How many by each time, linear between samples and at `rate_before` per second before the warm-up.
 
     Counted from the warm-up on, so it is negative before it.
     """
-    times = outcomes.times_s
-    step = float(times[1] - times[0]) if len(times) > 1 else 1.0
-    warmup = float(_on_grid(np.array([outcomes.warmup_s / step]))[0])
-    knots = np.flatnonzero(times >= outcomes.warmup_s).astype(np.float64)
-    totals = np.cumsum(counts[times >= outcomes.warmup_s])
-    if not len(knots) or knots[0] > warmup:
-        knots, totals = np.concatenate(([warmup], knots)), np.concatenate(([0.0], totals))
-    position = _on_grid(at / step)
-    before = -rate_before * step * (warmup - position)
-    return np.where(position < warmup, before, np.interp(position, knots, totals))
+
+    def __init__(self, counts: np.ndarray, outcomes: SampledOutcomes, rate_before: float) -> None:
+        times_s, warmup_s = outcomes.times_s, outcomes.warmup_s
+        self.step = float(times_s[1] - times_s[0]) if len(times_s) > 1 else 1.0
+        self.rate_before = rate_before
+        self.warmup = float(_on_grid(np.array([warmup_s / self.step]))[0])
+        knots = np.flatnonzero(times_s >= warmup_s).astype(np.float64)
+        totals = np.cumsum(counts[times_s >= warmup_s])
+        if not len(knots) or knots[0] > self.warmup:
+            knots, totals = np.concatenate(([self.warmup], knots)), np.concatenate(([0.0], totals))
+        self.knots, self.totals = knots, totals
+        self.at_samples = self._by(times_s)
+
+    def since(self, starts_s: np.ndarray) -> np.ndarray:
+        """How many in (start, t] for each sample time t: float64[samples]."""
+        return self.at_samples - self._by(starts_s)
+
+    def _by(self, at_s: np.ndarray) -> np.ndarray:
+        position = _on_grid(at_s / self.step)
+        before = -self.rate_before * self.step * (self.warmup - position)
+        return np.where(position < self.warmup, before, np.interp(position, self.knots, self.totals))
 
 
 def _on_grid(position: np.ndarray) -> np.ndarray:

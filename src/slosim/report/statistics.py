@@ -38,7 +38,7 @@ def stat(histograms: Sequence[Histogram], whole: bool = False) -> dict:
 
 
 def stat_of_samples(samples: Sequence[np.ndarray], whole: bool = False) -> dict:
-    """STAT of sampled values: one float64[samples] per replication."""
+    """STAT of sampled values: one array of samples per replication."""
     return stat([Histogram.of(values) for values in samples], whole)
 
 
@@ -59,15 +59,13 @@ def _stat(pooled: Pooled, mean: Estimate, maximum: float | None) -> dict:
         "mean": mean.as_dict(),
         **{name: quantile.as_dict() for name, quantile in zip(QUANTILES, quantiles, strict=True)},
         "max": maximum,
-        "histogram": {"upper": _UPPER[pooled.filled].tolist(), "count": pooled.counts.sum(axis=0).tolist()},
+        "histogram": {"upper": _UPPER[pooled.filled].tolist(), "count": pooled.counts.tolist()},
     }
 
 
 def mean_series(series: Sequence[np.ndarray]) -> list[float]:
     """Mean over replications sample by sample; one that was stopped counts as far as it came."""
     longest = max(len(one) for one in series)
-    if all(len(one) == longest for one in series):
-        return np.mean(np.asarray(series, dtype=np.float64), axis=0).tolist()
     totals, counts = np.zeros(longest), np.zeros(longest)
     for one in series:
         totals[: len(one)] += one

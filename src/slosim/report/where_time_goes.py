@@ -19,18 +19,19 @@ def where_time_goes(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
     return {"mean": _mean_parts(flows), "slowest_1%": _slowest_parts(flows)}
 
 
-def parts_of(flows: Sequence[FlowMeasurements]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names of the parts and float64[replications, buckets, parts] s.
+def parts_of(flows: Sequence[FlowMeasurements]) -> tuple[tuple[str, ...], list[np.ndarray]]:
+    """Names of the parts and, of each flow, float64[its filled buckets, parts] s.
 
     All time in the hidden service of a redrive is time that the message rests in its topic: `T.resting`.
     """
-    parts = np.array([flow.parts_by_bucket for flow in flows])
     shown = [_shown_part(part) for part in flows[0].parts]
     names = tuple(dict.fromkeys(shown))
     if len(names) == len(shown):
-        return names, parts
+        return names, [flow.parts_by_bucket for flow in flows]
     columns = [[at for at, its in enumerate(shown) if its == name] for name in names]
-    return names, np.stack([parts[:, :, its].sum(axis=2) for its in columns], axis=2)
+    return names, [
+        np.stack([flow.parts_by_bucket[:, its].sum(axis=1) for its in columns], axis=1) for flow in flows
+    ]
 
 
 def _shown_part(part: str) -> str:
@@ -42,7 +43,7 @@ def _mean_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
     """Mean time that a completed instance spends in each part, s; the parts add up to the mean latency."""
     finished = [float(flow.finished_by_bucket.sum()) for flow in flows]
     names, parts = parts_of(flows)
-    totals = parts.sum(axis=1)
+    totals = np.array([one.sum(axis=0) for one in parts])
     return {
         part: intervals.of_ratio(totals[:, column].tolist(), finished).as_dict()
         for column, part in enumerate(names)
@@ -52,14 +53,19 @@ def _mean_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
 def _slowest_parts(flows: Sequence[FlowMeasurements]) -> dict[str, dict]:
     """The same of the slowest 1%; the bucket where that share begins counts with its mean."""
     names, parts = parts_of(flows)
-    finished = np.array([flow.finished_by_bucket for flow in flows], dtype=np.float64)
-    used = finished.any(axis=0)
-    parts, finished = parts[:, used], finished[:, used]
-    pooled = mean_of_slowest(parts.sum(axis=0), finished.sum(axis=0))
-    left_out = [
-        mean_of_slowest(parts.sum(axis=0) - parts[index], finished.sum(axis=0) - finished[index])
-        for index in range(len(flows))
-    ]
+    used = np.unique(np.concatenate([flow.buckets for flow in flows]))
+    rows = [np.searchsorted(used, flow.buckets) for flow in flows]
+    seconds, finished = np.zeros((len(used), len(names))), np.zeros(len(used))
+    for flow, its, own in zip(flows, rows, parts, strict=True):
+        seconds[its] += own
+        finished[its] += flow.finished_by_bucket
+    pooled = mean_of_slowest(seconds, finished)
+    left_out = []
+    for flow, its, own in zip(flows, rows, parts, strict=True):
+        other_seconds, others = seconds.copy(), finished.copy()
+        other_seconds[its] -= own
+        others[its] -= flow.finished_by_bucket
+        left_out.append(mean_of_slowest(other_seconds, others))
     return {
         part: intervals.jackknife(
             pooled[column], [None if len(flows) == 1 else one[column] for one in left_out]

@@ -7,19 +7,25 @@ Threads, processes and the machines of a cluster stand behind the same interface
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, NamedTuple
 
 from slosim.errors import WorkerLost
-from slosim.workers.work import Done, Keep, Work, prepared, simulate
+from slosim.workers.work import Done, Keep, Work, programs, simulate
 
 if TYPE_CHECKING:
     from slosim.engine.run import Run
 
 LOOKS_EVERY_S = 0.1
 """How often progress is told and Ctrl-C is heard."""
+
+
+WORKS_EACH = 2
+"""Works that are handed to a worker at a time: it need not wait for the next one, and few are lost with
+it.
+"""
 
 
 class Status(NamedTuple):
@@ -49,7 +55,6 @@ class Workers:
     def __init__(self, count: int, memory_limit_bytes: int) -> None:
         self.count = count
         self.memory_limit_bytes = memory_limit_bytes
-        self.executor: Executor | None = None
         self._running: dict[Future[Done], int] = {}
 
     def __enter__(self) -> Workers:
@@ -65,28 +70,29 @@ class Workers:
         they measured until then comes last.
 
         Raises:
-            WorkerLost: a work that no worker survives.
+            WorkerLost: a work that no worker survives, or nobody is left to do it.
             EngineError: a bug of slosim.
         """
-        queue = _Queue(works, self.deaths_most)
+        waiting, deaths = deque(range(len(works))), Counter[int]()
         finished, messages = 0, 0
         try:
-            while queue.is_open() or self._running:
-                while (
-                    len(self._running) < self._room()
-                    and (index := queue.next(bool(self._running))) is not None
-                ):
+            while waiting or self._running:
+                while waiting and len(self._running) < WORKS_EACH * self.count:
+                    index = waiting.popleft()
                     self._running[self._submit(works[index], keep, index)] = index
                 for future in wait(self._running, LOOKS_EVERY_S, FIRST_COMPLETED).done:
                     index = self._running.pop(future)
                     try:
-                        done = future.result()
+                        done = self._result(future)
                     except self.lost as error:
-                        self._replace_lost()
-                        queue.died(index, error)
+                        deaths[index] += self._is_to_blame(future)
+                        if deaths[index] >= self.deaths_most:
+                            raise WorkerLost(_deadly(works[index])) from error
+                        waiting.appendleft(index)
                         continue
                     finished, messages = finished + 1, messages + done.messages
                     yield done._replace(number=index)
+                self._require_workers()
                 if watch is not None:
                     watch(self._status(finished, messages))
         except KeyboardInterrupt:
@@ -96,24 +102,19 @@ class Workers:
 
     def close(self) -> None:
         """End all workers; what is running is lost."""
-        if self.executor is not None:
-            self.executor.shutdown(wait=False, cancel_futures=True)
-            self.executor = None
-
-    def _room(self) -> int:
-        """Works that are handed out at a time: nobody waits for the next one, and few are lost at an end."""
-        return 2 * self.count
 
     def _submit(self, work: Work, keep: Keep, index: int) -> Future[Done]:
-        if self.executor is None:
-            self.executor = self._open()
-        return self.executor.submit(simulate, work, keep, self.memory_limit_bytes)
-
-    def _open(self) -> Executor:
         raise NotImplementedError
 
-    def _replace_lost(self) -> None:
-        """A worker died: the executor goes on, or another one is opened for the next work."""
+    def _result(self, future: Future[Done]) -> Done:
+        return future.result()
+
+    def _is_to_blame(self, future: Future[Done]) -> bool:
+        """Whether a work that was lost with its worker was the one that was running there."""
+        return True
+
+    def _require_workers(self) -> None:
+        """Raise WorkerLost when nobody is left, and none comes."""
 
     def _status(self, finished: int, messages: int) -> Status:
         return Status(finished, 0.0, messages)
@@ -123,12 +124,15 @@ class Workers:
         return iter(())
 
     def _abandon(self) -> None:
-        """Nobody waits for what is still running."""
-        for future in self._running:
-            future.cancel()
-        if self._running:
-            self._running.clear()
-            self.close()
+        """Nobody waits for what is still running; other works may come."""
+        raise NotImplementedError
+
+
+def _deadly(work: Work) -> str:
+    return (
+        f"replication {work.replication + 1} of {work.scenario.name} takes down every worker, most likely for"
+        " want of memory: give a --memory-limit, or fewer --workers"
+    )
 
 
 class Threads(Workers):
@@ -136,21 +140,23 @@ class Threads(Workers):
 
     def __init__(self, count: int, memory_limit_bytes: int) -> None:
         super().__init__(count, memory_limit_bytes)
+        self._executor = ThreadPoolExecutor(count, thread_name_prefix="replication")
         self._stop = threading.Event()
         self._active: dict[int, Run] = {}
 
-    def _open(self) -> Executor:
-        from concurrent.futures import ThreadPoolExecutor
-
-        return ThreadPoolExecutor(self.count, thread_name_prefix="replication")
-
     def _submit(self, work: Work, keep: Keep, index: int) -> Future[Done]:
-        prepared(work)  # here, where a mistake or Ctrl-C is heard, and once for all threads
-        if self.executor is None:
-            self.executor = self._open()
-        return self.executor.submit(
-            simulate, work, keep, self.memory_limit_bytes, self._stop, self._active, index
+        programs.of(work.scenario, work.digest)  # here, where a mistake or Ctrl-C is heard
+        return self._executor.submit(
+            simulate,
+            *(work.scenario, work.digest, work.replication, keep, self.memory_limit_bytes),
+            stop=self._stop,
+            active=self._active,
+            number=index,
         )
+
+    def close(self) -> None:
+        self._stop.set()
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _status(self, finished: int, messages: int) -> Status:
         active = list(self._active.values())
@@ -167,48 +173,9 @@ class Threads(Workers):
         self._running.clear()
 
     def _abandon(self) -> None:
-        if self._running:
-            self._stop.set()
-        super()._abandon()
+        """The next works are simulated in the same threads."""
+        for future in self._running:
+            future.cancel()
+        self._stop.set()
+        self._running.clear()
         self._stop = threading.Event()
-
-
-class _Queue:
-    """Works that are still to be handed out.
-
-    Those that were running when a worker died are handed out again one at a time, so that what kills a worker
-    is told from what happened to run beside it.
-    """
-
-    def __init__(self, works: Sequence[Work], deaths_most: int) -> None:
-        self.deaths_most = deaths_most
-        self.fresh = deque(range(len(works)))
-        self.suspects: deque[int] = deque()
-        self.deaths: dict[int, int] = {}
-        self.works = works
-        self.alone = False
-
-    def is_open(self) -> bool:
-        return bool(self.fresh or self.suspects)
-
-    def next(self, others_run: bool) -> int | None:
-        """Index of the next work; None: there is none, or none now."""
-        if not others_run:
-            self.alone = False
-        if self.alone or (self.suspects and others_run):
-            return None
-        if self.suspects:
-            self.alone = True
-            return self.suspects.popleft()
-        return self.fresh.popleft() if self.fresh else None
-
-    def died(self, index: int, error: BaseException) -> None:
-        self.deaths[index] = self.deaths.get(index, 0) + 1
-        if self.deaths[index] >= self.deaths_most:
-            work = self.works[index]
-            raise WorkerLost(
-                f"replication {work.replication + 1} of {work.scenario.name} takes down every worker,"
-                " most likely"
-                " for want of memory: give a --memory-limit, or fewer --workers"
-            ) from error
-        self.suspects.append(index)

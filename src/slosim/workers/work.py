@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from slosim.errors import UserError
 
 if TYPE_CHECKING:
     from slosim.compile.program import Program
@@ -22,6 +25,10 @@ PROGRAMS_KEPT = 8
 """Programs that a worker remembers; works of one scenario come after each other."""
 NOT_SIMULATED = ("name", "description")
 """What a scenario says that no run depends on; nor does it on the number of replications."""
+
+OTHER_CODE = (
+    "another slosim, numpy, numba or scipy than this process: results would differ; install the same versions"
+)
 
 Keep = Callable[["Scenario", "Measurements"], Any]
 """What is kept of the measurements of a replication; made where it was simulated, a function of a module."""
@@ -80,64 +87,79 @@ def digest_of_code() -> str:
 
 
 def simulate(
-    work: Work,
+    scenario: Scenario | Path,
+    digest: str,
+    replication: int,
     keep: Keep,
     memory_limit_bytes: int,
+    code: str | None = None,
     stop: threading.Event | None = None,
     active: dict[int, Run] | None = None,
     number: int = 0,
 ) -> Done:
     """Simulate one replication, in whatever thread, process or machine this is called.
 
-    active: where the run is listed by `number` while it is under way.
+    scenario  or the file where it is pickled
+    code      `digest_of_code` of who asks, if that is another process
+    active    where the run is listed by `number` while it is under way
 
     Raises:
         EngineError: a bug of slosim.
+        UserError: this is not the code that was meant.
     """
+    if code not in (None, digest_of_code()):
+        raise UserError(f"a worker has {OTHER_CODE}")
     from slosim.engine.run import Run
 
-    scenario = work.scenario
+    ready = programs.of(scenario, digest)
     run = Run(
-        _programs.of(work),
-        scenario.run.seed,
-        work.replication,
+        ready.program,
+        ready.scenario.run.seed,
+        replication,
         memory_limit_bytes=memory_limit_bytes,
         stop=stop or threading.Event(),
-        source=scenario.source.file if scenario.source else "SCENARIO.yaml",
+        source=ready.scenario.source.file if ready.scenario.source else "SCENARIO.yaml",
     )
     if active is not None:
         active[number] = run
     try:
         outcome = run.measure()
-        kept = keep(scenario, outcome.measurements)
+        kept = keep(ready.scenario, outcome.measurements)
     finally:
         if active is not None:
             del active[number]
     return Done(number, kept, outcome.stopped, run.until, run.messages)
 
 
+class Ready(NamedTuple):
+    """A scenario that can be simulated at once: lowered, and its code compiled."""
+
+    scenario: Scenario
+    program: Program
+
+
 class _Programs:
-    """The programs of the last scenarios, lowered once each and with their code compiled."""
+    """The last scenarios that a worker was asked for, lowered once each."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Program] = OrderedDict()
+        self._kept: OrderedDict[str, Ready] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, work: Work) -> Program:
+    def of(self, scenario: Scenario | Path, digest: str) -> Ready:
         from slosim.compile.lower import lower
         from slosim.engine.run import load
 
         with self._lock:
-            if work.digest not in self._kept:
-                program = lower(work.scenario)
+            if digest not in self._kept:
+                its = pickle.loads(scenario.read_bytes()) if isinstance(scenario, Path) else scenario
+                program = lower(its)
                 load(program)
-                self._kept[work.digest] = program
-            self._kept.move_to_end(work.digest)
+                self._kept[digest] = Ready(its, program)
+            self._kept.move_to_end(digest)
             if len(self._kept) > PROGRAMS_KEPT:
                 self._kept.popitem(last=False)
-            return self._kept[work.digest]
+            return self._kept[digest]
 
 
-_programs = _Programs()
-prepared = _programs.of
-"""The program of a work, which the next `simulate` of its scenario finds ready."""
+programs = _Programs()
+"""Of this process."""

@@ -97,9 +97,12 @@ def _stuck_services(evidence: Evidence, replication: int) -> set[str]:
     """Services whose every usable slot is held by a full topic at the end of the run."""
     one, stuck = evidence.measurements[replication], set()
     for name in evidence.scenario.services:
-        slots, blocked = slots_at_end(evidence, name, replication), blocked_at_end(one, name)
+        blocked = blocked_at_end(one, name)
+        if not blocked:
+            continue
+        slots = slots_at_end(evidence, name, replication)
         in_work = sum(line.in_work_at_end for (_, consumer), line in one.lines.items() if consumer == name)
-        if blocked and blocked >= (in_work if slots is None else slots):
+        if blocked >= (in_work if slots is None else slots):
             stuck.add(name)
     return stuck
 

@@ -59,7 +59,7 @@ def _held_and_free(evidence: Evidence, name: str, one: Measurements) -> np.ndarr
         known = fault.occurrences(evidence.scenario.run.duration)
         for start, end in [*known, *occurrences_within(fault.name, one)]:
             taking &= (one.sample_times_s < start) | (one.sample_times_s >= end)
-    free = its.instances_samples * concurrency - its.busy.samples
+    free = its.instances_samples * float(concurrency) - its.busy.samples
     return np.stack([its.mechanisms.held_ahead.samples, free], axis=1)[taking]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,8 @@ class Evidence:
     measurements: Sequence[Measurements]
     content: dict
     stopped: str | None = None
+    changing: dict[str, bool] = field(default_factory=dict)
+    """What `changes_instances` has found, by service: it looks at all replications."""
 
     @property
     def replications(self) -> int:

@@ -43,11 +43,10 @@ def mean_slots(evidence: Evidence, name: str) -> float | None:
 
 def slots_at_end(evidence: Evidence, name: str, replication: int) -> float | None:
     """Usable slots of the instances that are up at the last sample of a replication; None: unlimited."""
-    slots = useful_slots(evidence.scenario, name)
-    if slots is None or not changes_instances(evidence, name):
+    slots, one = useful_slots(evidence.scenario, name), evidence.measurements[replication]
+    if slots is None or not len(one.sample_times_s) or not changes_instances(evidence, name):
         return slots
-    samples = _slots_of_replications(evidence, name)[replication]
-    return float(samples[-1]) if len(samples) else slots
+    return _usable(evidence, name, int(one.services[name].instances_samples[-1]))
 
 
 def blocked_at_end(one: Measurements, service: str) -> int:
@@ -74,12 +73,14 @@ def largest_partitions(scenario: Scenario, name: str) -> int | None:
 
 def changes_instances(evidence: Evidence, name: str) -> bool:
     """Whether instances of a service come and go: an autoscaler, crashes or restarts."""
-    return any(
-        one.services[name].mechanisms is not None
-        and len(samples := one.services[name].instances_samples) > 0
-        and bool((samples != evidence.scenario.services[name].instances).any())
-        for one in evidence.measurements
-    )
+    if name not in evidence.changing:
+        evidence.changing[name] = any(
+            one.services[name].mechanisms is not None
+            and len(samples := one.services[name].instances_samples) > 0
+            and bool((samples != evidence.scenario.services[name].instances).any())
+            for one in evidence.measurements
+        )
+    return evidence.changing[name]
 
 
 def _slots_of_replications(evidence: Evidence, name: str) -> list[np.ndarray]:
@@ -90,6 +91,10 @@ def _slots_of_replications(evidence: Evidence, name: str) -> list[np.ndarray]:
     found = []
     for one in evidence.measurements:
         numbers, places = np.unique(one.services[name].instances_samples, return_inverse=True)
-        slots = [float(useful_slots(evidence.scenario, name, int(number)) or 0) for number in numbers]
+        slots = [_usable(evidence, name, int(number)) for number in numbers]
         found.append(np.array(slots)[places])
     return found
+
+
+def _usable(evidence: Evidence, name: str, instances: int) -> float:
+    return float(useful_slots(evidence.scenario, name, instances) or 0)

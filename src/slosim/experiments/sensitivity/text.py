@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from slosim.experiments.sensitivity import LEAST_RATIO, moved_flow, moved_objective
+from slosim.experiments.sensitivity.sensitivity import LEAST_RATIO, moved_flow, moved_objective
+from slosim.experiments.sensitivity.variations import MORE, NEXT, ONE_FEWER, ONE_MORE
 from slosim.experiments.text import finished, points, relative, signed_value, two_digits
-from slosim.experiments.variations import MORE, NEXT, ONE_FEWER, ONE_MORE
 from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import NOTHING, clock, exact_share, plural

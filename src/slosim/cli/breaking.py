@@ -1,0 +1,79 @@
+"""`slosim break`: what breaks it first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
+from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount, load_scenario
+from slosim.cli.simulate import MemoryLimit, Quiet, Replications, source_of
+
+if TYPE_CHECKING:
+    from slosim.experiments.result import Result
+    from slosim.experiments.study import Study
+
+
+def break_(
+    scenario: ScenarioFile,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="KIND",
+            help=(
+                "Only this kind of stress, or only on this part, e.g. load, outage, services.payment."
+                " Repeatable."
+            ),
+        ),
+    ] = None,
+    keep_faults: Annotated[
+        bool | None,
+        typer.Option(
+            "--with-faults/--without-faults",
+            help=(
+                "Whether the scenario's own faults stay while others are tried. Default: yes, unless they"
+                " are why an objective is missed; then each of them is tried from short to long."
+            ),
+            show_default=False,
+        ),
+    ] = None,
+    sets: Sets = None,
+    replications: Replications = None,
+    json_file: ExperimentFile = None,
+    quiet: Quiet = False,
+    workers: WorkerCount = None,
+    backend: Backend = "threads",
+    cluster: Cluster = None,
+    memory_limit: MemoryLimit = None,
+) -> None:
+    """Find what breaks it first: each stress is raised until an objective is missed, nearest to normal first.
+
+    slosim break a.yaml
+    slosim break a.yaml --only load --only outage
+
+    Exit codes: 0 a whole result, 2 wrong input, 3 out of memory, 130 interrupted: what is finished is shown.
+    """
+    loaded = load_scenario(scenario, sets)
+    count = replications_of(loaded, replications)
+    source = source_of(scenario, sets)
+
+    def run(study: Study) -> Result:
+        from slosim.experiments.breaks.search import find_breaks
+
+        return find_breaks(loaded, study, count, only or (), keep_faults, source)
+
+    result = run_experiment(
+        "break",
+        run,
+        [loaded],
+        file_of(json_file, "break", scenario),
+        json_file=json_file,
+        quiet=quiet,
+        workers=workers,
+        backend=backend,
+        cluster=cluster,
+        memory_limit=memory_limit,
+    )
+    raise typer.Exit(exit_code(result))

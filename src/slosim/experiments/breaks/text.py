@@ -1,0 +1,421 @@
+"""The text of `slosim break`: what breaks first, at which level, what it costs, and whether it heals."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from typing import Any
+
+from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK
+from slosim.experiments.text import amount, finished, with_interval
+from slosim.model.values import write_duration, write_number
+from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
+from slosim.report.objectives import MET
+from slosim.report.text_verdict import STYLES
+from slosim.report.units import (
+    NOTHING,
+    clock,
+    duration,
+    enumeration,
+    exact_share,
+    plural,
+    short,
+    three_digits,
+)
+
+SHOWN_AGAIN = 3
+"""Breaks whose change is printed; the others are in the JSON."""
+OBJECTIVE_COLUMNS = 24
+LONGER = 1.25
+"""A run that is to show a recovery lasts so many times as long as it is expected to take."""
+OUTCOMES = {STUCK: "red", DRAINING: "yellow", RECOVERED: "green"}
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.%/ -]*|[0-9][0-9A-Za-z.%/]*")
+
+
+def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
+    """The whole text."""
+    broken = [one for one in data["stresses"] if one["breaks"] is not None]
+    sections = [
+        _headline(data, broken, width),
+        _context(data, width),
+        _breaks(broken, width),
+        _edges(broken, width),
+        _afterwards(data["stresses"], width),
+        _again(data, broken, width),
+        _rest(data, width),
+        _footer(data, width),
+    ]
+    return finished(sections, colour)
+
+
+def level_of(level: float, unit: str) -> str:
+    """A level as people say it: 1.34x, 12%, 1m30s, 2 gone, skew 1.3, 20/s."""
+    if unit == "factor":
+        return f"{write_number(level)}x"
+    if unit == "share":
+        return exact_share(level)
+    if unit == "s":
+        return write_duration(level)
+    if unit == "instances":
+        return f"{level:.0f} gone"
+    if unit == "skew":
+        return f"skew {write_number(level)}"
+    return "once" if unit == "once" else f"{write_number(level)}/s"
+
+
+# What breaks
+
+
+def _headline(data: dict[str, Any], broken: list[dict[str, Any]], width: int) -> list[str]:
+    stopped = (
+        [paint(f"Stopped early: {data['stopped']}. Only finished ladders are shown.", "yellow")]
+        if data["stopped"]
+        else []
+    )
+    if not data["stresses"]:
+        return stopped
+    stuck = [one for one in data["stresses"] if one["recovery"] and one["recovery"]["stuck_from"] is not None]
+    lines: list[str] = []
+    if broken:
+        lines += [paint(line, "bold") for line in paragraph(_breaks_first(broken), width)]
+    else:
+        lines += [paint(line, "green") for line in paragraph("Nothing that was tried breaks it.", width)]
+    for one in stuck:
+        lines += [paint(line, "red") for line in paragraph(_metastable(one), width)]
+    if not stuck and any(one["recovery"] for one in data["stresses"]):
+        lines += paragraph(
+            f"After every trigger that was tried the backlog returns by itself{_heals(data)}.", width
+        )
+    return [*lines, *stopped]
+
+
+def _heals(data: dict[str, Any]) -> str:
+    """That the backlog returns; of the one that takes longest beyond the run, how long a run would show
+    it.
+    """
+    draining = [
+        (after["expected_s"]["value"], one, after)
+        for one in data["stresses"]
+        for after in (one["recovery"] or {"points": []})["points"]
+        if after["outcome"] == DRAINING
+    ]
+    if not draining:
+        return ""
+    expected_s, one, after = max(draining, key=lambda its: its[0])
+    needed_s = data["run"]["duration_s"] - after["watched_s"] + LONGER * expected_s
+    return (
+        f", or is on its way: after {_stress(one)} at {level_of(after['level'], one['unit'])} it needs about"
+        f" {duration(expected_s)}, which run.duration={clock(math.ceil(needed_s / 60) * 60)} would show"
+    )
+
+
+def _breaks_first(broken: list[dict[str, Any]]) -> str:
+    first, *others = broken
+    point = first["breaks"]
+    objective = _first_of(point)
+    sentence = (
+        f"Breaks first: {_stress_at(first, point['level'])}:"
+        f" '{clean(objective['name'])}' {with_interval(objective['sli_ratio'], 'ratio')}"
+        f" of {exact_share(objective['target_ratio'])}."
+    )
+    then = [_stress_at(one, one["breaks"]["level"]) for one in others[:2]]
+    return sentence + (f" Then {enumeration(then)}." if then else "")
+
+
+def _metastable(one: dict[str, Any]) -> str:
+    """`Does not heal: database stops at 1.2s. The trigger is gone, and ...`"""
+    recovery, unit = one["recovery"], one["unit"]
+    after = next(its for its in recovery["points"] if its["level"] == recovery["stuck_from"])
+    growth = after["growth_per_s"]["value"]
+    stays = (
+        f"it grows by {short(growth)}/s"
+        if growth is not None and growth * after["watched_s"] > 0.1 * after["late"]["value"]
+        else f"it stays at {short(after['late']['value'])}"
+    )
+    heals = (
+        f"; up to {level_of(recovery['comes_back_up_to'], unit)} it does"
+        if recovery["comes_back_up_to"] is not None
+        else ""
+    )
+    longer = recovery["in_longer_run"]
+    word = "Does not heal" if longer["outcome"] == STUCK else "Slow to heal"
+    return (
+        f"{word}: {_stress_at(one, recovery['stuck_from'])}. The trigger is gone, and"
+        f" {duration(after['watched_s'])} later the backlog does not fall: {stays}, normal is at most"
+        f" {short(after['normal']['value'])}{heals}. {_in_longer_run(longer)}"
+    )
+
+
+def _in_longer_run(longer: dict[str, Any]) -> str:
+    """What a longer run shows of a backlog that does not fall within the run."""
+    watched = duration(longer["watched_s"])
+    if longer["outcome"] == RECOVERED:
+        return f"A longer run shows it back after {duration(longer['after_s']['value'])}."
+    if longer["outcome"] == DRAINING:
+        return f"A longer run shows it on its way, back after {duration(longer['expected_s']['value'])}."
+    return f"Nor is it back in a longer run, {watched} after the trigger."
+
+
+def _stress(one: dict[str, Any]) -> str:
+    return clean(one["name"])
+
+
+def _stress_at(one: dict[str, Any], level: float) -> str:
+    """`load at 1.34x`."""
+    return _stress(one) if one["unit"] == "once" else f"{_stress(one)} at {level_of(level, one['unit'])}"
+
+
+def _first_of(point: dict[str, Any]) -> dict[str, Any]:
+    """The objective that breaks first."""
+    return next(one for one in point["objectives"] if one["name"] == point["first"])
+
+
+def _context(data: dict[str, Any], width: int) -> list[str]:
+    reference, lines = data["reference"], []
+    ignored = [f"'{clean(one['name'])}'" for one in reference["objectives"] if one["ignored"]]
+    undecided = [
+        f"'{clean(one['name'])}'" for one in reference["objectives"] if one["verdict"] == "undecided"
+    ]
+    if reference["faults"] == "left out":
+        lines.append(
+            "The scenario's own faults are left out; each of them is a stress instead, from short to long."
+        )
+    elif reference["faults"] == "declared":
+        lines.append("The scenario's own faults stay; every stress comes on top of them.")
+    if reference["stand_ins"]:
+        within = [
+            f"{clean(one['flow'])} {one['target']} within {one['within']}" for one in reference["stand_ins"]
+        ]
+        lines.append(
+            f"No objective that a stress could break is declared, so twice the usual p99 stands in:"
+            f" {enumeration(within)}."
+        )
+    if ignored:
+        lines.append(f"Missed already without stress, so not judged: {enumeration(ignored)}.")
+    if undecided:
+        lines.append(f"Undecided already without stress: {enumeration(undecided)}.")
+    if reference["backlog_grows"]:
+        lines.append(
+            "The backlog grows without any stress, so whether it returns after one is not judged: slosim run"
+            " shows what is saturated."
+        )
+    elif not data["triggers"]["quiet"]:
+        lines.append(
+            "No stretch of the run is free of the scenario's own faults and their aftermath, so recovery"
+            " from a"
+            " stress cannot be told from theirs."
+        )
+    return paragraph(" ".join(lines), width) if lines else []
+
+
+def _breaks(broken: list[dict[str, Any]], width: int) -> list[str]:
+    if not broken:
+        return []
+    points = [one["breaks"] for one in broken]
+    columns = [
+        Column("stress", [_stress(one) for one in broken], "<"),
+        Column("holds at", [_holds(one) for one in broken]),
+        Column("breaks at", [level_of(one["breaks"]["level"], one["unit"]) for one in broken]),
+        Column("misses first", [cut(clean(one["first"]), OBJECTIVE_COLUMNS) for one in points], "<"),
+        Column("costs", [_cost(one) for one in points]),
+        Column("afterwards", [_outcome_at(one, one["breaks"]["level"]) for one in broken], "<"),
+    ]
+    return [title("WHAT BREAKS IT", "nearest to normal first", width), *table(columns, width)]
+
+
+def _holds(one: dict[str, Any]) -> str:
+    level = one["holds"]["level"] if one["holds"] else one["base"]
+    return level_of(level, one["unit"]) if level else NOTHING
+
+
+def _cost(point: dict[str, Any]) -> str:
+    return amount(_first_of(point)["cost_s"]["value"], "s")
+
+
+def _outcome_at(one: dict[str, Any], level: float) -> str:
+    if one["recovery"] is None:
+        return ""
+    return _outcome(next(its for its in one["recovery"]["points"] if its["level"] == level))
+
+
+def _outcome(after: dict[str, Any]) -> str:
+    """`back after 4.10 min`, `draining: 50.0 min`, `stuck`; with the share of replications if not all."""
+    word, share = after["outcome"], after["shares"][after["outcome"]]
+    if word == RECOVERED:
+        text = f"back after {duration(after['after_s']['value'])}"
+    elif word == DRAINING:
+        text = f"draining: {duration(after['expected_s']['value'])}"
+    else:
+        text = "does not return" if word == STUCK else "samples too coarse"
+    if share < 1:
+        text += f" ({100 * share:.0f}%)"
+    return paint(text, OUTCOMES[word]) if word in OUTCOMES else text
+
+
+def _edges(broken: list[dict[str, Any]], width: int) -> list[str]:
+    rows = [(one, _first_of(one["breaks"])) for one in broken]
+    if not rows:
+        return []
+    columns = [
+        Column("stress", [_stress(one) for one, _ in rows], "<"),
+        Column("objective", [cut(clean(its["name"]), OBJECTIVE_COLUMNS) for _, its in rows], "<"),
+        Column("target", [exact_share(its["target_ratio"]) for _, its in rows]),
+        Column("where it holds", [_held(one, its["name"]) for one, its in rows]),
+        Column("where it breaks [95%]", [with_interval(its["sli_ratio"], "ratio") for _, its in rows]),
+        Column("of 30d budget", [_of_budget(its) for _, its in rows], keep=1),
+    ]
+    return [title("AT THE EDGE", "the SLI of the objective that breaks first", width), *table(columns, width)]
+
+
+def _held(one: dict[str, Any], objective: str) -> str:
+    if one["holds"] is None:
+        return NOTHING
+    its = next(its for its in one["holds"]["objectives"] if its["name"] == objective)
+    value, word = amount(its["sli_ratio"]["value"], "ratio"), its["verdict"]
+    return value if word == MET else paint(f"{value}, {word}", STYLES[word])
+
+
+def _of_budget(objective: dict[str, Any]) -> str:
+    ratio = objective["cost_of_budget_ratio"]["value"]
+    return NOTHING if ratio is None else f"{three_digits(100 * ratio)}%"
+
+
+# After the trigger
+
+
+def _afterwards(stresses: list[dict[str, Any]], width: int) -> list[str]:
+    rows = [(one, its) for one in stresses if one["recovery"] for its in _worth_knowing(one)]
+    if not rows:
+        return []
+    columns = [
+        Column("stress", [_stress(one) for one, _ in rows], "<"),
+        Column("level", [level_of(its["level"], one["unit"]) for one, its in rows]),
+        Column("normal", [short(its["normal"]["value"]) for _, its in rows], keep=1),
+        Column("highest", [short(its["peak"]["value"]) for _, its in rows]),
+        Column("in the end", [_late(its) for _, its in rows]),
+        Column("growing by", [_growth(its) for _, its in rows]),
+        Column("watched", [duration(its["watched_s"]) for _, its in rows], keep=2),
+        Column("afterwards", [_outcome(its) for _, its in rows], "<"),
+    ]
+    return [
+        title(
+            "AFTER TWICE AS MUCH",
+            "and where it stops to heal; backlog of the whole system, in messages",
+            width,
+        ),
+        *table(columns, width),
+    ]
+
+
+def _worth_knowing(one: dict[str, Any]) -> list[dict[str, Any]]:
+    """What came after twice the level that breaks, what still drains at the end of the run, and around the
+    level from which it does not heal.
+    """
+    recovery = one["recovery"]
+    levels = [recovery["comes_back_up_to"], recovery["stuck_from"]] if recovery["stuck_from"] else []
+    levels += [its["level"] for its in recovery["points"] if its["outcome"] == DRAINING]
+    if one["breaks"]:
+        twice = min(2 * one["breaks"]["level"], one["most"])
+        levels += [twice] if twice > one["breaks"]["level"] else []
+    return [its for its in recovery["points"] if its["level"] in levels]
+
+
+def _late(after: dict[str, Any]) -> str:
+    return "" if after["shares"][RECOVERED] == 1 else short(after["late"]["value"])
+
+
+def _growth(after: dict[str, Any]) -> str:
+    growth = after["growth_per_s"]["value"]
+    if growth is None or after["outcome"] == RECOVERED:
+        return ""
+    return f"{'+' if growth > 0 else ''}{three_digits(growth)}/s"
+
+
+# To see it again
+
+
+def _again(data: dict[str, Any], broken: list[dict[str, Any]], width: int) -> list[str]:
+    shown = broken[:SHOWN_AGAIN]
+    if not shown:
+        return []
+    command = ["slosim", "run", *shlex.split(data["source"] or "SCENARIO.yaml")]
+    if data["reference"]["faults"] == "left out":
+        command += ["--set", "faults=[]"]
+    lines = [
+        title(
+            "TO SEE IT AGAIN",
+            "the first breaks; those of the others are in the JSON, changes and faults",
+            width,
+        )
+    ]
+    for one in shown:
+        point = one["breaks"]
+        sets = [
+            word for path, value in point["changes"].items() for word in ("--set", f"{path}={flow(value)}")
+        ]
+        lines.append(f"{_stress(one)} {level_of(point['level'], one['unit'])}")
+        if sets:
+            lines.append("    " + shlex.join([*command, *sets]))
+        if point["faults"]:
+            lines.append("    faults:" + ("" if sets else f"   # {shlex.join(command)}"))
+            lines += [f"      - {flow(fault)}" for fault in point["faults"]]
+    return lines
+
+
+def flow(value: Any) -> str:
+    """YAML on one line: `{name: gateway down, at: 30m, effect: {outage: true}}`."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(flow(inner) for inner in value) + "]"
+    if isinstance(value, str):
+        return value if _PLAIN.fullmatch(value) and value == value.strip() else json.dumps(value)
+    return json.dumps(value)
+
+
+# The rest
+
+
+def _rest(data: dict[str, Any], width: int) -> list[str]:
+    lines: list[str] = []
+    holding = [
+        f"{_stress(one)} {level_of(one['most'], one['unit'])}"
+        for one in data["stresses"]
+        if one["breaks"] is None
+    ]
+    if holding:
+        lines += paragraph(f"Hold up to the highest level tried: {'; '.join(holding)}.", width)
+    notes = [f"{_stress(one)}: {clean(one['note'])}" for one in data["stresses"] if one["note"]]
+    if notes:
+        lines += paragraph(f"Of these: {'; '.join(notes)}.", width)
+    why: dict[tuple[str, str], list[str]] = {}
+    for one in data["left_out"]:
+        why.setdefault((one["kind"], one["why"]), []).append(
+            clean(one["target"].partition(".")[2] or one["target"])
+        )
+    if why:
+        text = "; ".join(
+            f"{kind} of {enumeration(names)} ({reason})" for (kind, reason), names in why.items()
+        )
+        lines += paragraph(f"Not tried: {text}.", width)
+    if data["unfinished"]:
+        lines += paragraph(f"Not finished: {', '.join(data['unfinished'])}.", width)
+    return lines
+
+
+def _footer(data: dict[str, Any], width: int) -> list[str]:
+    run, place = data["run"], data["triggers"]
+    text = (
+        f"Breaks: the 95% interval of an objective is clear of its target; holds: it is not. The two levels"
+        f" lie within 5% and rest on {plural(run['replications'], 'replication')} each, those on the way on"
+        f" {run['searched_with']}; all meet the work of the unstressed run (seed {run['seed']},"
+        f" {clock(run['duration_s'])}, measured from {clock(run['warmup_s'])} on). Costs: further bad share"
+        " times measured time, as if everything had been bad for that long. Triggers start at"
+        f" {clock(place['at_s'])} and last at most {clock(place['most_s'])}, crashes and restarts"
+        f" {clock(place['crash_s'])}; what has no end acts from 0s on."
+        " Order: the share of its ladder that a stress leaves whole (margin_ratio)."
+        f" slosim {data['version']}"
+    )
+    return [paint(line, "dim") for line in paragraph(text, width)]

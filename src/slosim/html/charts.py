@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from slosim.html.series import Columns, begun, budget_left, highest_in_parts, spectrum, thinned
+from slosim.html.series import Columns, begun, budget_left, every, highest_in_parts, spectrum, thinned
 from slosim.report.text_tables import line_rows
 from slosim.report.units import clock, duration, exact_share, share, short
 
@@ -134,11 +134,7 @@ def budget_charts(data: dict) -> list[Chart]:
         columns = thinned(budget_left(objective, data["run"]["warmup_s"]))
         if not columns["t_s"]:
             continue
-        fired = [
-            (at, f"{alert['severity']} {alert['burn_rate']:g}x fires")
-            for alert in objective["alerts"]
-            for at in alert["fired_at_s"]
-        ]
+        fired = [at for alert in objective["alerts"] for at in alert["fired_at_s"]]
         marks = [
             {
                 "data": {"values": [{}]},
@@ -160,15 +156,13 @@ def budget_charts(data: dict) -> list[Chart]:
             fired=fired,
             legend=[("budget", "budget left"), *([("alert", "an alert begins to fire")] if fired else [])],
         )
-        chart.table.rows = [
-            [clock(time), share(left)]
-            for time, left in [
-                (time, -value)
-                for time, value in highest_in_parts(
-                    columns["t_s"], [-value for value in columns["left"]], TABLE_PARTS
-                )
-            ]
-        ]
+        chart.table = Table(
+            ["at", "budget left"],
+            [
+                [clock(time), share(left)]
+                for time, left in every(columns["t_s"], columns["left"], TABLE_PARTS)
+            ],
+        )
         charts.append(chart)
     return charts
 
@@ -220,7 +214,7 @@ def _over_time(
     *,
     form: Any = short,
     axis: dict | None = None,
-    fired: Sequence[tuple[float, str]] = (),
+    fired: Sequence[float] = (),
     legend: Sequence[tuple[str, str]] = (),
 ) -> Chart:
     """A chart over the time of a run: faults and warm-up behind the marks, a ruler with all values on top."""
@@ -231,10 +225,9 @@ def _over_time(
         "faults": {
             "t_s": [one["start_s"] for one in faults],
             "until_s": [min(one["end_s"], run["duration_s"]) for one in faults],
-            "name": [one["name"] for one in faults],
         },
         "warmup": {"t_s": [0.0], "until_s": [run["warmup_s"]]},
-        "fired": {"t_s": [at for at, _ in fired], "name": [what for _, what in fired]},
+        "fired": {"t_s": list(fired)},
     }
     y_axis = {"title": None, "tickCount": 4, "minExtent": 56, "maxExtent": 56, **(axis or {"format": "~s"})}
     hover = {
@@ -242,10 +235,7 @@ def _over_time(
         "params": [_ruler("t"), _brush()],
         "encoding": {
             "color": SHOWN_WHEN_NEAR,
-            "tooltip": [
-                {"field": "at", "title": "at"},
-                *({"field": f"{name} text", "title": words} for name, words in named.items()),
-            ],
+            "tooltip": _told({"at": "at"} | {words: f"{name} text" for name, words in named.items()}),
         },
     }
     spec = {
@@ -266,7 +256,7 @@ def _over_time(
         },
         "layer": [
             _span("warmup", "warmup"),
-            *([_span("faults", "fault", {"tooltip": {"field": "name", "title": "fault"}})] if faults else []),
+            *([_span("faults", "fault")] if faults else []),
             *marks,
             *([_alerts_fired()] if fired else []),
             hover,
@@ -289,13 +279,19 @@ def _some(names: Sequence[str]) -> str:
 
 def _highest(columns: Columns, named: dict[str, str], form: Any) -> Table:
     """The highest value of each column in each part of the time."""
-    found = [dict(enumerate(highest_in_parts(columns["t_s"], columns[name], TABLE_PARTS))) for name in named]
-    rows = []
-    for part in range(max((len(one) for one in found), default=0)):
-        cells = [form(one[part][1]) if part in one else "" for one in found]
-        begins = min(one[part][0] for one in found if part in one)
-        rows.append([clock(begins), *cells])
-    return Table(["from about", *named.values()], rows)
+    found = [highest_in_parts(columns["t_s"], columns[name], TABLE_PARTS) for name in named]
+    parts = sorted({part for one in found for part in one})
+    length_s = (columns["t_s"][-1] - columns["t_s"][0]) / TABLE_PARTS
+    return Table(
+        ["highest from", *named.values()],
+        [
+            [
+                clock(columns["t_s"][0] + part * length_s),
+                *(form(one[part]) if part in one else "" for one in found),
+            ]
+            for part in parts
+        ],
+    )
 
 
 def _area(field_name: str, name: str, zero: bool = False) -> dict:
@@ -323,16 +319,15 @@ def _alerts_fired() -> dict:
     return {
         "data": {"name": "fired"},
         "mark": {"type": "rule", "color": colour("alert"), "strokeWidth": 2, "clip": True},
-        "encoding": {"tooltip": {"field": "name", "title": "alert"}},
     }
 
 
-def _span(rows: str, name: str, encoding: dict | None = None) -> dict:
+def _span(rows: str, name: str) -> dict:
     """Spans of time, shaded over the whole height."""
     return {
         "data": {"name": rows},
         "mark": {"type": "rect", "color": colour(name), "opacity": 0.22, "clip": True},
-        "encoding": {"x2": {"field": "until"}, **(encoding or {})},
+        "encoding": {"x2": {"field": "until"}},
     }
 
 
@@ -364,26 +359,19 @@ def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
             "s": [one["value"] for _, _, one in points],
             "low": [one["value"] if one["low"] is None else one["low"] for _, _, one in points],
             "high": [one["value"] if one["high"] is None else one["high"] for _, _, one in points],
-            "name": [key for key, _, _ in points],
-            "text": [_with_interval(one) for _, _, one in points],
         },
         "promised": {
             "nines": [
                 -math.log10(1 - one["target_ratio"]) if one["target_ratio"] < 1 else None for one in promised
             ],
             "s": [one["threshold"] for one in promised],
-            "name": [
-                f"{one['name']}: {exact_share(one['target_ratio'])} within {clock(one['threshold'])}"
-                for one in promised
-            ],
         },
     }
-    told = {"tooltip": {"field": "name", "title": "objective"}}
     marks = [
         {
             "data": {"name": "promised"},
             "mark": {"type": "rule", "color": colour("alert"), "strokeDash": [6, 4], "strokeWidth": 1.5},
-            "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": {"field": "s"}, **told},
+            "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": {"field": "s"}},
         },
         {
             "data": {"name": "promised"},
@@ -395,7 +383,7 @@ def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
                 "filled": True,
                 "clip": True,
             },
-            "encoding": {"y": {"field": "s"}, **told},
+            "encoding": {"y": {"field": "s"}},
         },
         {"data": {"name": "line 0"}, **_line("s", "c0", "step-before")},
         {
@@ -409,7 +397,11 @@ def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
             "encoding": {"y": {"field": "s"}},
         },
     ]
-    legend = [("c0", "latency of the completed"), *([("alert", "objective")] if promised else [])]
+    legend = [("c0", "latency of the completed")]
+    legend += [
+        ("alert", f"{one['name']}: {exact_share(one['target_ratio'])} within {clock(one['threshold'])}")
+        for one in promised
+    ]
     table = Table(
         ["percentile", "latency", "95% interval"],
         [[key, duration(one["value"]), _interval(one)] for key, _, one in points],
@@ -477,16 +469,14 @@ def _spectrum_chart(
     legend: list,
     widest: float,
 ) -> Chart:
-    told = [{"field": "said", "title": "of all"}]
-    if "line" in rows["rows"]:
-        told.append({"field": "line", "title": "line"})
+    told = {"of all": "said"} | ({"line": "line"} if "line" in rows["rows"] else {})
     hover = {
         "mark": {"type": "point", "size": 60, "filled": True, "clip": True},
         "params": [_ruler("nines", "s"), _brush()],
         "encoding": {
             "y": {"field": "s"},
             "color": SHOWN_WHEN_NEAR,
-            "tooltip": told,
+            "tooltip": _told(told),
         },
     }
     x_axis = {"values": SHARES, "labelExpr": SHARE_LABEL, "title": "share of all that take at most this long"}
@@ -522,11 +512,6 @@ def _decades(rows: dict[str, Columns]) -> list[float]:
     return [float(f"{step}e{power}") for power in range(least, most + 1) for step in steps]
 
 
-def _with_interval(estimate: dict) -> str:
-    interval = _interval(estimate)
-    return duration(estimate["value"]) + (f" ({interval})" if interval else "")
-
-
 def _interval(estimate: dict) -> str:
     return "" if estimate["low"] is None else f"{duration(estimate['low'])} to {duration(estimate['high'])}"
 
@@ -557,6 +542,16 @@ def _ruler(*fields: str) -> dict:
         "encodings": encodings,
     }
     return {"name": "hover", "select": select}
+
+
+def _told(fields: dict[str, str]) -> dict:
+    """What hovering tells: {words: field}. The nearest mark is found through a cell around it
+    (`datum.datum`), which Vega-Lite 6.4 forgets when it writes this expression itself.
+    """
+    its = ", ".join(
+        f"{json.dumps(words)}: (datum.datum || datum)[{json.dumps(field)}]" for words, field in fields.items()
+    )
+    return {"value": {"expr": f"{{{its}}}"}}
 
 
 def _brush() -> dict:

@@ -90,15 +90,17 @@ def budget_left(objective: dict, warmup_s: float) -> Columns:
     return {"t_s": times, "left": left}
 
 
-def highest_in_parts(
-    times: Sequence[float], values: Sequence[float], parts: int
-) -> list[tuple[float, float]]:
-    """(time, value) of the highest value in each of equal parts of the samples' time, for tables."""
-    if not times:
-        return []
-    span, best = (times[-1] - times[0]) or 1.0, {}
+def highest_in_parts(times: Sequence[float], values: Sequence, parts: int) -> dict[int, float]:
+    """{part: highest value} of each of equal parts of the samples' time that holds a value, for tables."""
+    span, highest = (times[-1] - times[0]) or 1.0, {}
     for time, value in zip(times, values, strict=True):
         part = min(int((time - times[0]) / span * parts), parts - 1)
-        if value is not None and (part not in best or value > best[part][1]):
-            best[part] = (time, value)
-    return list(best.values())
+        if value is not None:
+            highest[part] = max(value, highest.get(part, value))
+    return highest
+
+
+def every(times: Sequence[float], values: Sequence, parts: int) -> list[tuple[float, float]]:
+    """(time, value) at the end of each of about equally many samples, for tables."""
+    step = max(1, len(times) // parts)
+    return list(zip(times, values, strict=True))[::-1][::step][::-1]

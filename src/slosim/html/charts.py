@@ -231,7 +231,7 @@ def _over_time(
     }
     y_axis = {"title": None, "tickCount": 4, "minExtent": 56, "maxExtent": 56, **(axis or {"format": "~s"})}
     hover = {
-        "mark": {"type": "rule", "strokeWidth": 1},
+        "mark": {"type": "rule", "strokeWidth": 1, "clip": True},
         "params": [_ruler("t"), _brush()],
         "encoding": {
             "color": SHOWN_WHEN_NEAR,
@@ -528,7 +528,7 @@ def _x(field_name: str, kind: str, axis: dict) -> dict:
     scale = {"domainMin": {"expr": "from"}, "domainMax": {"expr": "to"}, "nice": False}
     if kind == "temporal":
         scale["type"] = "utc"
-    return {"field": field_name, "type": kind, "scale": scale, "axis": {"grid": False, **axis}}
+    return {"field": field_name, "type": kind, "scale": scale, "axis": {"grid": False, "minExtent": 20, **axis}}
 
 
 def _ruler(*fields: str) -> dict:
@@ -567,7 +567,7 @@ def _finished(spec: dict, height: int) -> dict:
         "$schema": SCHEMA,
         "width": "container",
         "height": height,
-        "autosize": {"type": "fit", "contains": "padding", "resize": True},
+        "autosize": {"type": "fit", "contains": "padding"},
         **spec,
     }
 

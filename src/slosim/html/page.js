@@ -85,7 +85,7 @@
     its.from = Math.max(its.first, Math.min(from, its.last - least));
     its.to = Math.min(its.last, Math.max(to, its.from + least));
     if (group === "time") tell(its);
-    return Promise.all(keysOf(group).map(key => views.get(key)?.signal("from", its.from).signal("to", its.to).runAsync()));
+    for (const key of keysOf(group)) views.get(key)?.signal("from", its.from).signal("to", its.to).runAsync();
   }
 
   function tell(its) {
@@ -102,6 +102,7 @@
   }
 
   async function drawAll() {
+    document.documentElement.dataset.scheme = dark.matches ? "dark" : "light"; // of the canvases, for print
     for (const key of Object.keys(charts)) await draw(key);
     document.documentElement.dataset.drawn = String(Object.keys(charts).length);
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -249,7 +250,9 @@ def test_stopped_before_there_is_a_pair(workers):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"format": "slosim-report/1"}', '{"format": "slosim-compare/1"}']
+    "content",
+    ["", "[]", "{}", "[" * 100_000, '{"format": "slosim-report/1"}', '{"format": "slosim-compare/1"}'],
+    ids=range(6),
 )
 def test_another_file_is_not_overwritten(workers, tmp_path, content):
     path = tmp_path / "x.json"
@@ -266,6 +269,23 @@ def test_two_processes_do_not_share_a_file(tmp_path):
         Store(tmp_path / "x.json", "compare")
     store.close()
     Store(tmp_path / "x.json", "compare").close()
+
+
+def test_a_link_leads_to_the_same_lock(tmp_path):
+    link = tmp_path / "link.json"
+    link.symlink_to(tmp_path / "x.json")
+    store = Store(link, "compare")
+    with pytest.raises(UserError, match="another slosim is writing"):
+        Store(tmp_path / "x.json", "compare")
+    store.close()
+
+
+def test_an_experiment_is_not_kept_in_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)  # reading it, or /dev/full, would never end
+    with pytest.raises(UserError, match="no ordinary file"):
+        Store(pipe, "compare")
+    assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
 
 
 # ---- the command -------------------------------------------------------------------------------------------

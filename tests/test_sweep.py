@@ -514,6 +514,12 @@ def test_wide_maps_are_turned_then_narrowed_then_rows(workers):
     assert "VARIANTS  1,540 more in the files" in text_of(40, 40)
 
 
+def test_a_heading_that_does_not_fit_leaves_no_room(workers):
+    scenario = loads(QUEUE.replace("name: soon", f"name: {'soon enough for us ' * 10}"))
+    text = sweep(scenario, [Axis("services.s.instances", ("2",))], studied(workers), 2).to_text()
+    assert "\n\n\n" not in text
+
+
 # ---- sensitivity -------------------------------------------------------------------------------------------
 
 PIPELINE = """

@@ -172,7 +172,9 @@ def _rows(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[str]:
         _column("busiest", [_busiest(data, row) for row in rows], "<"),
     ]
     note = f"{len(data['rows']) - len(shown):,} more in the files" if len(data["rows"]) > len(shown) else ""
-    return [*([title("VARIANTS", note, width)] if note else []), *table(_of_one_height(columns), width)[1:]]
+    lines_of_table = table(_of_one_height(columns), width)
+    begin = next(place for place, line in enumerate(lines_of_table) if line.strip())  # a high heading is gone
+    return [*([title("VARIANTS", note, width)] if note else []), *lines_of_table[begin:]]
 
 
 def _column(heading: str, cells: list[str], align: str = ">") -> tuple[list[str], list[str], str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 import slosim
+from slosim.cli.progress import ProgressBar
 from slosim.errors import UserError
 from slosim.experiments.compare import compare
 from slosim.experiments.quantities import change, estimate, half_width, quantities_of
@@ -286,6 +289,14 @@ def test_an_experiment_is_not_kept_in_a_pipe(tmp_path):
     with pytest.raises(UserError, match="no ordinary file"):
         Store(pipe, "compare")
     assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_ctrl_c_before_anything_is_finished_leaves_no_journal(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    store = Store(tmp_path / "x.json", "compare")
+    with ProgressBar(False, store.close), pytest.raises(SystemExit, match="130"):
+        signal.raise_signal(signal.SIGINT)
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- the command -------------------------------------------------------------------------------------------

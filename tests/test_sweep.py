@@ -16,7 +16,7 @@ from slosim.experiments.sensitivity import sensitivity
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.sweep import sweep, table_of
-from slosim.experiments.text_sweep import course
+from slosim.experiments.text_sweep import course, narrow
 from slosim.experiments.variations import variations_of
 from slosim.experiments.vary import Axis, grid, parse_axes, parse_axis, variants
 from slosim.model import Scenario, loads
@@ -518,6 +518,18 @@ def test_a_heading_that_does_not_fit_leaves_no_room(workers):
     scenario = loads(QUEUE.replace("name: soon", f"name: {'soon enough for us ' * 10}"))
     text = sweep(scenario, [Axis("services.s.instances", ("2",))], studied(workers), 2).to_text()
     assert "\n\n\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("heading", "lines"),
+    [
+        ("t.message_ttl_seconds", ["t.", "message_ttl_seconds"]),
+        ("orders ship in time 99%", ["orders", "ship in", "time 99%"]),
+        ("cost.", ["cost."]),
+    ],
+)
+def test_a_heading_has_no_empty_line(heading, lines):
+    assert narrow(heading) == lines
 
 
 # ---- sensitivity -------------------------------------------------------------------------------------------

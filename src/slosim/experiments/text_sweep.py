@@ -178,13 +178,13 @@ def _rows(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[str]:
 
 
 def _column(heading: str, cells: list[str], align: str = ">") -> tuple[list[str], list[str], str]:
-    return _narrow(heading), cells, align
+    return narrow(heading), cells, align
 
 
-def _narrow(heading: str) -> list[str]:
+def narrow(heading: str) -> list[str]:
     """A heading over several lines, broken behind spaces and dots."""
     lines_of_heading = [""]
-    for piece in re.findall(r"[^ .]*(?:\.| +|$)", heading):
+    for piece in re.findall(r"[^ .]*(?:\.| +)|[^ .]+$", heading):
         if lines_of_heading[-1] and width_of(lines_of_heading[-1] + piece.rstrip()) > TITLE_WIDTH:
             lines_of_heading.append("")
         lines_of_heading[-1] += piece

@@ -17,7 +17,7 @@ from slosim.experiments.sensitivity.variations import variations_of
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.sweep.sweep import sweep, table_of
-from slosim.experiments.sweep.text import course
+from slosim.experiments.sweep.text import course, narrow
 from slosim.experiments.vary import Axis, grid, parse_axes, parse_axis, variants
 from slosim.model import Scenario, loads
 from slosim.theory import mm
@@ -512,6 +512,24 @@ def test_wide_maps_are_turned_then_narrowed_then_rows(workers):
     narrow = text_of(20, 20)
     assert "soon  target 90%  s.instances ↓  p.arrivals.poisson →" in narrow
     assert "VARIANTS  1,540 more in the files" in text_of(40, 40)
+
+
+def test_a_heading_that_does_not_fit_leaves_no_room(workers):
+    scenario = loads(QUEUE.replace("name: soon", f"name: {'soon enough for us ' * 10}"))
+    text = sweep(scenario, [Axis("services.s.instances", ("2",))], studied(workers), 2).to_text()
+    assert "\n\n\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("heading", "lines"),
+    [
+        ("t.message_ttl_seconds", ["t.", "message_ttl_seconds"]),
+        ("orders ship in time 99%", ["orders", "ship in", "time 99%"]),
+        ("cost.", ["cost."]),
+    ],
+)
+def test_a_heading_has_no_empty_line(heading, lines):
+    assert narrow(heading) == lines
 
 
 # ---- sensitivity -------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK
 from slosim.experiments.text import amount, finished, with_interval
 from slosim.model.values import write_duration, write_number
-from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
+from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title, width_of
 from slosim.report.objectives import MET
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import (
@@ -360,8 +360,17 @@ def _again(data: dict[str, Any], broken: list[dict[str, Any]], width: int) -> li
             lines.append("    " + shlex.join([*command, *sets]))
         if point["faults"]:
             lines.append("    faults:" + ("" if sets else f"   # {shlex.join(command)}"))
-            lines += [f"      - {flow(fault)}" for fault in point["faults"]]
+            lines += [line for fault in point["faults"] for line in fault_lines(fault, width)]
     return lines
+
+
+def fault_lines(fault: dict[str, Any], width: int) -> list[str]:
+    """A fault as in a scenario file, its effect on a line of its own where one line is too long."""
+    line = f"      - {flow(fault)}"
+    if width_of(line) <= width:
+        return [line]
+    head = {key: value for key, value in fault.items() if key != "effect"}
+    return [f"      - {flow(head).removesuffix('}')},", f"         effect: {flow(fault['effect'])}}}"]
 
 
 def flow(value: Any) -> str:

@@ -573,7 +573,7 @@ def test_sensitivity_finds_the_bottleneck(workers):
     assert other["name"] == "easy instances"
     assert [one["name"] for one in of(result, "one instance fewer")] == ["easy instances"]
     text = result.to_text()
-    assert "One more of hard instances (1 → 2) moves p p99 by -" in text
+    assert "Going from 1 to 2 hard instances moves p p99 by -" in text
     assert "10% MORE" in text
     assert "ONE MORE INSTANCE" in text
     assert max(map(len, text.splitlines())) <= 100

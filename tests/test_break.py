@@ -19,7 +19,7 @@ from slosim.errors import UserError
 from slosim.experiments.breaks.ladder import RESOLUTION, Bracket, Ladder, climb, confirm, descend
 from slosim.experiments.breaks.search import find_breaks
 from slosim.experiments.breaks.stresses import KINDS, place_of
-from slosim.experiments.breaks.text import flow
+from slosim.experiments.breaks.text import fault_lines, flow
 from slosim.experiments.result import Result
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
@@ -345,6 +345,25 @@ def test_what_breaks_is_run_again_with_what_is_written_down(workers):
             assert objective(point, name["name"])["sli_ratio"] == name["sli_ratio"]
         for fault in point["faults"]:
             assert loads(f"{REGULAR.format(objective='', duration='1100s')}faults: [{flow(fault)}]").faults
+
+
+def test_a_long_fault_is_written_over_two_lines():
+    """Both lines together are YAML that reads as the same fault."""
+    fault = {
+        "name": "s stopped " * 6,
+        "at": "1s",
+        "for": "2s",
+        "target": "services.s",
+        "effect": {"pause": True},
+    }
+    lines = fault_lines(fault, 100)
+    assert len(lines) == 2
+    written = "\n".join([REGULAR.format(objective="", duration="1100s"), "faults:", *lines])
+    assert (
+        loads(written).faults
+        == loads(REGULAR.format(objective="", duration="1100s")).replace({"faults": [fault]}).faults
+    )
+    assert len(fault_lines({**fault, "name": "s"}, 100)) == 1
 
 
 def test_without_objectives_twice_the_usual_p99_stands_in(workers):

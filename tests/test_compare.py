@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 import slosim
+from slosim.cli.progress import ProgressBar
 from slosim.errors import UserError
 from slosim.experiments.compare.compare import compare
 from slosim.experiments.quantities import change, estimate, half_width, quantities_of
@@ -249,7 +253,9 @@ def test_stopped_before_there_is_a_pair(workers):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"format": "slosim-report/1"}', '{"format": "slosim-compare/1"}']
+    "content",
+    ["", "[]", "{}", "[" * 100_000, '{"format": "slosim-report/1"}', '{"format": "slosim-compare/1"}'],
+    ids=range(6),
 )
 def test_another_file_is_not_overwritten(workers, tmp_path, content):
     path = tmp_path / "x.json"
@@ -288,6 +294,31 @@ def test_from_python(tmp_path):
     assert "load" in broken.to_text()
     with pytest.raises(UserError, match="replications 1: an experiment needs at least 2"):
         slosim.compare(scenario, two, replications=1)
+
+
+def test_a_link_leads_to_the_same_lock(tmp_path):
+    link = tmp_path / "link.json"
+    link.symlink_to(tmp_path / "x.json")
+    store = Store(link, "compare")
+    with pytest.raises(UserError, match="another slosim is writing"):
+        Store(tmp_path / "x.json", "compare")
+    store.close()
+
+
+def test_an_experiment_is_not_kept_in_a_pipe(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)  # reading it, or /dev/full, would never end
+    with pytest.raises(UserError, match="no ordinary file"):
+        Store(pipe, "compare")
+    assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_ctrl_c_before_anything_is_finished_leaves_no_journal(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    store = Store(tmp_path / "x.json", "compare")
+    with ProgressBar(False, store.close), pytest.raises(SystemExit, match="130"):
+        signal.raise_signal(signal.SIGINT)
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- the command -------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from slosim.experiments.sensitivity.variations import variations_of
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.sweep.sweep import sweep, table_of
-from slosim.experiments.sweep.text import course
+from slosim.experiments.sweep.text import course, narrow
 from slosim.experiments.vary import Axis, grid, parse_axes, parse_axis, variants
 from slosim.model import Scenario, loads
 from slosim.theory import mm
@@ -514,6 +514,24 @@ def test_wide_maps_are_turned_then_narrowed_then_rows(workers):
     assert "VARIANTS  1,540 more in the files" in text_of(40, 40)
 
 
+def test_a_heading_that_does_not_fit_leaves_no_room(workers):
+    scenario = loads(QUEUE.replace("name: soon", f"name: {'soon enough for us ' * 10}"))
+    text = sweep(scenario, [Axis("services.s.instances", ("2",))], studied(workers), 2).to_text()
+    assert "\n\n\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("heading", "lines"),
+    [
+        ("t.message_ttl_seconds", ["t.", "message_ttl_seconds"]),
+        ("orders ship in time 99%", ["orders", "ship in", "time 99%"]),
+        ("cost.", ["cost."]),
+    ],
+)
+def test_a_heading_has_no_empty_line(heading, lines):
+    assert narrow(heading) == lines
+
+
 # ---- sensitivity -------------------------------------------------------------------------------------------
 
 PIPELINE = """
@@ -555,7 +573,7 @@ def test_sensitivity_finds_the_bottleneck(workers):
     assert other["name"] == "easy instances"
     assert [one["name"] for one in of(result, "one instance fewer")] == ["easy instances"]
     text = result.to_text()
-    assert "One more of hard instances (1 → 2) moves p p99 by -" in text
+    assert "Going from 1 to 2 hard instances moves p p99 by -" in text
     assert "10% MORE" in text
     assert "ONE MORE INSTANCE" in text
     assert max(map(len, text.splitlines())) <= 100

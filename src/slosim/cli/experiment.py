@@ -86,7 +86,7 @@ def run_experiment(
             )
         with (
             open_workers(backend, workers, cluster, memory_limit_bytes) as pool,
-            ProgressBar(not quiet) as bar,
+            ProgressBar(not quiet, store.close) as bar,
         ):
             try:
                 result = run(Study(pool, store, bar))

@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +28,13 @@ class ProgressBar:
     It is called by `slosim.run` about ten times a second; there a first Ctrl-C takes effect, so that what has
     been simulated is whole and can be reported. A second one, or one before there is anything to report (the
     engine is being compiled), ends the process at once.
+
+    leaving  called before the process ends at once
     """
 
-    def __init__(self, shown: bool) -> None:
+    def __init__(self, shown: bool, leaving: Callable[[], None] | None = None) -> None:
         self.shown = shown and sys.stderr.isatty()
+        self.leaving = leaving
         self.began: float | None = None
         """When the first simulated time was reported, s on the monotonic clock."""
         self.interrupted = False
@@ -61,6 +66,9 @@ class ProgressBar:
         self._close()
         if self.interrupted or self.began is None:
             exits.complain("interrupted")
+            if self.leaving is not None:
+                with suppress(OSError, RuntimeError):  # its file may be just being written
+                    self.leaving()
             os._exit(exits.INTERRUPTED)
         self.interrupted = True
         exits.complain("interrupted: reporting what is finished (once more: stop at once)")

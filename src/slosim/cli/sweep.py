@@ -54,7 +54,7 @@ def sweep(
 
     slosim sweep a.yaml --vary services.payment.instances=2..6
     slosim sweep a.yaml --vary services.payment.instances=2..6 --vary
-    producers.shop.arrivals.poisson=5/s..20/s:4
+    producers.checkout.arrivals.poisson=4/s..8/s:3
 
     Exit codes: 0 a whole result, 2 wrong input, 3 out of memory, 130 interrupted.
     """

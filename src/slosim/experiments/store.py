@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,8 @@ from slosim.experiments.summary import Summary, from_plain, to_plain
 from slosim.files import json_text, require_writable, write_whole
 
 FORMAT = "slosim-{kind}/1"
+NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+"""What reading something else as an experiment's file raises."""
 
 
 class Store:
@@ -41,7 +44,7 @@ class Store:
             self._open_journal(path)
             try:
                 self._read(path)
-            except UserError:
+            except BaseException:
                 self._close_journal()
                 raise
         self.found = len(self._runs)
@@ -78,9 +81,9 @@ class Store:
         for digest, replication in sorted(self._used):
             runs.setdefault(digest, {})[str(replication)] = to_plain(self._runs[digest, replication])
         write_whole(self.path, json_text({"format": self.format, **result, "runs": runs}))
-        self._close_journal()
         with suppress(OSError):
-            _journal_of(self.path).unlink()
+            _journal_of(self.path).unlink()  # while it is still locked: another process may not lose its own
+        self._close_journal()
 
     def close(self) -> None:
         """Let go of the journal; without `finish` before it stays where it is, for the next start."""
@@ -95,7 +98,7 @@ class Store:
                         self._runs[digest, int(replication)] = from_plain(plain)
             except OSError as error:
                 raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-            except (KeyError, TypeError, ValueError, AttributeError):
+            except NOT_OURS:
                 raise UserError(
                     f"{path} is there and is no {self.format} that could be gone on with; name another"
                     " file, or remove it"
@@ -103,12 +106,17 @@ class Store:
         journal = _journal_of(path)
         if journal.exists():
             for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
-                with suppress(KeyError, TypeError, ValueError, AttributeError):  # the last line may be cut
+                with suppress(*NOT_OURS):  # the last line may be cut
                     digest, replication, plain = json.loads(line)
                     self._runs[digest, replication] = from_plain(plain)
 
     def _open_journal(self, path: Path) -> None:
         require_writable(path)
+        if path.exists() and not path.is_file():
+            raise UserError(
+                f"cannot keep an experiment in {path}: it is no ordinary file; name another, or - to print"
+                " the result as JSON"
+            )
         try:
             journal = open(_journal_of(path), "a", encoding="utf-8")  # noqa: SIM115  (open as long as this)
         except OSError as error:
@@ -125,14 +133,17 @@ class Store:
     def _close_journal(self) -> None:
         if self._journal is not None and self.path is not None:
             with suppress(OSError):
-                self._journal.close()
                 if not _journal_of(self.path).stat().st_size:
                     _journal_of(self.path).unlink()
+            with suppress(OSError):
+                self._journal.close()
             self._journal = None
 
 
 def _journal_of(path: Path) -> Path:
-    return path.with_name(f".{path.name}.runs")
+    """Beside the file itself, whatever links lead to it: one file has one journal, and one lock."""
+    file = Path(os.path.realpath(path))
+    return file.with_name(f".{file.name}.runs")
 
 
 def _runs_of(data: Any, wanted: str) -> dict[str, dict[str, Any]]:

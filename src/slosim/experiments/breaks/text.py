@@ -11,7 +11,7 @@ from typing import Any
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK
 from slosim.experiments.text import amount, finished, with_interval
 from slosim.model.values import write_duration, write_number
-from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
+from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title, width_of
 from slosim.report.objectives import MET
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import (
@@ -226,8 +226,11 @@ def _breaks(broken: list[dict[str, Any]], width: int) -> list[str]:
 
 
 def _holds(one: dict[str, Any]) -> str:
-    level = one["holds"]["level"] if one["holds"] else one["base"]
-    return level_of(level, one["unit"]) if level else NOTHING
+    """The highest level that does not break, with a question mark if an objective is undecided there."""
+    if one["holds"] is None:
+        return level_of(one["base"], one["unit"]) if one["base"] else NOTHING
+    is_open = any(its["verdict"] != MET for its in one["holds"]["objectives"])
+    return level_of(one["holds"]["level"], one["unit"]) + (" ?" if is_open else "  ")
 
 
 def _cost(point: dict[str, Any]) -> str:
@@ -360,8 +363,17 @@ def _again(data: dict[str, Any], broken: list[dict[str, Any]], width: int) -> li
             lines.append("    " + shlex.join([*command, *sets]))
         if point["faults"]:
             lines.append("    faults:" + ("" if sets else f"   # {shlex.join(command)}"))
-            lines += [f"      - {flow(fault)}" for fault in point["faults"]]
+            lines += [line for fault in point["faults"] for line in fault_lines(fault, width)]
     return lines
+
+
+def fault_lines(fault: dict[str, Any], width: int) -> list[str]:
+    """A fault as in a scenario file, its effect on a line of its own where one line is too long."""
+    line = f"      - {flow(fault)}"
+    if width_of(line) <= width:
+        return [line]
+    head = {key: value for key, value in fault.items() if key != "effect"}
+    return [f"      - {flow(head).removesuffix('}')},", f"         effect: {flow(fault['effect'])}}}"]
 
 
 def flow(value: Any) -> str:
@@ -408,7 +420,8 @@ def _rest(data: dict[str, Any], width: int) -> list[str]:
 def _footer(data: dict[str, Any], width: int) -> list[str]:
     run, place = data["run"], data["triggers"]
     text = (
-        f"Breaks: the 95% interval of an objective is clear of its target; holds: it is not. The two levels"
+        "Breaks: the 95% interval of an objective is below its target; holds: no such interval is, ?: but"
+        " one reaches below. Each interval is for itself. The two levels"
         f" lie within 5% and rest on {plural(run['replications'], 'replication')} each, those on the way on"
         f" {run['searched_with']}; all meet the work of the unstressed run (seed {run['seed']},"
         f" {clock(run['duration_s'])}, measured from {clock(run['warmup_s'])} on). Costs: further bad share"

@@ -156,7 +156,8 @@ def _rest(data: dict[str, Any], width: int) -> list[str]:
             if rest
             else []
         )
-    note = f"{len(rest) - len(clear)} more do not change clearly" if len(rest) > len(clear) else ""
+    others = len(rest) - len(clear)
+    note = f"{others} more {'does' if others == 1 else 'do'} not change clearly" if others else ""
     return [title("SERVICES, LAG AND COST", note, width), *_table(clear, width)]
 
 

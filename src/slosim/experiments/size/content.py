@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from slosim.compile.offered_load import offered_loads, partitions_of
@@ -29,7 +28,7 @@ def content_of(search: Search, stopped: str | None) -> dict[str, Any]:
     run, demands, dimensions = search.scenario.run, search.demands, search.dimensions
     answer = search.best()
     unmet = _why_unmet(search) if search.is_over and answer is None else []
-    best = answer or _nearest([step.trial for step in search.steps])
+    best = answer or _nearest(search)
     return {
         "format": FORMAT,
         "version": __version__,
@@ -77,9 +76,16 @@ def _trials(search: Search) -> list[Trial]:
     return list(search.trials.done.values())
 
 
-def _nearest(trials: Sequence[Trial]) -> Trial:
-    """Of trials of which none is met, the one that is furthest along."""
-    return max(trials, key=lambda trial: trial.hardest[1].hardness)
+def _nearest(search: Search) -> Trial:
+    """Of trials of which none is met, the one that is furthest along; the cheapest of those within 1% of the
+    budget, as money that buys nothing brings nothing nearer.
+    """
+
+    def nearness(trial: Trial) -> tuple[int, float, float]:
+        rank, left = trial.hardest[1].hardness
+        return rank, round(left, 2), -search.dimensions.cost(trial.position)
+
+    return max(_trials(search), key=nearness)
 
 
 def _own_entry(search: Search) -> dict[str, Any]:

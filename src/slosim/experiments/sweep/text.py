@@ -172,17 +172,19 @@ def _rows(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[str]:
         _column("busiest", [_busiest(data, row) for row in rows], "<"),
     ]
     note = f"{len(data['rows']) - len(shown):,} more in the files" if len(data["rows"]) > len(shown) else ""
-    return [*([title("VARIANTS", note, width)] if note else []), *table(_of_one_height(columns), width)[1:]]
+    lines_of_table = table(_of_one_height(columns), width)
+    begin = next(place for place, line in enumerate(lines_of_table) if line.strip())  # a high heading is gone
+    return [*([title("VARIANTS", note, width)] if note else []), *lines_of_table[begin:]]
 
 
 def _column(heading: str, cells: list[str], align: str = ">") -> tuple[list[str], list[str], str]:
-    return _narrow(heading), cells, align
+    return narrow(heading), cells, align
 
 
-def _narrow(heading: str) -> list[str]:
+def narrow(heading: str) -> list[str]:
     """A heading over several lines, broken behind spaces and dots."""
     lines_of_heading = [""]
-    for piece in re.findall(r"[^ .]*(?:\.| +|$)", heading):
+    for piece in re.findall(r"[^ .]*(?:\.| +)|[^ .]+$", heading):
         if lines_of_heading[-1] and width_of(lines_of_heading[-1] + piece.rstrip()) > TITLE_WIDTH:
             lines_of_heading.append("")
         lines_of_heading[-1] += piece

@@ -528,7 +528,12 @@ def _x(field_name: str, kind: str, axis: dict) -> dict:
     scale = {"domainMin": {"expr": "from"}, "domainMax": {"expr": "to"}, "nice": False}
     if kind == "temporal":
         scale["type"] = "utc"
-    return {"field": field_name, "type": kind, "scale": scale, "axis": {"grid": False, "minExtent": 20, **axis}}
+    return {
+        "field": field_name,
+        "type": kind,
+        "scale": scale,
+        "axis": {"grid": False, "minExtent": 20, **axis},
+    }
 
 
 def _ruler(*fields: str) -> dict:

@@ -305,6 +305,23 @@ def test_pages_of_poor_reports(scenario: str):
     data["run"] |= {"ended_s": 60.0, "stopped": "interrupted"}
     page = Page(html_of(data, None))
     assert "Stopped early, at 1m: interrupted" in page.text
+    assert page.charts.keys() >= {"lag-0", "age", "busy"}
+
+
+def test_a_report_without_a_single_sample_has_a_page():
+    data = json.loads(library.run(library.loads(BROKEN)).to_json())
+    for holder in (*data["objectives"], *data["services"].values(), data["topics"]["jobs"]["consumers"]["s"]):
+        holder["series"] = {name: [] for name in holder["series"]}
+    page = Page(html_of(data, None))
+    assert page.charts.keys() == {"latency-0", "event-lag"}
+
+
+def test_mechanisms_and_dependencies_have_charts_where_they_did_anything():
+    scenario = library.load(ROOT / "examples" / "shared-database.yaml", overrides=["run.replications=1"])
+    data = json.loads(library.run(scenario).to_json())
+    rows = Page(html_of(data, None)).charts["requests"]["rows"]["rows"]
+    assert max(rows["s0"]) == max(data["dependencies"]["database"]["series"]["waiting"]) > 100
+    assert graph_of(data).nodes["dependencies.database"].mark == "overloaded"
 
 
 def test_the_same_report_is_the_same_page(orders: dict, orders_html: str):

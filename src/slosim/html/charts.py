@@ -91,6 +91,8 @@ def lag_charts(data: dict) -> list[Chart]:
     charts = []
     for number, (label, _, line) in enumerate(line_rows(data)):
         series = line["series"]
+        if not series["t_s"]:
+            continue
         rows = thinned({"t_s": series["t_s"], "lag": series["lag"], "waiting": series["waiting"]})
         marks = [
             _area("lag", "lag"),
@@ -125,6 +127,55 @@ def instances_chart(data: dict) -> Chart | None:
 def busy_chart(data: dict) -> Chart | None:
     its = {name: (one["series"]["t_s"], one["series"]["busy"]) for name, one in data["services"].items()}
     return _many_over_time("busy", "Busy slots", its, data)
+
+
+def station_charts(data: dict) -> list[tuple[Chart, str]]:
+    """(chart, how to read it) of what dependencies and the rarer mechanisms did over time, where they did."""
+    mechanisms = {name: one["mechanisms"] for name, one in data["services"].items() if "mechanisms" in one}
+    charts = []
+    for key, title, stations, column, aid in (
+        (
+            "servers",
+            "Busy servers of dependencies",
+            data["dependencies"],
+            "busy",
+            "Flat at the top is saturated.",
+        ),
+        (
+            "requests",
+            "Requests that wait for a server",
+            data["dependencies"],
+            "waiting",
+            "Their callers wait too.",
+        ),
+        (
+            "stopped_partitions",
+            "Partitions that stand still",
+            mechanisms,
+            "stopped_partitions",
+            "While they change owner nobody takes from them.",
+        ),
+        (
+            "prefetched",
+            "Messages held ahead of slots",
+            mechanisms,
+            "prefetched",
+            "Handed to an instance and not begun: no other instance can take them.",
+        ),
+        (
+            "breaker_open",
+            "Circuit breakers that are open",
+            mechanisms,
+            "breaker_open",
+            "Share of the replications: 1 is all of them.",
+        ),
+    ):
+        its = {name: (one["series"]["t_s"], one["series"][column]) for name, one in stations.items()}
+        its = {name: one for name, one in its.items() if any(one[1])}
+        chart = _many_over_time(key, title, its, data)
+        if chart is not None:
+            charts.append((chart, aid))
+    return charts
 
 
 def budget_charts(data: dict) -> list[Chart]:
@@ -177,10 +228,10 @@ def _many_over_time(
     step: bool = False,
 ) -> Chart | None:
     """One chart with a line for each name; all have the sample times of the run."""
-    if not its:
-        return None
     names = list(its)
-    times = max((times for times, _ in its.values()), key=len)
+    times = max((times for times, _ in its.values()), key=len, default=[])
+    if not times:
+        return None
     columns: Columns = {"t_s": times}
     columns |= {f"s{number}": _padded(values, len(times)) for number, (_, values) in enumerate(its.values())}
     marks = [

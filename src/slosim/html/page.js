@@ -5,6 +5,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const views = new Map(); // key of a chart to its view
   const windows = new Map(); // group of charts, or key of one alone, to {from, to, first, last}
+  let brushed = null; // the chart on which a part of the axis is being marked, and that part
   const SHORTEST = 1e-6; // of the whole axis
 
   const groupOf = key => charts[key].group || key;
@@ -63,21 +64,17 @@
     });
     views.get(key)?.finalize();
     views.set(key, view);
-    let marked = null;
-    view.addSignalListener("brush", (_, value) => { marked = Object.values(value)[0] ?? null; });
-    view.addEventListener("pointerup", () => zoomTo(marked));
-    window.addEventListener("pointerup", () => zoomTo(marked));
+    view.addSignalListener("brush", (_, value) => { brushed = {key, range: Object.values(value)[0]}; });
     view.addEventListener("dblclick", () => show(groupOf(key), -Infinity, Infinity));
+  }
 
-    function zoomTo(range) {
-      if (!range || views.get(key) !== view) return;
-      marked = null;
-      view.signal("brush_x", [0, 0]);
-      const [from, to] = range.map(Number).sort((a, b) => a - b);
-      const its = windows.get(groupOf(key));
-      if (to - from > (its.to - its.from) / 100) show(groupOf(key), from, to);
-      else view.runAsync();
-    }
+  function zoomToBrush() { // when dragging ends, wherever that is
+    if (!brushed?.range) return;
+    const {key, range} = brushed, its = windows.get(groupOf(key));
+    const [from, to] = range.map(Number).sort((a, b) => a - b);
+    brushed = null;
+    views.get(key).signal("brush_x", [0, 0]).runAsync();
+    if (to - from > (its.to - its.from) / 100) show(groupOf(key), from, to);
   }
 
   function show(group, from, to) { // the part of the axis from..to, on all charts of the group
@@ -103,7 +100,10 @@
 
   async function drawAll() {
     document.documentElement.dataset.scheme = dark.matches ? "dark" : "light"; // of the canvases, for print
-    for (const key of Object.keys(charts)) await draw(key);
+    for (const key of Object.keys(charts)) {
+      await draw(key);
+      await new Promise(done => setTimeout(done)); // the page stays responsive
+    }
     document.documentElement.dataset.drawn = String(Object.keys(charts).length);
   }
 
@@ -117,6 +117,7 @@
     tell(windows.get("time"));
     toolbar.addEventListener("click", event => event.target.dataset.zoom && zoomBy(event.target.dataset.zoom));
   }
-  dark.addEventListener("change", drawAll);
-  drawAll();
+  window.addEventListener("pointerup", zoomToBrush);
+  let drawing = drawAll();
+  dark.addEventListener("change", () => { drawing = drawing.then(drawAll); });
 })();

@@ -58,6 +58,8 @@ def policy(style: str, script: str) -> str:
 def content(data: dict, source: str | None) -> dict[str, Any]:
     """What the template shows, by the names that it uses."""
     graph = graph_of(data)
+    stations = charts.station_charts(data)
+    faults, more_faults = text_tables.first_of_each(data["faults"])
     lags, budgets = charts.lag_charts(data), charts.budget_charts(data)
     latencies = {flow: charts.latency_chart(number, flow, data) for number, flow in enumerate(data["flows"])}
     others = {
@@ -66,7 +68,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "busy": charts.busy_chart(data),
         "event_lag": charts.event_lag_chart(data),
     }
-    every = [*budgets, *latencies.values(), *lags, *others.values()]
+    every = [*budgets, *latencies.values(), *lags, *others.values(), *(chart for chart, _ in stations)]
     return {
         "data": data,
         "run": data["run"],
@@ -86,9 +88,11 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "alerting": [number for number, one in enumerate(budgets) if "fired" in one.rows],
         "lags": lags,
         **others,
+        "station_charts": stations,
         "alerts": _alerts(data),
         "silent": _silent(data),
-        "faults": _table(text_tables.faults_columns(data["faults"], data["run"])) if data["faults"] else None,
+        "faults": _table(text_tables.faults_columns(faults, data["run"])) if faults else None,
+        "more_faults": [f"{count(number)} of {name}" for name, number in more_faults.items()],
         "attempts": _attempts(data),
         "failures": _table(text_tables.failures_columns(data)),
         "losses": _losses(data),

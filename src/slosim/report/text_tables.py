@@ -396,7 +396,7 @@ def faults_columns(faults: Sequence[dict], run: dict) -> list[Column]:
 
 
 def faults_section(data: dict, width: int) -> list[str]:
-    faults, more = _first_of_each(data["faults"])
+    faults, more = first_of_each(data["faults"])
     if not faults:
         return []
     columns = faults_columns(faults, data["run"])
@@ -408,7 +408,7 @@ def faults_section(data: dict, width: int) -> list[str]:
     return lines
 
 
-def _first_of_each(faults: Sequence[dict]) -> tuple[list[dict], dict[str, int]]:
+def first_of_each(faults: Sequence[dict]) -> tuple[list[dict], dict[str, int]]:
     """The first occurrences of each fault, and how many more there are by name."""
     shown, seen = [], Counter[str]()
     for one in faults:

@@ -580,5 +580,19 @@ def test_hostile_names_do_nothing_in_the_browser_either(browser: Browser, hostil
 
 
 @needs_browser
+@pytest.mark.parametrize(
+    "scenario",
+    [SMALL, BROKEN, SMALL.replace("poisson: 2/s", "every: 9m")],
+    ids=["no objective", "missed", "one"],
+)
+def test_poor_reports_draw_without_a_complaint(browser: Browser, scenario: str, tmp_path: Path):
+    data = json.loads(library.run(library.loads(scenario)).to_json())
+    (tmp_path / "a.html").write_text(html_of(data), encoding="utf-8")
+    browser.look()
+    browser.open(tmp_path / "a.html")
+    assert browser.complaints() == []
+
+
+@needs_browser
 def test_it_prints(opened: Browser):
     assert opened.pdf().startswith(b"%PDF")

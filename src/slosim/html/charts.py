@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slosim.html.series import Columns, begun, budget_left, every, highest_in_parts, spectrum, thinned
@@ -129,8 +129,8 @@ def busy_chart(data: dict) -> Chart | None:
     return _many_over_time("busy", "Busy slots", its, data)
 
 
-def station_charts(data: dict) -> list[tuple[Chart, str]]:
-    """(chart, how to read it) of what dependencies and the rarer mechanisms did over time, where they did."""
+def station_charts(data: dict) -> list[Chart]:
+    """What dependencies and the rarer mechanisms did over time, where they did anything."""
     mechanisms = {name: one["mechanisms"] for name, one in data["services"].items() if "mechanisms" in one}
     charts = []
     for key, title, stations, column, aid in (
@@ -174,7 +174,7 @@ def station_charts(data: dict) -> list[tuple[Chart, str]]:
         its = {name: one for name, one in its.items() if any(one[1])}
         chart = _many_over_time(key, title, its, data)
         if chart is not None:
-            charts.append((chart, aid))
+            charts.append(replace(chart, aid=aid))
     return charts
 
 
@@ -235,7 +235,7 @@ def _many_over_time(
     columns: Columns = {"t_s": times}
     columns |= {f"s{number}": _padded(values, len(times)) for number, (_, values) in enumerate(its.values())}
     marks = [
-        _line(f"s{number}", f"c{number % COLOURS}", "step-after" if step else "linear")
+        _line(f"s{number}", _palette(number), "step-after" if step else "linear")
         for number in range(len(names))
     ]
     return _over_time(
@@ -247,7 +247,7 @@ def _many_over_time(
         data,
         form=form,
         axis={"labelExpr": axis} if axis else None,
-        legend=[(f"c{number % COLOURS}", name) for number, name in enumerate(names)],
+        legend=[(_palette(number), name) for number, name in enumerate(names)],
     )
 
 
@@ -384,13 +384,21 @@ def _span(rows: str, name: str) -> dict:
 
 # Distributions
 
+LATENCY_AID = (
+    "Read upwards from a share: so many complete within that time. Each step to the right is ten times rarer."
+    " Dots are reported percentiles with their 95% intervals."
+)
+OBJECTIVE_AID = (
+    " Where the dashed objective has its diamond, the curve must lie below it; losses count against it too."
+)
+
 
 def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
     """The latency of a flow at every percentile, the reported ones with intervals, objectives as lines."""
     stat = data["flows"][flow]["latency_s"]
-    if not stat["count"]:
-        return None
     curve = spectrum(stat)
+    if not curve["p"]:
+        return None
     points = [
         (key, float(key[1:]) / 100, stat[key])
         for key in ("p50", "p90", "p95", "p99", "p99.9")
@@ -448,6 +456,8 @@ def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
             "encoding": {"y": {"field": "s"}},
         },
     ]
+    rows = {name: columns for name, columns in rows.items() if columns["s"]}
+    marks = [one for one in marks if one["data"]["name"] in rows]
     legend = [("c0", "latency of the completed")]
     legend += [
         ("alert", f"{one['name']}: {exact_share(one['target_ratio'])} within {clock(one['threshold'])}")
@@ -458,41 +468,54 @@ def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
         [[key, duration(one["value"]), _interval(one)] for key, _, one in points],
     )
     table.rows.append(["maximum", duration(stat["max"]), ""])
-    return _spectrum_chart(
-        f"latency-{number}", flow, rows, marks, table, legend, max(curve["nines"], default=1)
+    widest = max(curve["nines"])
+    chart = _spectrum_chart(f"latency-{number}", flow, rows, marks, table, legend, widest)
+    return replace(chart, aid=LATENCY_AID + (OBJECTIVE_AID if promised else ""))
+
+
+def event_lag_table(data: dict) -> Table | None:
+    its = _event_lags(data)
+    if not its:
+        return None
+    keys = ("mean", "p50", "p99", "p99.9")
+    return Table(
+        ["topic → consumer", *keys, "maximum"],
+        [
+            [label, *(duration(stat[key]["value"]) for key in keys), duration(stat["max"])]
+            for label, stat in its.items()
+        ],
     )
 
 
 def event_lag_chart(data: dict) -> Chart | None:
     """Published to first taken at every percentile, a line for each topic and consumer."""
-    its = {label: line["event_lag_s"] for label, _, line in line_rows(data) if line["event_lag_s"]["count"]}
-    if not its:
+    its, table = _event_lags(data), event_lag_table(data)
+    curves = {label: spectrum(stat) for label, stat in its.items()}
+    curves = {label: curve for label, curve in curves.items() if curve["p"]}
+    if not curves or table is None:
         return None
-    rows: dict[str, Columns] = {"rows": {"nines": [], "p": [], "s": [], "line": []}}
-    marks, legend = [], []
-    for number, (label, stat) in enumerate(its.items()):
-        curve = spectrum(stat)
+    all_rows: Columns = {"nines": [], "p": [], "s": [], "line": []}
+    rows, marks, legend = {}, [], []
+    for number, (label, curve) in enumerate(curves.items()):
         for name, values in curve.items():
-            rows["rows"][name] += values
-        rows["rows"]["line"] += [label] * len(curve["p"])
-        name = f"c{number % COLOURS}"
-        rows[f"line {number}"] = begun(curve, stat)
-        marks.append({"data": {"name": f"line {number}"}, **_line("s", name, "step-before")})
-        legend.append((name, label))
-    widest = max(rows["rows"]["nines"], default=1)
-    rows["rows"] = _spoken(rows["rows"])
-    table = Table(
-        ["topic → consumer", "mean", "p50", "p99", "p99.9", "maximum"],
-        [
-            [
-                label,
-                *(duration(stat[key]["value"]) for key in ("mean", "p50", "p99", "p99.9")),
-                duration(stat["max"]),
-            ]
-            for label, stat in its.items()
-        ],
-    )
+            all_rows[name] += values
+        all_rows["line"] += [label] * len(curve["p"])
+        rows[f"line {number}"] = begun(curve, its[label])
+        marks.append({"data": {"name": f"line {number}"}, **_line("s", _palette(number), "step-before")})
+        legend.append((_palette(number), label))
+    widest = max(all_rows["nines"])
+    rows["rows"] = _spoken(all_rows)
     return _spectrum_chart("event-lag", "Event lag", rows, marks, table, legend, widest)
+
+
+def _event_lags(data: dict) -> dict[str, dict]:
+    """{line: STAT} of the lines from which a message was taken."""
+    return {label: line["event_lag_s"] for label, _, line in line_rows(data) if line["event_lag_s"]["count"]}
+
+
+def _palette(number: int) -> str:
+    """The class of the style sheet of the colour of a line."""
+    return f"c{number % COLOURS}"
 
 
 def _spoken(columns: Columns) -> Columns:

@@ -139,25 +139,33 @@ def _placed(graph: Graph, downwards: bool) -> tuple[list[list[tuple[str, str]]],
             passing.append(key)
         stops = [edge.source, *passing, edge.target]
         chains.append(list(pairwise(stops)))
-    neighbours: dict[str, list[str]] = {key: [] for key in places}
-    for chain in chains:
-        for a, b in chain:
-            neighbours[a].append(b)
-            neighbours[b].append(a)
-    rows: list[list[str]] = [[] for _ in range(max(layers.values(), default=0) + 1)]
-    for key, place in places.items():
-        rows[place.layer].append(key)
-    for _ in range(SWEEPS):
-        for row in rows:
-            _spread(row, places)
-        for row in rows:
-            row.sort(key=lambda key: _mean([places[its].at for its in neighbours[key]], places[key].at))
-            _spread(row, places)
+    _order(places, [step for chain in chains for step in chain])
     return chains, places
 
 
-def _mean(values: list[float], otherwise: float) -> float:
-    return sum(values) / len(values) if values else otherwise
+def _order(places: dict[str, Place], steps: list[tuple[str, str]]) -> None:
+    """Put the nodes of each layer side by side, near what leads to them and, in turn, what they lead to."""
+    rows: list[list[str]] = [[] for _ in range(max((one.layer for one in places.values()), default=0) + 1)]
+    for key, place in places.items():
+        rows[place.layer].append(key)
+    for row in rows:
+        _spread(row, places)
+    before: dict[str, list[str]] = {key: [] for key in places}
+    after: dict[str, list[str]] = {key: [] for key in places}
+    for source, target in steps:
+        if places[source].layer < places[target].layer:
+            before[target].append(source)
+            after[source].append(target)
+
+    def wish(key: str, neighbours: dict[str, list[str]]) -> float:
+        wanted = [places[its].at for its in neighbours[key]]
+        return sum(wanted) / len(wanted) if wanted else places[key].at
+
+    for _ in range(SWEEPS):
+        for sweep, neighbours in ((rows, before), (rows[::-1], after), (rows, before)):
+            for row in sweep:
+                row.sort(key=lambda key: wish(key, neighbours))
+                _spread(row, places)
 
 
 def _spread(row: list[str], places: dict[str, Place]) -> None:

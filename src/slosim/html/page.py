@@ -68,7 +68,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "busy": charts.busy_chart(data),
         "event_lag": charts.event_lag_chart(data),
     }
-    every = [*budgets, *latencies.values(), *lags, *others.values(), *(chart for chart, _ in stations)]
+    every = [*budgets, *latencies.values(), *lags, *others.values(), *stations]
     return {
         "data": data,
         "run": data["run"],
@@ -88,6 +88,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "alerting": [number for number, one in enumerate(budgets) if "fired" in one.rows],
         "lags": lags,
         **others,
+        "event_lag_table": charts.event_lag_table(data),
         "station_charts": stations,
         "alerts": _alerts(data),
         "silent": _silent(data),

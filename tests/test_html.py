@@ -10,7 +10,9 @@ import re
 import subprocess
 import sys
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 import slosim as library
 from browser import DARK, LIGHT, Browser, needs_browser
+from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
 from slosim.html.page import html_of
 from slosim.html.series import begun, budget_left, spectrum, thinned
@@ -267,6 +270,41 @@ def test_the_drawing_holds_the_system_and_marks_its_limit(orders: dict):
         graph.nodes["services.payment"].used_ratio
         == orders["services"]["payment"]["utilisation_ratio"]["value"]
     )
+
+
+LOOP = """
+name: loop
+run: {duration: 1m}
+topics: {a: {}, b: {}, both: {}, dead: {}}
+producers: {p: {topic: a, arrivals: {poisson: 5/s}}, q: {topic: both, arrivals: {poisson: 1/s}}}
+services:
+  first: {consumes: [a, both], service_time: {exponential: 10ms}, emits: b, dead_letter: dead}
+  second:
+    consumes: b
+    service_time: {exponential: 10ms}
+    emits: [{topic: a, probability: 10%}, {topic: b, probability: 5%}, {topic: both, probability: 1%}]
+  third: {consumes: both, service_time: {exponential: 10ms}}
+"""
+
+
+@pytest.mark.parametrize("downwards", [False, True], ids=["onwards", "downwards"])
+@pytest.mark.parametrize("name", ["order-saga", "loop"])
+def test_boxes_of_the_drawing_lie_inside_it_and_apart(name: str, downwards: bool):
+    path = ROOT / "examples" / f"{name}.yaml"
+    scenario = library.loads(LOOP) if name == "loop" else library.load(path, overrides=["run.replications=1"])
+    graph = graph_of(json.loads(library.run(scenario).to_json()))
+    root = ElementTree.fromstring(drawing(graph, downwards))
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    boxes = [
+        [float(group.find("rect").attrib[key]) for key in ("x", "y", "width", "height")]
+        for group in root.findall("g")
+        if group.attrib["class"].startswith("node")
+    ]
+    assert len(boxes) == len(graph.nodes)
+    for x, y, across, down in boxes:
+        assert (x > 0, y > 0, x + across < width, y + down < height) == (True,) * 4
+    for (x0, y0, w0, h0), (x1, y1, w1, h1) in combinations(boxes, 2):
+        assert x0 + w0 < x1 or x1 + w1 < x0 or y0 + h0 < y1 or y1 + h1 < y0
 
 
 def test_names_of_any_kind_arrive_as_text(hostile: dict):

@@ -11,10 +11,14 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from slosim.html.graph import Graph, Node, utilisation
+from slosim.html.graph import Edge, Graph, Node, utilisation
 
 WIDTH, ROW, HEAD, PADDING = 166, 16, 24, 10
 BETWEEN_LAYERS, BETWEEN_NODES, MARGIN = 52, 24, 20
+BACK = 44
+"""Room for edges that lead back."""
+WIDE = 736
+"""What is wider than this shrinks down to it on a narrow screen, and scrolls on a narrower one."""
 LETTERS = 23
 """Letters of the small font that fit into a box."""
 HEAD_LETTERS = 20
@@ -56,17 +60,28 @@ def drawing(graph: Graph, downwards: bool = False) -> Markup:
         across = place.at + MARGIN
         return (across, along) if downwards else (along, across)
 
+    def side(key: str, part: float) -> tuple[float, float]:
+        """Where an edge that leads back leaves or enters a node: at this part of its far side."""
+        node, (x, y) = graph.nodes[key], point(key, False)
+        if downwards:
+            return x + WIDTH / 2, y + part * _height(node)
+        return x + part * WIDTH, y + _height(node) / 2
+
     for edge, chain in zip(graph.edges, chains, strict=True):
-        lines.append(
-            _line(edge.style, edge.label, [(point(a, True), point(b, False)) for a, b in chain], downwards)
-        )
+        if _leads_back(edge, places):
+            lines.append(_line_back(edge, side(edge.source, 0.65), side(edge.target, 0.35), downwards))
+            continue
+        steps = [(point(a, True), point(b, False)) for a, b in chain]
+        lines.append(_line(edge, steps, downwards))
+    if any(_leads_back(edge, places) for edge in graph.edges):
+        breadth += BACK
     for key, node in graph.nodes.items():
         x, y = point(key, False)
         boxes.append(_box(node, *((x - WIDTH / 2, y) if downwards else (x, y - _height(node) / 2))))
     width, height = (breadth, length) if downwards else (length, breadth)
     named = ", ".join(f"{node.name} {utilisation(node)}".strip() for node in graph.nodes.values())
-    direction = "downwards" if downwards else "onwards"
     width, height = round(width), round(height)
+    direction = "downwards" if downwards else "onwards wide" if width > WIDE else "onwards"
     return SVG.format(
         direction,
         width,
@@ -191,7 +206,28 @@ def _layer_starts(graph: Graph, places: dict[str, Place], downwards: bool) -> tu
     return starts, most - least + 2 * MARGIN
 
 
-def _line(style: str, label: str, steps: list, downwards: bool) -> Markup:
+def _leads_back(edge: Edge, places: dict[str, Place]) -> bool:
+    return places[edge.target].layer <= places[edge.source].layer
+
+
+def _line_back(edge: Edge, start: tuple[float, float], end: tuple[float, float], downwards: bool) -> Markup:
+    """A curve around the far sides of two nodes."""
+    (x0, y0), (x1, y1) = start, end
+    if downwards:
+        far = max(x0, x1) + BACK
+        path = f"M{x0:.0f} {y0:.0f}C{far:.0f} {y0:.0f} {far:.0f} {y1:.0f} {x1 + 2:.0f} {y1:.0f}"
+        head = f"M{x1 + 8:.0f} {y1 - 5:.0f}L{x1:.0f} {y1:.0f}L{x1 + 8:.0f} {y1 + 5:.0f}Z"
+        at = (far - BACK / 2, (y0 + y1) / 2)
+    else:
+        far = max(y0, y1) + BACK
+        path = f"M{x0:.0f} {y0:.0f}C{x0:.0f} {far:.0f} {x1:.0f} {far:.0f} {x1:.0f} {y1 + 2:.0f}"
+        head = f"M{x1 - 5:.0f} {y1 + 8:.0f}L{x1:.0f} {y1:.0f}L{x1 + 5:.0f} {y1 + 8:.0f}Z"
+        at = ((x0 + x1) / 2, far - BACK / 4 + 4)
+    words = TEXT.format("label", *at, edge.label) if edge.label else ""
+    return LINE.format(edge.style, path, head, words)
+
+
+def _line(edge: Edge, steps: list, downwards: bool) -> Markup:
     """A curve through the steps, its arrow head, and its label near the end."""
     path, bend = "", BETWEEN_LAYERS / 2
     for (x0, y0), (x1, y1) in steps:
@@ -207,10 +243,9 @@ def _line(style: str, label: str, steps: list, downwards: bool) -> Markup:
         else (f"M{x - 8:.0f} {y - 5:.0f}L{x:.0f} {y:.0f}L{x - 8:.0f} {y + 5:.0f}Z")
     )
     (x0, y0), (x1, y1) = steps[-1]
-    words = (
-        TEXT.format("label", (x0 + x1) / 2, (y0 + y1) / 2 - (0 if downwards else 5), label) if label else ""
-    )
-    return LINE.format(style, path, head, words)
+    at = ((x0 + x1) / 2, (y0 + y1) / 2 - (0 if downwards else 5))
+    words = TEXT.format("label", *at, edge.label) if edge.label else ""
+    return LINE.format(edge.style, path, head, words)
 
 
 def _box(node: Node, x: float, y: float) -> Markup:

@@ -458,9 +458,9 @@ MET, MISSED, UNDECIDED = "met", "missed", "undecided"
         ([MET, MET, MISSED], "met up to 2, missed from 3 on"),
         ([MISSED, MET, MISSED], "missed at 1, met at 2, missed at 3"),
         ([UNDECIDED, UNDECIDED, UNDECIDED], "undecided everywhere"),
-        ([UNDECIDED, MISSED, MISSED], "missed everywhere (undecided at 1)"),
+        ([UNDECIDED, MISSED, MISSED], "undecided at 1; missed elsewhere"),
         ([None, MISSED, MET], "met from 3 on (missing at 1)"),
-        ([UNDECIDED, None, MET], "met everywhere (undecided at 1; missing at 2)"),
+        ([UNDECIDED, None, MET], "undecided at 1; missing at 2; met elsewhere"),
         ([None, None, None], "missing everywhere"),
     ],
 )

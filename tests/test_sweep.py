@@ -427,8 +427,9 @@ def test_an_interrupted_sweep_shows_what_is_finished_and_goes_on(workers, tmp_pa
 
 
 def test_stopped_before_the_scenario_itself_is_finished(workers):
+    endless = loads(QUEUE, overrides=["run.duration=2000d", "run.sample_every=1d"])
     with pytest.raises(Stopped, match="interrupted"):
-        sweep(loads(QUEUE), [Axis("services.s.instances", ("3",))], studied(workers, None, stops_after(0)), 4)
+        sweep(endless, [Axis("services.s.instances", ("3",))], studied(workers, None, stops_after(0)), 4)
 
 
 def test_the_table_has_a_row_for_each_variant(workers):

@@ -16,13 +16,13 @@ import pytest
 import slosim
 from slosim.compile.keys import rank_hashes, zipf_shares
 from slosim.errors import UserError
-from slosim.experiments.breaking import find_breaks
-from slosim.experiments.ladder import RESOLUTION, Bracket, Ladder, climb, confirm, descend
+from slosim.experiments.breaks.ladder import RESOLUTION, Bracket, Ladder, climb, confirm, descend
+from slosim.experiments.breaks.search import find_breaks
+from slosim.experiments.breaks.stresses import KINDS, place_of
+from slosim.experiments.breaks.text import fault_lines, flow
 from slosim.experiments.result import Result
 from slosim.experiments.store import Store
-from slosim.experiments.stresses import KINDS, place_of
 from slosim.experiments.study import Stopped, Study, Wanted
-from slosim.experiments.text_break import fault_lines, flow
 from slosim.model import Scenario, load, loads
 from slosim.theory import retries
 from slosim.workers import open_workers

@@ -14,7 +14,7 @@ import pytest
 import slosim
 from slosim.cli.progress import ProgressBar
 from slosim.errors import UserError
-from slosim.experiments.compare import compare
+from slosim.experiments.compare.compare import compare
 from slosim.experiments.quantities import change, estimate, half_width, quantities_of
 from slosim.experiments.result import Result
 from slosim.experiments.store import Store
@@ -243,13 +243,10 @@ def test_an_interrupted_comparison_shows_what_is_finished_and_goes_on(workers, t
 
 
 def test_stopped_before_there_is_a_pair(workers):
+    endless = loads(QUEUE, overrides=["run.duration=2000d", "run.sample_every=1d"])
+    after = endless.replace({"services.s.instances": 2})
     with pytest.raises(Stopped, match="interrupted"):
-        compare(
-            loads(QUEUE),
-            loads(QUEUE).replace({"services.s.instances": 2}),
-            studied(workers, None, stops_after(0)),
-            9,
-        )
+        compare(endless, after, studied(workers, None, stops_after(0)), 9)
 
 
 @pytest.mark.parametrize(
@@ -272,6 +269,28 @@ def test_two_processes_do_not_share_a_file(tmp_path):
         Store(tmp_path / "x.json", "compare")
     store.close()
     Store(tmp_path / "x.json", "compare").close()
+
+
+# ---- from Python -------------------------------------------------------------------------------------------
+
+
+def test_from_python(tmp_path):
+    """Every experiment is a function of the package; a file is gone on with."""
+    scenario = loads(QUEUE)
+    options = {"replications": 2, "workers": 1}
+    two = scenario.replace({"services.s.instances": 2})
+    found = slosim.compare(scenario, two, file=tmp_path / "x.json", **options)
+    assert found.changes[0].key == "objectives.soon.sli_ratio"
+    assert slosim.compare(scenario, two, file=tmp_path / "x.json", **options).to_json() == found.to_json()
+    swept = slosim.sweep(scenario, ["services.s.instances=1,2"], **options)
+    assert [row["values"] for row in swept.data["rows"]] == [["1"], ["2"]]
+    assert slosim.sensitivity(scenario, **options).complete
+    sized = slosim.size(scenario, ["services.s.instances=1..4"], **options)
+    assert sized.answer is not None
+    broken = slosim.find_breaks(scenario, only=["load"], **options)
+    assert "load" in broken.to_text()
+    with pytest.raises(UserError, match="replications 1: an experiment needs at least 2"):
+        slosim.compare(scenario, two, replications=1)
 
 
 def test_a_link_leads_to_the_same_lock(tmp_path):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import slosim
+from slosim.cli.app import app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -29,6 +32,18 @@ def test_the_program_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys:
     assert [line[0] for line in printed] == ["1", "4", "8", "12"]
     shares = [float(line[2]) for line in printed]
     assert shares == sorted(shares), "more patience, fewer lost orders"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_answers_of_the_readme_are_what_its_commands_print(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Of the scenario of `slosim init`."""
+    monkeypatch.chdir(tmp_path)
+    (words,) = re.findall(rf"^slosim ({('size', 'break')[number]} .*?)(?: #|    |$)", README, re.MULTILINE)
+    assert CliRunner().invoke(app, ["init", "my.yaml"]).exit_code == 0
+    printed = CliRunner().invoke(app, shlex.split(words))
+    assert re.findall(r"```text\n(.*?)```", README, re.DOTALL)[number] in printed.stdout
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))

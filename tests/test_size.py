@@ -17,20 +17,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import slosim
+from slosim import size
 from slosim.errors import ScenarioError, UserError
-from slosim.experiments.cases import Case, parse_drain, parse_peak
-from slosim.experiments.dimensions import Dimension, Dimensions, dimensions_of, neighbours, value_at
 from slosim.experiments.judge import judge, verdict
 from slosim.experiments.result import Result
-from slosim.experiments.size import Search, answered, asked, cheaper_than, size, smallest
-from slosim.experiments.size_content import content_of
+from slosim.experiments.size.cases import Case, parse_drain, parse_peak
+from slosim.experiments.size.content import content_of
+from slosim.experiments.size.dimensions import Dimension, Dimensions, dimensions_of, neighbours, value_at
+from slosim.experiments.size.search import Search, answered, asked, cheaper_than, smallest
+from slosim.experiments.size.trials import MORE, CaseResult, Check, Trial, Trials
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary
-from slosim.experiments.trials import CaseResult, Check, Trial, Trials
+from slosim.measure.intervals import student_t
 from slosim.model import Clients, Poisson, Scenario
 from slosim.theory.mm import sojourn_tail
 from slosim.workers import open_workers
@@ -111,6 +114,18 @@ def test_the_smallest_number_of_servers_is_that_of_theory(slots: int):
     (met,) = result.data["answer"]["checks"]
     assert below["high"] < target <= met["sli_ratio"]["low"]
     assert met["sli_ratio"]["low"] - 0.01 <= shares[1] <= met["sli_ratio"]["high"] + 0.01
+
+
+def test_repeated_looks_call_met_what_is_at_its_target_as_often_as_the_text_says():
+    """20,000 searches of a normal mean that is exactly at its target: 5.7% ± 0.3%."""
+    values = np.random.default_rng(1).standard_normal((20_000, 10 * MORE[-1]))
+    is_met, is_open = np.zeros(len(values), bool), np.ones(len(values), bool)
+    for count in (10, *(10 * times for times in MORE)):
+        looked = values[:, :count]
+        half_widths = student_t(count - 1) * looked.std(axis=1, ddof=1) / math.sqrt(count)
+        is_met |= is_open & (looked.mean(axis=1) - half_widths >= 0)
+        is_open &= np.abs(looked.mean(axis=1)) < half_widths
+    assert 0.05 < is_met.mean() < 0.065
 
 
 @pytest.mark.parametrize("prices", [(1, 6), (7, 1)])
@@ -267,7 +282,7 @@ def test_a_search_that_gives_up_does_not_claim_the_cheapest(
     def rule(position: tuple[int, ...], firm: bool) -> bool:
         return math.prod(index + 1 for index in position) >= 60
 
-    monkeypatch.setattr(f"slosim.experiments.size.{limit}", 1)
+    monkeypatch.setattr(f"slosim.experiments.size.search.{limit}", 1)
     search = searched(
         rule, ["services.*.instances=1..20", "topics.b.partitions=1..9"], (1.0, 1.1), monkeypatch
     )
@@ -496,7 +511,7 @@ def test_value_at():
 )
 def test_the_peak_multiplies_every_kind_of_arrivals(arrivals: str, rate: float):
     from slosim.compile.offered_load import producer_rate_per_s
-    from slosim.experiments.cases import at_peak
+    from slosim.experiments.size.cases import at_peak
 
     scenario = loaded(REGULAR.replace("{every: 100ms}", arrivals))
     before, after = (

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from slosim.errors import ScenarioError
-from slosim.experiments.compare import compare
+from slosim.experiments.compare.compare import compare
 from slosim.experiments.result import Result
-from slosim.experiments.sensitivity import sensitivity
+from slosim.experiments.sensitivity.sensitivity import sensitivity
+from slosim.experiments.sensitivity.variations import variations_of
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
-from slosim.experiments.sweep import sweep, table_of
-from slosim.experiments.text_sweep import course, narrow
-from slosim.experiments.variations import variations_of
+from slosim.experiments.sweep.sweep import sweep, table_of
+from slosim.experiments.sweep.text import course, narrow
 from slosim.experiments.vary import Axis, grid, parse_axes, parse_axis, variants
 from slosim.model import Scenario, loads
 from slosim.theory import mm
@@ -427,8 +427,9 @@ def test_an_interrupted_sweep_shows_what_is_finished_and_goes_on(workers, tmp_pa
 
 
 def test_stopped_before_the_scenario_itself_is_finished(workers):
+    endless = loads(QUEUE, overrides=["run.duration=2000d", "run.sample_every=1d"])
     with pytest.raises(Stopped, match="interrupted"):
-        sweep(loads(QUEUE), [Axis("services.s.instances", ("3",))], studied(workers, None, stops_after(0)), 4)
+        sweep(endless, [Axis("services.s.instances", ("3",))], studied(workers, None, stops_after(0)), 4)
 
 
 def test_the_table_has_a_row_for_each_variant(workers):
@@ -573,7 +574,7 @@ def test_sensitivity_finds_the_bottleneck(workers):
     assert other["name"] == "easy instances"
     assert [one["name"] for one in of(result, "one instance fewer")] == ["easy instances"]
     text = result.to_text()
-    assert "One more of hard instances (1 → 2) moves p p99 by -" in text
+    assert "Going from 1 to 2 hard instances moves p p99 by -" in text
     assert "10% MORE" in text
     assert "ONE MORE INSTANCE" in text
     assert max(map(len, text.splitlines())) <= 100

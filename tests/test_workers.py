@@ -24,7 +24,7 @@ from keepers import killing, marking, marks, pids
 from slosim.compile import lower as lowering
 from slosim.engine.cache import KERNEL
 from slosim.errors import UserError, WorkerLost
-from slosim.experiments.compare import compare
+from slosim.experiments.compare.compare import compare
 from slosim.experiments.store import Store
 from slosim.experiments.study import Study
 from slosim.workers import Work, backends, digest_of_runs, open_workers

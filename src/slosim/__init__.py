@@ -15,36 +15,51 @@ from typing import TYPE_CHECKING, Any
 from slosim.version import __version__
 
 if TYPE_CHECKING:
-    from slosim.errors import EngineError, ScenarioError
-    from slosim.experiments.size import size
+    from slosim.errors import EngineError, ScenarioError, UserError
+    from slosim.experiments.api import compare, find_breaks, sensitivity, size, sweep
+    from slosim.experiments.result import Result
+    from slosim.experiments.study import Stopped
     from slosim.model import Scenario, load, loads
     from slosim.report import Report
     from slosim.simulation import Progress, run
 
-__all__ = [
-    "EngineError",
-    "Progress",
-    "Report",
-    "Scenario",
-    "ScenarioError",
-    "__version__",
-    "load",
-    "loads",
-    "run",
-    "size",
-]
-
 _HOMES = {
     "EngineError": "slosim.errors",
     "ScenarioError": "slosim.errors",
+    "UserError": "slosim.errors",
     "Scenario": "slosim.model",
     "load": "slosim.model",
     "loads": "slosim.model",
     "Report": "slosim.report",
     "Progress": "slosim.simulation",
     "run": "slosim.simulation",
-    "size": "slosim.experiments.size",
+    "Result": "slosim.experiments.result",
+    "Stopped": "slosim.experiments.study",
+    "compare": "slosim.experiments.api",
+    "find_breaks": "slosim.experiments.api",
+    "sensitivity": "slosim.experiments.api",
+    "size": "slosim.experiments.api",
+    "sweep": "slosim.experiments.api",
 }
+__all__ = [
+    "EngineError",
+    "Progress",
+    "Report",
+    "Result",
+    "Scenario",
+    "ScenarioError",
+    "Stopped",
+    "UserError",
+    "__version__",
+    "compare",
+    "find_breaks",
+    "load",
+    "loads",
+    "run",
+    "sensitivity",
+    "size",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -60,7 +60,7 @@ def break_(
     source = source_of(scenario, sets)
 
     def run(study: Study) -> Result:
-        from slosim.experiments.breaking import find_breaks
+        from slosim.experiments.breaks.search import find_breaks
 
         return find_breaks(loaded, study, count, only or (), keep_faults, source)
 

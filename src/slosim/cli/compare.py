@@ -50,7 +50,7 @@ def compare(
     names = (source_of(scenario, None) or "before", source_of(other or scenario, sets) or "after")
 
     def run(study: Study) -> Result:
-        from slosim.experiments.compare import compare
+        from slosim.experiments.compare.compare import compare
 
         return compare(before, after, study, count, names)
 

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from slosim.experiments.study import Study
     from slosim.model import Scenario
 
-REPLICATIONS = 10
-"""Of each variant, where a scenario asks for a single one, which would give no interval."""
-
 ExperimentFile = Annotated[
     Path | None,
     typer.Option(
@@ -50,14 +47,10 @@ def file_of(json_file: Path | None, kind: str, *scenario_files: Path) -> Path | 
 
 
 def replications_of(scenario: Scenario, replications: int | None) -> int:
-    """Of each variant: those that were asked for, else the scenario's, if they give an interval."""
-    if replications is not None:
-        if replications < 2:
-            raise UserError(
-                f"--replications {replications}: an experiment needs at least 2 for its intervals"
-            )
-        return replications
-    return scenario.run.replications if scenario.run.replications >= 2 else REPLICATIONS
+    """Of each variant: those that were asked for, else the scenario's, if they give an interval, else 10."""
+    from slosim.experiments.api import replications_of
+
+    return replications_of(scenario, replications)
 
 
 def run_experiment(

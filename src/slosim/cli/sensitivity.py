@@ -50,7 +50,7 @@ def sensitivity(
     count = replications_of(base, replications)
 
     def run(study: Study) -> Result:
-        from slosim.experiments.sensitivity import sensitivity
+        from slosim.experiments.sensitivity.sensitivity import sensitivity
 
         return sensitivity(base, study, count, by_ratio)
 

@@ -70,8 +70,8 @@ def size(
 
     Exit codes: 0 found, 99 nothing in the ranges will do, 2 wrong input, 3 out of memory, 130 interrupted.
     """
-    from slosim.experiments.cases import parse_peak
-    from slosim.experiments.size import answered, asked
+    from slosim.experiments.size.cases import parse_peak
+    from slosim.experiments.size.search import answered, asked
 
     began = time.monotonic()
     loaded = load_scenario(scenario, sets)

@@ -54,7 +54,7 @@ def sweep(
 
     slosim sweep a.yaml --vary services.payment.instances=2..6
     slosim sweep a.yaml --vary services.payment.instances=2..6 --vary
-    producers.shop.arrivals.poisson=5/s..20/s:4
+    producers.checkout.arrivals.poisson=4/s..8/s:3
 
     Exit codes: 0 a whole result, 2 wrong input, 3 out of memory, 130 interrupted.
     """
@@ -73,7 +73,7 @@ def sweep(
     made = variants(base, axes)
 
     def run(study: Study) -> Result:
-        from slosim.experiments.sweep import sweep
+        from slosim.experiments.sweep.sweep import sweep
 
         return sweep(base, axes, study, count, made)
 
@@ -90,7 +90,7 @@ def sweep(
         memory_limit=memory_limit,
     )
     if csv_file is not None:
-        from slosim.experiments.sweep import table_of
+        from slosim.experiments.sweep.sweep import table_of
 
         write_whole(csv_file, table_of(result.data))
         if not quiet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from slosim.experiments.compare import effect_of
+from slosim.experiments.compare.compare import effect_of
 from slosim.experiments.judge import Judged, judge, verdict
 from slosim.experiments.quantities import Change, Quantity, change, estimate, objective, quantities_of
 from slosim.experiments.result import as_plain

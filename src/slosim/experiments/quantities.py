@@ -54,8 +54,7 @@ class Change(NamedTuple):
     difference     after - before
     ratio          (after - before) / before, its interval that of the logarithm; undefined when before is 0
     pairing        how many times more replications independent runs would need for the same interval; None
-    where
-                   that cannot be said
+                   where that cannot be said
     """
 
     before: Estimate

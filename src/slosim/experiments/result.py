@@ -14,8 +14,14 @@ from slosim.report.content import plain
 from slosim.report.report import View
 
 FORMATS = {
-    f"slosim-{kind}/1": f"slosim.experiments.text_{kind}"
-    for kind in ("compare", "sweep", "sensitivity", "size", "break")
+    f"slosim-{kind}/1": f"slosim.experiments.{home}.text"
+    for kind, home in {
+        "compare": "compare",
+        "sweep": "sweep",
+        "sensitivity": "sensitivity",
+        "size": "size",
+        "break": "breaks",
+    }.items()
 }
 """The module whose `text_of(data, width, colour)` writes the text of each format."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from slosim.experiments.cases import demands_text
-from slosim.experiments.dimensions import PER_HOUR, shown
+from slosim.experiments.size.cases import demands_text
+from slosim.experiments.size.dimensions import PER_HOUR, shown
 from slosim.experiments.text import finished
 from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title, width_of
 from slosim.report.objectives import MET, MISSED, UNDECIDED
@@ -417,6 +417,8 @@ def _footer(data: dict[str, Any], width: int) -> list[str]:
     text = (
         f"Met: the 95% interval of every objective is clear of its target, with at least"
         f" {run['replications']} runs of {clock(run['duration_s'])}{warmup}, seed {run['seed']}, of each"
-        f" case; all configurations meet the same work.{outage}{left_out} slosim {data['version']}"
+        f" case; all configurations meet the same work. Where they leave it undecided it gets up to"
+        " four times as many, and intervals are not widened for these looks: a promise exactly at its"
+        f" target is called met in 6% of searches, not in 2.5%.{outage}{left_out} slosim {data['version']}"
     )
     return [paint(line, "dim") for line in paragraph(text, width)]

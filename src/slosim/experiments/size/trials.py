@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from slosim.experiments.cases import DRAIN, Case, Cases, Drain
-from slosim.experiments.dimensions import Position
 from slosim.experiments.judge import Judged, judge
+from slosim.experiments.size.cases import DRAIN, Case, Cases, Drain
+from slosim.experiments.size.dimensions import Position
 from slosim.experiments.study import Study, Wanted
 from slosim.experiments.summary import Summary
 from slosim.measure import intervals

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from slosim.errors import ScenarioError, UserError
-from slosim.experiments.ladder import Ladder, rounded
+from slosim.experiments.breaks.ladder import Ladder, rounded
 from slosim.experiments.summary import Summary
 from slosim.model import Clients, Counts, Fault, Scenario, Service, Trace
 from slosim.model.fields import Record

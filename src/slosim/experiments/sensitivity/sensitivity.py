@@ -10,8 +10,8 @@ from typing import Any
 
 from slosim.experiments.against import base_entry, described, run_entry, simulate, variant_entry
 from slosim.experiments.result import Result
+from slosim.experiments.sensitivity.variations import SECTIONS, variations_of
 from slosim.experiments.study import Study
-from slosim.experiments.variations import SECTIONS, variations_of
 from slosim.model import Scenario
 from slosim.report.units import plural
 from slosim.version import __version__

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from slosim.experiments.sensitivity import LEAST_RATIO, moved_flow, moved_objective
+from slosim.experiments.sensitivity.sensitivity import LEAST_RATIO, moved_flow, moved_objective
+from slosim.experiments.sensitivity.variations import MORE, NEXT, ONE_FEWER, ONE_MORE
 from slosim.experiments.text import finished, points, relative, signed_value, two_digits
-from slosim.experiments.variations import MORE, NEXT, ONE_FEWER, ONE_MORE
 from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import NOTHING, clock, exact_share, plural
@@ -47,9 +47,9 @@ def _headline(data: dict[str, Any], width: int) -> list[str]:
     sentences = [f"{clean(data['scenario']['name'])}: {data['base']['verdict']} as written."]
     more = _of(data, MORE)
     if more and (effects := _effects(more[0])):
-        sentences.append(f"{by} on {clean(more[0]['name'])} moves {effects}: measure it.")
+        sentences.append(f"{by} more {clean(more[0]['name'])} moves {effects}: measure it.")
     elif more:
-        sentences.append(f"{by} on nothing moves a p99 or an objective clearly.")
+        sentences.append(f"{by} more of nothing moves a p99 or an objective clearly.")
     sentences.append(_best_instance(data))
     lines = [paint(line, STYLES[data["base"]["verdict"]]) for line in paragraph(" ".join(sentences), width)]
     if data["stopped"]:
@@ -65,7 +65,7 @@ def _best_instance(data: dict[str, Any]) -> str:
     if not buying:
         return "One more instance of no service makes a p99 or an objective clearly better."
     one = max(buying, key=lambda pair: pair[0])[1]
-    return f"One more of {clean(one['name'])} ({one['from']} → {one['to']}) moves {_effects(one)}."
+    return f"Going from {one['from']} to {one['to']} {clean(one['name'])} moves {_effects(one)}."
 
 
 def _gain(one: dict[str, Any]) -> tuple[float, float]:
@@ -211,8 +211,9 @@ def _footer(data: dict[str, Any], width: int) -> list[str]:
     warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
     text = (
         "The flow and the objective that change most are shown, the objective by its burn rate; the others"
-        " are in the JSON. Changes whose 95% interval holds 0 are unclear. Each interval is for itself: of"
-        f" {len(data['variations'])} rows that change nothing, about one in twenty looks clear by chance."
+        " are in the JSON. Changes whose 95% interval holds 0 are unclear. Each interval is for itself:"
+        " where nothing changes on average, one in twenty looks clear by chance, and a row shows the clearest"
+        " of several."
         f" {plural(run['replications'], 'replication')} of {clock(run['duration_s'])}{warmup}, seed"
         f" {run['seed']}, all on the same work. slosim {data['version']}"
     )

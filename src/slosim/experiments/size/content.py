@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from slosim.compile.offered_load import offered_loads, partitions_of
-from slosim.experiments.dimensions import Position, neighbours, value_at
 from slosim.experiments.quantities import Change, change, objective
+from slosim.experiments.size.dimensions import Position, neighbours, value_at
+from slosim.experiments.size.trials import CaseResult, Check, Trial
 from slosim.experiments.summary import Summary
-from slosim.experiments.trials import CaseResult, Check, Trial
 from slosim.experiments.vary import ON_COMMAND_LINE
 from slosim.model.load import changed
 from slosim.report.objectives import MET, MISSED, UNDECIDED
 from slosim.version import __version__
 
 if TYPE_CHECKING:
-    from slosim.experiments.size import Search
+    from slosim.experiments.size.search import Search
 
 FORMAT = "slosim-size/1"
 MATTERS = 0.05
@@ -29,7 +28,7 @@ def content_of(search: Search, stopped: str | None) -> dict[str, Any]:
     run, demands, dimensions = search.scenario.run, search.demands, search.dimensions
     answer = search.best()
     unmet = _why_unmet(search) if search.is_over and answer is None else []
-    best = answer or _nearest([step.trial for step in search.steps])
+    best = answer or _nearest(search)
     return {
         "format": FORMAT,
         "version": __version__,
@@ -77,9 +76,16 @@ def _trials(search: Search) -> list[Trial]:
     return list(search.trials.done.values())
 
 
-def _nearest(trials: Sequence[Trial]) -> Trial:
-    """Of trials of which none is met, the one that is furthest along."""
-    return max(trials, key=lambda trial: trial.hardest[1].hardness)
+def _nearest(search: Search) -> Trial:
+    """Of trials of which none is met, the one that is furthest along; the cheapest of those within 1% of the
+    budget, as money that buys nothing brings nothing nearer.
+    """
+
+    def nearness(trial: Trial) -> tuple[int, float, float]:
+        rank, left = trial.hardest[1].hardness
+        return rank, round(left, 2), -search.dimensions.cost(trial.position)
+
+    return max(_trials(search), key=nearness)
 
 
 def _own_entry(search: Search) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from slosim.errors import ScenarioError, UserError
-from slosim.experiments.dimensions import Dimensions, Position
+from slosim.experiments.size.dimensions import Dimensions, Position
 from slosim.experiments.vary import ON_COMMAND_LINE
 from slosim.model import Bernoulli, Bursts, Clients, Counts, Producer, Scenario, Trace
 from slosim.model.load import changed

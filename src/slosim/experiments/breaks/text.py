@@ -227,8 +227,11 @@ def _breaks(broken: list[dict[str, Any]], width: int) -> list[str]:
 
 
 def _holds(one: dict[str, Any]) -> str:
-    level = one["holds"]["level"] if one["holds"] else one["base"]
-    return level_of(level, one["unit"]) if level else NOTHING
+    """The highest level that does not break, with a question mark if an objective is undecided there."""
+    if one["holds"] is None:
+        return level_of(one["base"], one["unit"]) if one["base"] else NOTHING
+    is_open = any(its["verdict"] != MET for its in one["holds"]["objectives"])
+    return level_of(one["holds"]["level"], one["unit"]) + (" ?" if is_open else "  ")
 
 
 def _cost(point: dict[str, Any]) -> str:
@@ -418,7 +421,8 @@ def _rest(data: dict[str, Any], width: int) -> list[str]:
 def _footer(data: dict[str, Any], width: int) -> list[str]:
     run, place = data["run"], data["triggers"]
     text = (
-        f"Breaks: the 95% interval of an objective is clear of its target; holds: it is not. The two levels"
+        "Breaks: the 95% interval of an objective is below its target; holds: no such interval is, ?: but"
+        " one reaches below. Each interval is for itself. The two levels"
         f" lie within 5% and rest on {plural(run['replications'], 'replication')} each, those on the way on"
         f" {run['searched_with']}; all meet the work of the unstressed run (seed {run['seed']},"
         f" {clock(run['duration_s'])}, measured from {clock(run['warmup_s'])} on). Costs: further bad share"

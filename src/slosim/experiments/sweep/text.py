@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from slosim.experiments.sweep import lines, verdict_on
+from slosim.experiments.sweep.sweep import lines, verdict_on
 from slosim.experiments.text import amount, finished
 from slosim.experiments.vary import Axis
 from slosim.model.paths import NAMED_SECTIONS

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from slosim.errors import ScenarioError, UserError
 from slosim.experiments import quantities
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK, UNKNOWN, Aftermath
+from slosim.experiments.breaks.ladder import Bracket, Search, climb, confirm, descend
+from slosim.experiments.breaks.stresses import LeftOut, Place, Stress, chosen, place_of, stresses_of
 from slosim.experiments.judge import Judged, judge, verdict
-from slosim.experiments.ladder import Bracket, Search, climb, confirm, descend
 from slosim.experiments.result import Result, as_plain
-from slosim.experiments.stresses import LeftOut, Place, Stress, chosen, place_of, stresses_of
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary
 from slosim.measure import intervals

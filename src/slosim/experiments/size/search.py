@@ -26,14 +26,16 @@ import numpy as np
 
 from slosim.compile.offered_load import offered_loads
 from slosim.errors import UserError
-from slosim.experiments.cases import (
+from slosim.experiments.result import Result
+from slosim.experiments.size.cases import (
     Cases,
     Demands,
     at_peak,
     chosen_objectives,
     parse_drain,
 )
-from slosim.experiments.dimensions import (
+from slosim.experiments.size.content import content_of
+from slosim.experiments.size.dimensions import (
     Dimensions,
     Position,
     dimensions_of,
@@ -41,15 +43,12 @@ from slosim.experiments.dimensions import (
     value_at,
     with_index,
 )
-from slosim.experiments.result import Result
-from slosim.experiments.size_content import content_of
+from slosim.experiments.size.trials import Trial, Trials
 from slosim.experiments.study import Stopped, Study
-from slosim.experiments.trials import Trial, Trials
 from slosim.experiments.vary import ON_COMMAND_LINE
 from slosim.model import Scenario
 from slosim.model.load import changed
 
-REPLICATIONS = 10
 CANDIDATES_MOST = 200_000
 """Cheaper configurations that are looked through; with more of them the answer is not proven cheapest."""
 CHEAPER_TRIALS_MOST = 300
@@ -63,48 +62,6 @@ class Asked(NamedTuple):
     scenario: Scenario
     dimensions: Dimensions
     demands: Demands
-
-
-def size(
-    scenario: Scenario,
-    vary: Sequence[str],
-    *,
-    survive: int = 0,
-    peak: float = 1.0,
-    drain: str | None = None,
-    costs: Sequence[str] = (),
-    only: Sequence[str] = (),
-    ignore: Sequence[str] = (),
-    replications: int = REPLICATIONS,
-    workers: int | None = None,
-) -> Result:
-    """The cheapest configuration that meets every objective with confidence.
-
-    Args:
-        vary: `PATH=VALUES` each; a `*` stands for each name by itself.
-        survive: so many instances of one service may be missing, of each service in turn.
-        peak: factor on every producer's rate, for the whole run.
-        drain: `services.payment 5m in 10m`: such an outage must be drained in that time.
-        costs: `PATH=AMOUNT` each: what one unit of a path costs.
-        only, ignore: names of the objectives that count, or do not; one of them.
-        replications: of each configuration that is called met, at least 2.
-        workers: threads, default one per processor. Their number changes no byte of the result.
-
-    Returns:
-        Its data as docs/experiments.md describes them; `answer` is None where no configuration will do.
-
-    Raises:
-        ScenarioError, UserError: a mistake in what is asked for.
-        Stopped: interrupted before any configuration was tried.
-    """
-    from slosim.experiments.store import Store
-    from slosim.workers import open_workers
-
-    if replications < 2:
-        raise UserError(f"replications {replications}: at least 2 are needed for intervals")
-    its = asked(scenario, vary, survive, peak, drain, costs, only, ignore)
-    with open_workers(count=workers) as pool:
-        return answered(its, Study(pool, Store(None, "size")), replications)
 
 
 def asked(

@@ -1,0 +1,1 @@
+"""What breaks a system first."""

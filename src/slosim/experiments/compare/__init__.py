@@ -1,0 +1,1 @@
+"""Two variants on identical work."""

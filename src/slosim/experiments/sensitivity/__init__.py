@@ -1,0 +1,1 @@
+"""One cause at a time: what a little more of it does."""

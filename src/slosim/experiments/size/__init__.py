@@ -1,0 +1,1 @@
+"""The cheapest configuration that keeps every promise."""

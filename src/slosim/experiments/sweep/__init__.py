@@ -1,0 +1,1 @@
+"""The whole grid of some values."""

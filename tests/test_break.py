@@ -347,6 +347,16 @@ def test_what_breaks_is_run_again_with_what_is_written_down(workers):
             assert loads(f"{REGULAR.format(objective='', duration='1100s')}faults: [{flow(fault)}]").faults
 
 
+def test_recovery_that_cannot_be_told_is_not_claimed(workers):
+    """Where declared faults leave no quiet stretch, the headline does not say that the backlog returns."""
+    data = broken(workers, regular("{name: soon, flow: p, within: 20s, target: 90%}"), "stopped").data
+    claim = "After every trigger that was tried the backlog returns by itself"
+    assert claim in Result(data).to_text()
+    noisy = Result({**data, "triggers": {**data["triggers"], "quiet": False}}).to_text()
+    assert claim not in noisy
+    assert "recovery from a stress cannot be told" in " ".join(noisy.split())
+
+
 def test_a_long_fault_is_written_over_two_lines():
     """Both lines together are YAML that reads as the same fault."""
     fault = {

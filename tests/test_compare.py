@@ -243,13 +243,10 @@ def test_an_interrupted_comparison_shows_what_is_finished_and_goes_on(workers, t
 
 
 def test_stopped_before_there_is_a_pair(workers):
+    endless = loads(QUEUE, overrides=["run.duration=2000d", "run.sample_every=1d"])
+    after = endless.replace({"services.s.instances": 2})
     with pytest.raises(Stopped, match="interrupted"):
-        compare(
-            loads(QUEUE),
-            loads(QUEUE).replace({"services.s.instances": 2}),
-            studied(workers, None, stops_after(0)),
-            9,
-        )
+        compare(endless, after, studied(workers, None, stops_after(0)), 9)
 
 
 @pytest.mark.parametrize(

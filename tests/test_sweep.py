@@ -427,8 +427,9 @@ def test_an_interrupted_sweep_shows_what_is_finished_and_goes_on(workers, tmp_pa
 
 
 def test_stopped_before_the_scenario_itself_is_finished(workers):
+    endless = loads(QUEUE, overrides=["run.duration=2000d", "run.sample_every=1d"])
     with pytest.raises(Stopped, match="interrupted"):
-        sweep(loads(QUEUE), [Axis("services.s.instances", ("3",))], studied(workers, None, stops_after(0)), 4)
+        sweep(endless, [Axis("services.s.instances", ("3",))], studied(workers, None, stops_after(0)), 4)
 
 
 def test_the_table_has_a_row_for_each_variant(workers):
@@ -458,9 +459,9 @@ MET, MISSED, UNDECIDED = "met", "missed", "undecided"
         ([MET, MET, MISSED], "met up to 2, missed from 3 on"),
         ([MISSED, MET, MISSED], "missed at 1, met at 2, missed at 3"),
         ([UNDECIDED, UNDECIDED, UNDECIDED], "undecided everywhere"),
-        ([UNDECIDED, MISSED, MISSED], "missed everywhere (undecided at 1)"),
+        ([UNDECIDED, MISSED, MISSED], "undecided at 1; missed elsewhere"),
         ([None, MISSED, MET], "met from 3 on (missing at 1)"),
-        ([UNDECIDED, None, MET], "met everywhere (undecided at 1; missing at 2)"),
+        ([UNDECIDED, None, MET], "undecided at 1; missing at 2; met elsewhere"),
         ([None, None, None], "missing everywhere"),
     ],
 )

@@ -234,7 +234,7 @@ def chosen(only: Iterable[str], stresses: Sequence[Stress], left_out: Sequence[L
             close = nearest(word, [*KINDS, *names])
             raise UserError(
                 f"--only {word}: expected a kind of stress ({', '.join(KINDS)}), or what is hit, such as"
-                f" {next(iter(targets))}" + (f". {did_you_mean(close)}" if close else "")
+                f" {next(iter(targets))}" + (f"; {did_you_mean(close)}" if close else "")
             )
     kept = [
         one for one in stresses if not words or {one.kind, one.target, _short(one.target)}.intersection(words)

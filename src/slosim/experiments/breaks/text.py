@@ -84,7 +84,8 @@ def _headline(data: dict[str, Any], broken: list[dict[str, Any]], width: int) ->
         lines += [paint(line, "green") for line in paragraph("Nothing that was tried breaks it.", width)]
     for one in stuck:
         lines += [paint(line, "red") for line in paragraph(_metastable(one), width)]
-    if not stuck and any(one["recovery"] for one in data["stresses"]):
+    can_tell = data["triggers"]["quiet"]
+    if can_tell and not stuck and any(one["recovery"] for one in data["stresses"]):
         lines += paragraph(
             f"After every trigger that was tried the backlog returns by itself{_heals(data)}.", width
         )

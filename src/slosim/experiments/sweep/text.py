@@ -125,6 +125,8 @@ def course(values: Sequence[str], verdicts: Sequence[str | None]) -> str:
         for one, word in ((UNDECIDED, UNDECIDED), (None, MISSING))
         if (its := [value for value, verdict in pairs if verdict == one])
     ]
+    if others and len(stretches) == 1:
+        return f"{'; '.join(others)}; {stretches[0][0]} elsewhere"
     return _in_words(stretches) + (f" ({'; '.join(others)})" if others else "")
 
 

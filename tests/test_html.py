@@ -406,7 +406,7 @@ def test_check_writes_a_page_and_still_fails(tmp_path: Path):
             '{"format": "slosim-report/0"}',
             "a report of format slosim-report/0, and this slosim reads slosim-report/1. Run its scenario",
         ),
-        ('{"format": "slosim-report/1", "run": {}}', "not a whole report"),
+        ('{"format": "slosim-report/1", "run": {}}', "not a whole report, 'scenario' is missing"),
     ],
 )
 def test_what_is_no_report_of_this_version_is_refused(tmp_path: Path, text: str, complaint: str):
@@ -488,7 +488,7 @@ def test_hovering_tells_the_values_at_that_time(opened: Browser, page: Page):
     rows = page.charts["lag-1"]["rows"]["rows"]
     pairs = set(zip(rows["lag text"], rows["waiting text"], strict=True))
     assert (cells["lag"], cells["waiting"]) in pairs, told
-    assert re.fullmatch(r"(\d+h)?(\d+m)?([\d.]+s)?", cells["at"]), told
+    assert re.fullmatch(r"(\d+h)?(\d+m)?([\d.]+s)?", cells["at time"]), told
 
 
 @needs_browser

@@ -14,6 +14,19 @@ from slosim.errors import UserError
 if TYPE_CHECKING:
     from slosim.report import Report
 
+PARTS = [
+    "scenario",
+    "run",
+    "verdict",
+    "objectives",
+    "flows",
+    "services",
+    "topics",
+    "dependencies",
+    "faults",
+    "findings",
+]
+"""What every report has."""
 FORMS = "expected a report as `slosim run SCENARIO --json FILE` writes it"
 
 
@@ -34,10 +47,7 @@ def report(
     """
     saved = saved_report(report_file)
     require_places(report_file, "report", None, html_file, out)
-    try:
-        deliver(saved, None, json_file=None, html_file=html_file, out=out, quiet=quiet)
-    except (AttributeError, LookupError, TypeError) as error:
-        raise UserError(f"{report_file}: not a whole report ({error!r}): {FORMS}") from None
+    deliver(saved, None, json_file=None, html_file=html_file, out=out, quiet=quiet)
 
 
 def saved_report(path: Path) -> Report:
@@ -57,6 +67,9 @@ def saved_report(path: Path) -> Report:
     from slosim.report.content import FORMAT
 
     if found == FORMAT:
+        missing = [part for part in PARTS if part not in data]
+        if missing:
+            raise UserError(f"{path}: not a whole report, {missing[0]!r} is missing: {FORMS}")
         return Report(cast("dict[str, Any]", data))
     if isinstance(found, str) and found.startswith(FORMAT.split("/")[0] + "/"):
         raise UserError(

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from slosim.files import yaml_text
-from slosim.html import charts
+from slosim.html import charts, distributions, over_time
 from slosim.html.bundle import javascript
 from slosim.html.charts import Chart, Table
 from slosim.html.drawing import drawing
@@ -58,15 +58,17 @@ def policy(style: str, script: str) -> str:
 def content(data: dict, source: str | None) -> dict[str, Any]:
     """What the template shows, by the names that it uses."""
     graph = graph_of(data)
-    stations = charts.station_charts(data)
+    stations = over_time.station_charts(data)
     faults, more_faults = text_tables.first_of_each(data["faults"])
-    lags, budgets = charts.lag_charts(data), charts.budget_charts(data)
-    latencies = {flow: charts.latency_chart(number, flow, data) for number, flow in enumerate(data["flows"])}
+    lags, budgets = over_time.lag_charts(data), over_time.budget_charts(data)
+    latencies = {
+        flow: distributions.latency_chart(number, flow, data) for number, flow in enumerate(data["flows"])
+    }
     others = {
-        "age": charts.age_chart(data),
-        "instances": charts.instances_chart(data),
-        "busy": charts.busy_chart(data),
-        "event_lag": charts.event_lag_chart(data),
+        "age": over_time.age_chart(data),
+        "instances": over_time.instances_chart(data),
+        "busy": over_time.busy_chart(data),
+        "event_lag": distributions.event_lag_chart(data),
     }
     every = [*budgets, *latencies.values(), *lags, *others.values(), *stations]
     return {
@@ -88,7 +90,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "alerting": [number for number, one in enumerate(budgets) if "fired" in one.rows],
         "lags": lags,
         **others,
-        "event_lag_table": charts.event_lag_table(data),
+        "event_lag_table": distributions.event_lag_table(data),
         "station_charts": stations,
         "alerts": _alerts(data),
         "silent": _silent(data),

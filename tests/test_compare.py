@@ -15,11 +15,21 @@ import slosim
 from slosim.cli.progress import ProgressBar
 from slosim.errors import UserError
 from slosim.experiments.compare.compare import compare
-from slosim.experiments.quantities import change, estimate, half_width, quantities_of
-from slosim.experiments.result import Result
+from slosim.experiments.quantities import (
+    Change,
+    Quantity,
+    change,
+    effect_of,
+    estimate,
+    half_width,
+    quantities_of,
+)
+from slosim.experiments.result import Result, as_plain
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import from_plain, to_plain
+from slosim.experiments.text import change_of
+from slosim.measure.intervals import Estimate
 from slosim.model import Scenario, load, loads
 from slosim.theory import mm
 from slosim.workers import open_workers
@@ -96,6 +106,30 @@ def test_a_variant_compared_with_itself_does_not_change(workers):
     assert "stays the same" in result.to_text()
 
 
+@pytest.mark.parametrize(
+    ("unit", "difference", "ratio", "effect"),
+    [
+        ("s", (-1.2, -2.0, -0.1), (-0.555, -0.838, 0.223), "unclear"),
+        ("s", (-1.2, -2.6, 0.2), (-0.555, -0.838, -0.1), "better"),
+        ("s", (-1.2, -2.6, -0.2), (None, None, None), "better"),
+        ("s", (1.2, 0.6, 2.0), (None, None, None), "worse"),
+        ("s", (1.2, 0.6, 2.0), (0.2, None, None), "unclear"),
+        ("s", (0.0, 0.0, 0.0), (0.0, None, None), "same"),
+        ("s", (None, None, None), (None, None, None), "undefined"),
+        ("ratio", (-0.01, -0.02, -0.001), (-0.01, -0.03, 0.1), "better"),
+        ("ratio", (-0.01, -0.02, 0.001), (-0.01, -0.03, -0.01), "unclear"),
+    ],
+)
+def test_the_effect_is_what_the_interval_beside_it_says(unit, difference, ratio, effect):
+    quantity = Quantity("x", "x", unit, "lower", statistics=lambda one: one, value=lambda sums: sums)
+    its = Change(Estimate(2.2), Estimate(1.0), Estimate(*difference), Estimate(*ratio), None)
+    assert effect_of(quantity, its) == effect
+    told = change_of({"unit": unit, **as_plain(its)})
+    if effect in ("better", "worse"):
+        low, high = re.search(r"\[([-+][^,]*), ([-+][^\]]*)\]", told).groups()
+        assert low[0] == high[0] == ("-" if effect == "better" else "+")
+
+
 def test_more_instances_flip_an_objective(workers):
     before = loads(QUEUE)
     result = compare(before, before.replace({"services.s.instances": 2}), studied(workers), 6)
@@ -157,6 +191,15 @@ def test_pairing_is_the_ratio_of_the_variances(workers):
     pairs, singles = change(mean, old, new), change(mean, old, independent)
     found = (half_width(singles.difference) / half_width(pairs.difference)) ** 2
     assert found / 3 < pairs.pairing < found * 3
+
+
+def test_few_pairs_say_nothing_of_their_worth(workers):
+    before = loads(QUEUE)
+    after = before.replace({"services.s.service_time": {"exponential": "90ms"}})
+    study = studied(workers)
+    assert compare(before, after, study, 4).data["pairing"] is None
+    assert "Independent runs" not in compare(before, after, study, 4).to_text()
+    assert compare(before, after, study, 5).data["pairing"] > 1
 
 
 def test_the_seed_of_the_first_variant_counts(workers):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from slosim.errors import UserError
 from slosim.experiments.judge import Judged, judge, verdict
-from slosim.experiments.quantities import Change, Quantity, change, flow_parts, quantities_of
+from slosim.experiments.quantities import Quantity, change, effect_of, flow_parts, quantities_of
 from slosim.experiments.result import Result, as_plain
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary
@@ -153,24 +153,6 @@ def _parts(flow: str, before: _Variant, after: _Variant, slowest: bool) -> list[
         part for variant in (before, after) for part in variant.summaries[0].flows[flow].parts
     )
     return [_entry(one, before, after) for one in flow_parts(flow, list(names), slowest)]
-
-
-def effect_of(quantity: Quantity, its: Change) -> str:
-    """`same` in every replication, `unclear` when the interval of the difference holds 0, else `better`,
-    `worse` or, where neither side is good, `changed`; `undefined` where there is nothing to compare.
-    """
-    difference = its.difference
-    if difference.value is None:
-        return "undefined"
-    low = difference.value if difference.low is None else difference.low
-    high = difference.value if difference.high is None else difference.high
-    if low == high == 0:
-        return "same"
-    if low <= 0 <= high:
-        return "unclear"
-    if not quantity.better:
-        return "changed"
-    return "better" if (low > 0) == (quantity.better == "higher") else "worse"
 
 
 def _typical(pairings: Sequence[float | None]) -> float | None:

@@ -178,8 +178,9 @@ def _with_stand_ins(seen: Reference, study: Study, replications: int) -> Referen
     if not stand_ins and within_s:
         shortest = write_duration(min(within_s.values()))
         raise UserError(
-            f"nothing can be judged: {missed}, and twice the usual p99, {shortest}, is more than half of the {clock(measured_s)} that are measured. A longer"
-            " run.duration helps where no backlog grows: slosim run shows what is saturated"
+            f"nothing can be judged: {missed}, and twice the usual p99, {shortest}, is more than half of the"
+            f" {clock(measured_s)} that are measured. A longer run.duration helps where no backlog grows:"
+            " slosim run shows what is saturated"
         )
     if not stand_ins:
         raise UserError(

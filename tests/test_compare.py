@@ -206,8 +206,16 @@ def test_the_seed_of_the_first_variant_counts(workers):
     before = loads(QUEUE)
     after = before.replace({"services.s.instances": 2})
     one = compare(before, after, studied(workers), 3).data
-    other = compare(before, after.replace({"run.seed": 77}), studied(workers), 3).data
-    assert other["changes"] == one["changes"]
+    other = compare(before, after.replace({"run.seed": 77}), studied(workers), 3)
+    assert other.data["changes"] == one["changes"]
+    assert (one["run"]["other_seed"], other.data["run"]["other_seed"]) == (None, 77)
+    assert "seed 3, not 77 of the second variant:" in " ".join(other.to_text().split())
+
+
+def test_two_that_differ_in_their_seeds_alone_are_refused(workers):
+    before = loads(QUEUE)
+    with pytest.raises(UserError, match=r"run.seed differs, 3 and 9, and nothing else"):
+        compare(before, before.replace({"run.seed": 9, "run.replications": 5}), studied(workers), 3)
 
 
 def test_runs_of_different_length_are_refused(workers):

@@ -42,8 +42,8 @@ def compare(
     after = _with_the_same_work(before, after)
     if other_seed is not None and study.digest(after) == study.digest(before):
         raise UserError(
-            f"run.seed differs, {before.run.seed} and {other_seed}, and nothing else: pairs need the same seed,"
-            " so there is nothing to compare. Other luck is what more --replications show"
+            f"run.seed differs, {before.run.seed} and {other_seed}, and nothing else: pairs need the same"
+            " seed, so there is nothing to compare. Other luck is what more --replications show"
         )
     wanted = [Wanted(before, replications), Wanted(after, replications)]
     stopped = None

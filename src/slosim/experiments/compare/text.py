@@ -176,8 +176,8 @@ def _footer(data: dict[str, Any], width: int) -> list[str]:
     unused = "" if run["other_seed"] is None else f", not {run['other_seed']} of the second variant"
     text = (
         f"{plural(run['replications'], 'pair')} of {clock(run['duration_s'])}{warmup}, seed"
-        f" {run['seed']}{unused}: replication k of both meets the same arrivals, keys, service times and failures, so what they have in common"
-        " cancels."
+        f" {run['seed']}{unused}: replication k of both meets the same arrivals, keys,"
+        " service times and failures, so what they have in common cancels."
         f"{worth} Intervals are 95%, by jackknife over pairs. slosim {data['version']}"
     )
     return [paint(line, "dim") for line in paragraph(text, width)]

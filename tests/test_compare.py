@@ -274,6 +274,27 @@ def test_nothing_is_simulated_twice(workers, tmp_path):
     changed.store.close()
 
 
+@pytest.mark.parametrize("part", ["objectives", "flows", "services", "lines", "faults"])
+def test_a_run_that_was_edited_is_simulated_again(workers, tmp_path, part):
+    path = tmp_path / "x.json"
+    before = loads(QUEUE)
+    store = Store(path, "compare")
+    study = Study(workers, store)
+    first = compare(before, before.replace({"services.s.instances": 2}), study, 2)
+    store.finish(first.data)
+    whole = path.read_text(encoding="utf-8")
+    kept = json.loads(whole)
+    for runs in kept["runs"].values():
+        runs["1"][part] = type(runs["1"][part])()
+    path.write_text(json.dumps(kept), encoding="utf-8")
+    store = Store(path, "compare")
+    study = Study(workers, store)
+    again = compare(before, before.replace({"services.s.instances": 2}), study, 2)
+    store.finish(again.data)
+    assert study.simulated == 2
+    assert path.read_text(encoding="utf-8") == whole
+
+
 def test_an_interrupted_comparison_shows_what_is_finished_and_goes_on(workers, tmp_path):
     path = tmp_path / "x.json"
     before = loads(QUEUE)

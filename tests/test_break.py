@@ -386,6 +386,36 @@ def test_without_objectives_twice_the_usual_p99_stands_in(workers):
     assert "stands in" in result.to_text()
 
 
+def test_a_saturated_system_has_no_usual_pace(workers):
+    """Ten messages a second, and work on 8.3: the p99 is what has piled up until then."""
+    for objective in ("", "{name: soon, flow: p, within: 1s, target: 90%}"):
+        scenario = regular(objective).replace({"services.s.service_time": "120ms"})
+        with pytest.raises(UserError, match=r"nothing can be judged: .*backlog grows.*slosim size"):
+            broken(workers, scenario, "load")
+
+
+def test_a_pace_of_half_the_run_stands_in_for_nothing(workers):
+    """A minute of work for each, without a queue: twice that is more than half of the 200 s measured."""
+    scenario = regular("", "300s").replace({"services.s.service_time": "60s", "services.s.concurrency": 700})
+    with pytest.raises(UserError, match=r"p99, 2m, is more than half of the 3m20s that are measured"):
+        broken(workers, scenario, "load")
+
+
+def test_where_nothing_is_counted_nothing_is_claimed(workers):
+    scenario = regular("{name: soon, flow: p, within: 20s, target: 90%}").replace(
+        {"producers.p.arrivals": {"poisson": "0.0000001/s"}}
+    )
+    with pytest.raises(UserError, match=r"nothing can be judged: no objective counted anything.*16m40s"):
+        broken(workers, scenario, "load")
+
+
+def test_a_target_of_all_breaks_with_the_first_that_is_bad(workers):
+    scenario = regular("{name: soon, flow: p, within: 1s, target: 100%}")
+    result = broken(workers, scenario, "outage")
+    assert result.data["stresses"][0]["breaks"] is not None
+    assert "a single one is bad" in " ".join(result.to_text().split())
+
+
 def test_where_the_backlog_grows_without_stress_no_recovery_is_judged(workers):
     """Ten messages a second, and work on 8.3: of the 1,800 that are left over no stop is the cause."""
     scenario = regular("{name: short, topic: jobs, lag_below: 3000, target: 99%}").replace(

@@ -15,11 +15,21 @@ import slosim
 from slosim.cli.progress import ProgressBar
 from slosim.errors import UserError
 from slosim.experiments.compare.compare import compare
-from slosim.experiments.quantities import change, estimate, half_width, quantities_of
-from slosim.experiments.result import Result
+from slosim.experiments.quantities import (
+    Change,
+    Quantity,
+    change,
+    effect_of,
+    estimate,
+    half_width,
+    quantities_of,
+)
+from slosim.experiments.result import Result, as_plain
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import from_plain, to_plain
+from slosim.experiments.text import change_of
+from slosim.measure.intervals import Estimate
 from slosim.model import Scenario, load, loads
 from slosim.theory import mm
 from slosim.workers import open_workers
@@ -96,6 +106,30 @@ def test_a_variant_compared_with_itself_does_not_change(workers):
     assert "stays the same" in result.to_text()
 
 
+@pytest.mark.parametrize(
+    ("unit", "difference", "ratio", "effect"),
+    [
+        ("s", (-1.2, -2.0, -0.1), (-0.555, -0.838, 0.223), "unclear"),
+        ("s", (-1.2, -2.6, 0.2), (-0.555, -0.838, -0.1), "better"),
+        ("s", (-1.2, -2.6, -0.2), (None, None, None), "better"),
+        ("s", (1.2, 0.6, 2.0), (None, None, None), "worse"),
+        ("s", (1.2, 0.6, 2.0), (0.2, None, None), "unclear"),
+        ("s", (0.0, 0.0, 0.0), (0.0, None, None), "same"),
+        ("s", (None, None, None), (None, None, None), "undefined"),
+        ("ratio", (-0.01, -0.02, -0.001), (-0.01, -0.03, 0.1), "better"),
+        ("ratio", (-0.01, -0.02, 0.001), (-0.01, -0.03, -0.01), "unclear"),
+    ],
+)
+def test_the_effect_is_what_the_interval_beside_it_says(unit, difference, ratio, effect):
+    quantity = Quantity("x", "x", unit, "lower", statistics=lambda one: one, value=lambda sums: sums)
+    its = Change(Estimate(2.2), Estimate(1.0), Estimate(*difference), Estimate(*ratio), None)
+    assert effect_of(quantity, its) == effect
+    told = change_of({"unit": unit, **as_plain(its)})
+    if effect in ("better", "worse"):
+        low, high = re.search(r"\[([-+][^,]*), ([-+][^\]]*)\]", told).groups()
+        assert low[0] == high[0] == ("-" if effect == "better" else "+")
+
+
 def test_more_instances_flip_an_objective(workers):
     before = loads(QUEUE)
     result = compare(before, before.replace({"services.s.instances": 2}), studied(workers), 6)
@@ -159,12 +193,29 @@ def test_pairing_is_the_ratio_of_the_variances(workers):
     assert found / 3 < pairs.pairing < found * 3
 
 
+def test_few_pairs_say_nothing_of_their_worth(workers):
+    before = loads(QUEUE)
+    after = before.replace({"services.s.service_time": {"exponential": "90ms"}})
+    study = studied(workers)
+    assert compare(before, after, study, 4).data["pairing"] is None
+    assert "Independent runs" not in compare(before, after, study, 4).to_text()
+    assert compare(before, after, study, 5).data["pairing"] > 1
+
+
 def test_the_seed_of_the_first_variant_counts(workers):
     before = loads(QUEUE)
     after = before.replace({"services.s.instances": 2})
     one = compare(before, after, studied(workers), 3).data
-    other = compare(before, after.replace({"run.seed": 77}), studied(workers), 3).data
-    assert other["changes"] == one["changes"]
+    other = compare(before, after.replace({"run.seed": 77}), studied(workers), 3)
+    assert other.data["changes"] == one["changes"]
+    assert (one["run"]["other_seed"], other.data["run"]["other_seed"]) == (None, 77)
+    assert "seed 3, not 77 of the second variant:" in " ".join(other.to_text().split())
+
+
+def test_two_that_differ_in_their_seeds_alone_are_refused(workers):
+    before = loads(QUEUE)
+    with pytest.raises(UserError, match=r"run.seed differs, 3 and 9, and nothing else"):
+        compare(before, before.replace({"run.seed": 9, "run.replications": 5}), studied(workers), 3)
 
 
 def test_runs_of_different_length_are_refused(workers):
@@ -221,6 +272,27 @@ def test_nothing_is_simulated_twice(workers, tmp_path):
     compare(before, before.replace({"services.s.instances": 3}), changed, 4)
     assert changed.simulated == 1 + 4
     changed.store.close()
+
+
+@pytest.mark.parametrize("part", ["objectives", "flows", "services", "lines", "faults"])
+def test_a_run_that_was_edited_is_simulated_again(workers, tmp_path, part):
+    path = tmp_path / "x.json"
+    before = loads(QUEUE)
+    store = Store(path, "compare")
+    study = Study(workers, store)
+    first = compare(before, before.replace({"services.s.instances": 2}), study, 2)
+    store.finish(first.data)
+    whole = path.read_text(encoding="utf-8")
+    kept = json.loads(whole)
+    for runs in kept["runs"].values():
+        runs["1"][part] = type(runs["1"][part])()
+    path.write_text(json.dumps(kept), encoding="utf-8")
+    store = Store(path, "compare")
+    study = Study(workers, store)
+    again = compare(before, before.replace({"services.s.instances": 2}), study, 2)
+    store.finish(again.data)
+    assert study.simulated == 2
+    assert path.read_text(encoding="utf-8") == whole
 
 
 def test_an_interrupted_comparison_shows_what_is_finished_and_goes_on(workers, tmp_path):

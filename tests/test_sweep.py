@@ -417,7 +417,8 @@ def test_an_interrupted_sweep_shows_what_is_finished_and_goes_on(workers, tmp_pa
     assert partial.data["rows"][-1]["quantities"] == {}
     text = partial.to_text()
     assert f"Stopped early: interrupted. {finished.count(False)} variants missing." in text
-    assert sum(line.split()[1:2] == ["missing"] for line in text.splitlines()) == finished.count(False)
+    rows = [line for line in text.splitlines() if line.strip()[:1].isdigit()]
+    assert sum(line.split()[1:2] == ["missing"] for line in rows) == finished.count(False)
     assert table_of(partial.data).splitlines()[-1].startswith("9,,,,")
     cut.store.close()
     went_on = studied(workers, path)
@@ -684,6 +685,14 @@ def test_an_interrupted_sensitivity_shows_what_is_finished(workers):
     missing = sum(not one["finished"] for one in result.data["variations"])
     assert 0 < missing < len(result.data["variations"])
     assert f"Stopped early: interrupted. {missing} variations missing." in result.to_text()
+
+
+def test_without_services_nothing_is_said_of_instances(workers):
+    scenario = loads(
+        "{name: x, run: {duration: 1m}, topics: {t: {}},"
+        " producers: {p: {topic: t, arrivals: {poisson: 5/s}}}}"
+    )
+    assert "instance" not in sensitivity(scenario, studied(workers), 2).to_text()
 
 
 def test_a_ratio_has_to_be_above_0(workers):

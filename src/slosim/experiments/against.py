@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from slosim.experiments.compare.compare import effect_of
 from slosim.experiments.judge import Judged, judge, verdict
-from slosim.experiments.quantities import Change, Quantity, change, estimate, objective, quantities_of
+from slosim.experiments.quantities import (
+    Change,
+    Quantity,
+    change,
+    effect_of,
+    estimate,
+    objective,
+    quantities_of,
+)
 from slosim.experiments.result import as_plain
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary

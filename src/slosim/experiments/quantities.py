@@ -21,6 +21,8 @@ from slosim.model import Scenario
 
 LOG_RATIO_MOST = math.log(1e6)
 """Beyond it, an interval of a logarithm says only that there are too few replications."""
+PAIRS_LEAST = 5
+"""With fewer pairs two variances, and more so their ratio, say nothing."""
 LATENCY_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
 
 
@@ -54,7 +56,7 @@ class Change(NamedTuple):
     difference     after - before
     ratio          (after - before) / before, its interval that of the logarithm; undefined when before is 0
     pairing        how many times more replications independent runs would need for the same interval; None
-                   where that cannot be said
+                   where that cannot be said, and for fewer than PAIRS_LEAST pairs
     """
 
     before: Estimate
@@ -85,8 +87,32 @@ def change(quantity: Quantity, before: Sequence[Summary], after: Sequence[Summar
         estimate(quantity, after),
         difference,
         _relative(old, new, olds, news),
-        _pairing(own, difference),
+        _pairing(own, difference) if len(before) >= PAIRS_LEAST else None,
     )
+
+
+def is_told_as_ratio(unit: str, ratio: float | None) -> bool:
+    """Whether people are told a change as a ratio with its interval, and judge it by that: all but shares,
+    whose points are told, and what was nothing before.
+    """
+    return unit != "ratio" and ratio is not None
+
+
+def effect_of(quantity: Quantity, its: Change) -> str:
+    """The effect that the interval shown beside it says: `same` in every replication, `unclear` when the
+    interval holds 0 or there is none, else `better`, `worse` or, where neither side is good, `changed`;
+    `undefined` where there is nothing to compare.
+    """
+    if its.difference.value is None:
+        return "undefined"
+    if its.difference.low == its.difference.high == 0:
+        return "same"
+    told = its.ratio if is_told_as_ratio(quantity.unit, its.ratio.value) else its.difference
+    if told.low is None or told.high is None or told.low <= 0 <= told.high:
+        return "unclear"
+    if not quantity.better:
+        return "changed"
+    return "better" if (told.low > 0) == (quantity.better == "higher") else "worse"
 
 
 def _relative(old: float, new: float, olds: np.ndarray, news: np.ndarray) -> Estimate:

@@ -69,6 +69,11 @@ class Store:
             except OSError:  # a full disk: what is in memory is still reported
                 self._close_journal()
 
+    def forget(self, digest: str, replication: int) -> None:
+        """As if the run were not there."""
+        self._runs.pop((digest, replication), None)
+        self._used.discard((digest, replication))
+
     def finish(self, result: dict[str, Any]) -> None:
         """Write the file: the result, and the runs that it rests on.
 

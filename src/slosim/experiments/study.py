@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from slosim.errors import WorkerLost
 from slosim.experiments.store import Store
-from slosim.experiments.summary import Summary, summarise
+from slosim.experiments.summary import Summary, is_of, summarise
 from slosim.measure.measurements import Measurements
 from slosim.model import Scenario
 from slosim.simulation import Progress
@@ -46,6 +46,7 @@ class Study:
         self.simulated = 0
         """Runs that were not there before."""
         self._digests: dict[int, tuple[Scenario, str]] = {}
+        self._checked: set[tuple[str, int]] = set()
 
     def summaries(self, wanted: Sequence[Wanted], doing: str = "") -> list[list[Summary]]:
         """Summaries of each: those of replication 0, 1 and so on. All missing runs are simulated side by
@@ -86,9 +87,22 @@ class Study:
         for scenario, replications in wanted:
             digest = self.digest(scenario)
             for replication in range(replications):
-                if self.store.get(digest, replication) is None:
+                if not self._is_there(scenario, digest, replication):
                     works.setdefault((digest, replication), Work(scenario, replication, digest))
         return list(works.values())
+
+    def _is_there(self, scenario: Scenario, digest: str, replication: int) -> bool:
+        """Whether a run is finished; one in the store that lacks what the scenario has is forgotten."""
+        if (digest, replication) in self._checked:
+            return True
+        summary = self.store.get(digest, replication)
+        if summary is None:
+            return False
+        if not is_of(scenario, summary):
+            self.store.forget(digest, replication)
+            return False
+        self._checked.add((digest, replication))
+        return True
 
     def _have(self, scenario: Scenario, replication: int) -> Summary:
         summary = self.store.get(self.digest(scenario), replication)

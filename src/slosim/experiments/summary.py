@@ -163,6 +163,19 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
+def is_of(scenario: Scenario, summary: Summary) -> bool:
+    """Whether a summary, perhaps read from a file that someone edited, has all that its scenario has."""
+    lines = {line_name(topic, name) for name, its in scenario.services.items() for topic in its.consumes}
+    return (
+        {one.name for one in scenario.objectives} <= summary.objectives.keys()
+        and scenario.flows.keys() <= summary.flows.keys()
+        and scenario.services.keys() <= summary.services.keys()
+        and scenario.dependencies.keys() <= summary.dependencies.keys()
+        and lines <= summary.lines.keys()
+        and [one.name for one in occurrences_of(scenario)] == [one.name for one in summary.faults]
+    )
+
+
 # As JSON
 
 
@@ -193,6 +206,7 @@ def from_plain(plain: Mapping[str, Any]) -> Summary:
     return Summary(
         **{
             **plain,
+            "objectives": {name: [good, bad] for name, (good, bad) in plain["objectives"].items()},
             "flows": {
                 name: FlowSummary(**{**flow, "latency": _histogram(flow["latency"])})
                 for name, flow in plain["flows"].items()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from slosim.experiments.quantities import is_told_as_ratio
 from slosim.report.layout import finish
 from slosim.report.units import NOTHING, duration, share, short, three_digits
 
@@ -88,11 +89,11 @@ def change_of(entry: dict[str, Any]) -> str:
     """A change as people put it: points for shares, else relative, else with its unit where there was
     nothing.
     """
+    if is_told_as_ratio(entry["unit"], entry["ratio"]["value"]):
+        return relative(entry["ratio"])
     if entry["unit"] == "ratio":
         return f"{points(entry['difference'])} pt"
-    if entry["ratio"]["value"] is None:
-        return signed(entry["difference"], entry["unit"])
-    return relative(entry["ratio"])
+    return signed(entry["difference"], entry["unit"])
 
 
 def _signed(number: float, digits: Digits) -> str:

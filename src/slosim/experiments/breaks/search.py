@@ -25,6 +25,7 @@ from slosim.measure.intervals import UNDEFINED
 from slosim.model import Objective, Scenario
 from slosim.model.values import write_duration
 from slosim.report.objectives import MISSED, budget_of
+from slosim.report.units import clock
 from slosim.version import __version__
 
 FORMAT = "slosim-break/1"
@@ -40,6 +41,10 @@ DECLARED, NONE, LEFT_OUT = "declared", "none", "left out"
 STAND_IN_TARGET = "95%"
 STAND_IN_SLOWER = 2
 """Without objectives: broken when less than 95% are within twice the normal p99."""
+STAND_IN_MOST = 0.5
+"""The longest stand-in as a share of the measured time: of what starts later than that before the end of the
+run, none can be seen to be late.
+"""
 
 
 class Reference(NamedTuple):
@@ -92,6 +97,13 @@ def find_breaks(
         Stopped: before the system without stress has been seen.
     """
     reference = _reference(scenario, study, replications, keep_faults)
+    live = {one.name for one in reference.live}
+    if not any(one.sli_ratio.value is not None for one in reference.judged if one.name in live):
+        raise UserError(
+            "nothing can be judged: no objective counted anything without stress. Do messages arrive, and"
+            f" end, in the {clock(scenario.run.duration - scenario.run.warmup)} that are measured? A longer"
+            " run.duration helps: slosim run shows what was counted"
+        )
     place = place_of(reference.scenario, reference.summaries)
     dead_letters = any(flow.dead_lettered for one in reference.summaries for flow in one.flows.values())
     stresses, left_out = stresses_of(reference.scenario, place, scenario, dead_letters)
@@ -137,21 +149,39 @@ def _seen(scenario: Scenario, study: Study, replications: int, faults: str) -> R
 
 
 def _with_stand_ins(seen: Reference, study: Study, replications: int) -> Reference:
-    """Objectives relative to the system as it is, where it has none that a stress could break."""
-    stand_ins = []
-    for name in seen.scenario.flows:
-        p99 = next(one for one in quantities.flow_quantities(name) if one.key.endswith(".p99"))
-        usual_s = quantities.estimate(p99, seen.summaries).value
-        if usual_s is not None:
-            within = write_duration(float(f"{max(STAND_IN_SLOWER * usual_s, 1e-6):.2g}"))
-            stand_ins.append(
-                {
-                    "name": f"{name} at its usual pace",
-                    "flow": name,
-                    "within": within,
-                    "target": STAND_IN_TARGET,
-                }
-            )
+    """Objectives relative to the system as it is, where it has none that a stress could break.
+
+    Raises:
+        UserError: it has no pace that could be called usual, or none that a run of this length can judge.
+    """
+    missed = "every objective is missed without stress" if seen.judged else "no objective is declared"
+    if seen.backlog_grows:
+        raise UserError(
+            f"nothing can be judged: {missed}, and the backlog grows without stress, so no pace is usual."
+            " First give it more capacity or less load: slosim run shows what is saturated, slosim size what"
+            " would do"
+        )
+    run = seen.scenario.run
+    measured_s = run.duration - run.warmup
+    usual_s = {name: its for name in seen.scenario.flows if (its := _p99_s(name, seen)) is not None}
+    within_s = {name: float(f"{max(STAND_IN_SLOWER * its, 1e-6):.2g}") for name, its in usual_s.items()}
+    stand_ins = [
+        {
+            "name": f"{name} at its usual pace",
+            "flow": name,
+            "within": write_duration(its),
+            "target": STAND_IN_TARGET,
+        }
+        for name, its in within_s.items()
+        if its <= STAND_IN_MOST * measured_s
+    ]
+    if not stand_ins and within_s:
+        shortest = write_duration(min(within_s.values()))
+        raise UserError(
+            f"nothing can be judged: {missed}, and twice the usual p99, {shortest}, is more than half of the"
+            f" {clock(measured_s)} that are measured. A longer run.duration helps where no backlog grows:"
+            " slosim run shows what is saturated"
+        )
     if not stand_ins:
         raise UserError(
             "nothing can break: no flow completes, and no objective is met without stress. Declare what is"
@@ -165,6 +195,11 @@ def _with_stand_ins(seen: Reference, study: Study, replications: int) -> Referen
             " A longer run.warmup may help, or more capacity: slosim run shows what is saturated"
         )
     return again._replace(stand_ins=stand_ins)
+
+
+def _p99_s(flow: str, seen: Reference) -> float | None:
+    p99 = next(one for one in quantities.flow_quantities(flow) if one.key.endswith(".p99"))
+    return quantities.estimate(p99, seen.summaries).value
 
 
 # Climbing

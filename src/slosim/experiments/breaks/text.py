@@ -420,9 +420,13 @@ def _rest(data: dict[str, Any], width: int) -> list[str]:
 
 def _footer(data: dict[str, Any], width: int) -> list[str]:
     run, place = data["run"], data["triggers"]
+    is_all = any(one["target_ratio"] == 1 and not one["ignored"] for one in data["reference"]["objectives"])
+    all_of_it = (
+        " (of a target of 100%: a single one is bad, which the interval does not show)" if is_all else ""
+    )
     text = (
-        "Breaks: the 95% interval of an objective is below its target; holds: no such interval is, ?: but"
-        " one reaches below. Each interval is for itself. The two levels"
+        f"Breaks: the 95% interval of an objective is below its target{all_of_it}; holds: no such interval"
+        " is, ?: but one reaches below. Each interval is for itself. The two levels"
         f" lie within 5% and rest on {plural(run['replications'], 'replication')} each, those on the way on"
         f" {run['searched_with']}; all meet the work of the unstressed run (seed {run['seed']},"
         f" {clock(run['duration_s'])}, measured from {clock(run['warmup_s'])} on). Costs: further bad share"

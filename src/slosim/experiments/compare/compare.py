@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from slosim.errors import UserError
 from slosim.experiments.judge import Judged, judge, verdict
-from slosim.experiments.quantities import Change, Quantity, change, flow_parts, quantities_of
+from slosim.experiments.quantities import Quantity, change, effect_of, flow_parts, quantities_of
 from slosim.experiments.result import Result, as_plain
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary
@@ -35,10 +35,16 @@ def compare(
     the two.
 
     Raises:
-        UserError: the runs of the two are of different length.
+        UserError: the runs of the two are of different length, or differ in nothing but their seeds.
         Stopped: before both have two replications.
     """
+    other_seed = after.run.seed if after.run.seed != before.run.seed else None
     after = _with_the_same_work(before, after)
+    if other_seed is not None and study.digest(after) == study.digest(before):
+        raise UserError(
+            f"run.seed differs, {before.run.seed} and {other_seed}, and nothing else: pairs need the same"
+            " seed, so there is nothing to compare. Other luck is what more --replications show"
+        )
     wanted = [Wanted(before, replications), Wanted(after, replications)]
     stopped = None
     try:
@@ -52,7 +58,7 @@ def compare(
     variants = [
         _variant(*one) for one in zip(names, (before, after), (one[:count] for one in its), strict=True)
     ]
-    return Result(_content(variants[0], variants[1], stopped))
+    return Result(_content(variants[0], variants[1], other_seed, stopped))
 
 
 def _with_the_same_work(before: Scenario, after: Scenario) -> Scenario:
@@ -81,7 +87,9 @@ def _variant(name: str, scenario: Scenario, summaries: list[Summary]) -> _Varian
     return _Variant(name, scenario, summaries, judge(scenario, summaries))
 
 
-def _content(before: _Variant, after: _Variant, stopped: str | None) -> dict[str, Any]:
+def _content(
+    before: _Variant, after: _Variant, other_seed: int | None, stopped: str | None
+) -> dict[str, Any]:
     others = {quantity.key for quantity in quantities_of(after.scenario)}
     common = [one for one in quantities_of(before.scenario) if one.key in others]
     changes = [_entry(one, before, after) for one in common]
@@ -92,6 +100,7 @@ def _content(before: _Variant, after: _Variant, stopped: str | None) -> dict[str
         "stopped": stopped,
         "run": {
             "seed": run.seed,
+            "other_seed": other_seed,
             "replications": len(before.summaries),
             "duration_s": run.duration,
             "warmup_s": run.warmup,
@@ -153,24 +162,6 @@ def _parts(flow: str, before: _Variant, after: _Variant, slowest: bool) -> list[
         part for variant in (before, after) for part in variant.summaries[0].flows[flow].parts
     )
     return [_entry(one, before, after) for one in flow_parts(flow, list(names), slowest)]
-
-
-def effect_of(quantity: Quantity, its: Change) -> str:
-    """`same` in every replication, `unclear` when the interval of the difference holds 0, else `better`,
-    `worse` or, where neither side is good, `changed`; `undefined` where there is nothing to compare.
-    """
-    difference = its.difference
-    if difference.value is None:
-        return "undefined"
-    low = difference.value if difference.low is None else difference.low
-    high = difference.value if difference.high is None else difference.high
-    if low == high == 0:
-        return "same"
-    if low <= 0 <= high:
-        return "unclear"
-    if not quantity.better:
-        return "changed"
-    return "better" if (low > 0) == (quantity.better == "higher") else "worse"
 
 
 def _typical(pairings: Sequence[float | None]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slosim.experiments.text import amount, change_of, finished, points, relative, signed, signed_value
+from slosim.experiments.text import amount, change_of, finished, points, signed, signed_value
 from slosim.report.layout import Column, clean, paint, paragraph, table, title
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import clock, exact_share, plural, three_digits
@@ -65,10 +65,12 @@ def _sentence(one: dict[str, Any]) -> str:
     name, ratio = clean(one["name"]), one["ratio"]
     if one["effect"] == "same":
         return f"{name} stays the same."
-    if ratio["value"] is None:
+    if one["effect"] == "undefined":
         return f"{name} is undefined in one of them."
     if one["effect"] == "unclear":
-        return f"{name} does not change clearly ({relative(ratio)})."
+        return f"{name} does not change clearly ({change_of(one)})."
+    if ratio["value"] is None:
+        return f"{name} changes by {change_of(one)}."
     word = "falls" if ratio["value"] < 0 else "rises"
     low, high = sorted(abs(100 * bound) for bound in (ratio["low"], ratio["high"]))
     return (
@@ -171,11 +173,11 @@ def _footer(data: dict[str, Any], width: int) -> list[str]:
         if pairing is not None
         else ""
     )
+    unused = "" if run["other_seed"] is None else f", not {run['other_seed']} of the second variant"
     text = (
         f"{plural(run['replications'], 'pair')} of {clock(run['duration_s'])}{warmup}, seed"
-        f" {run['seed']}: replication k"
-        " of both meets the same arrivals, keys, service times and failures, so what they have in common"
-        " cancels."
+        f" {run['seed']}{unused}: replication k of both meets the same arrivals, keys,"
+        " service times and failures, so what they have in common cancels."
         f"{worth} Intervals are 95%, by jackknife over pairs. slosim {data['version']}"
     )
     return [paint(line, "dim") for line in paragraph(text, width)]

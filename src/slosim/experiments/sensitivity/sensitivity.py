@@ -86,17 +86,10 @@ def moved_flow(entry: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
         (key, its)
         for key, its in entry["quantities"].items()
         if key.endswith("latency_s.p99")
-        and _excludes_0(its["ratio"])
+        and its["effect"] in CLEAR
         and abs(its["ratio"]["value"]) >= LEAST_RATIO
     ]
     return max(clear, key=lambda pair: abs(pair[1]["ratio"]["value"]), default=None)
-
-
-def _excludes_0(estimate: Mapping[str, Any]) -> bool:
-    """Whether a change is clear; with no interval, whether there is one."""
-    if estimate["low"] is None:
-        return bool(estimate["value"])
-    return estimate["low"] > 0 or estimate["high"] < 0
 
 
 def moved_objective(entry: Mapping[str, Any]) -> dict[str, Any] | None:

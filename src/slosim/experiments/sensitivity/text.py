@@ -50,7 +50,8 @@ def _headline(data: dict[str, Any], width: int) -> list[str]:
         sentences.append(f"{by} more {clean(more[0]['name'])} moves {effects}: measure it.")
     elif more:
         sentences.append(f"{by} more of nothing moves a p99 or an objective clearly.")
-    sentences.append(_best_instance(data))
+    if _of(data, ONE_MORE):
+        sentences.append(_best_instance(data))
     lines = [paint(line, STYLES[data["base"]["verdict"]]) for line in paragraph(" ".join(sentences), width)]
     if data["stopped"]:
         missing = sum(not one["finished"] for one in data["variations"])

@@ -17,6 +17,8 @@ PRICE_UNKNOWN = 1.0
 """Of an instance whose service states no price."""
 SIZED = ("services", "topics", "dependencies")
 """Sections of a scenario that have a size; the others are what it must stand."""
+PRICE_MOST = 1e12
+"""Of `--cost`: beyond it an amount is a mistake, and its sums are no longer exact."""
 PER_HOUR, INSTANCES = "per_h", "instances"
 Position = tuple[int, ...]
 """A configuration: for each dimension the index of its value."""
@@ -139,7 +141,7 @@ def _of_one(text: str, scenario: Scenario) -> list[Axis]:
         UserError: it names the instances of an autoscaled service.
     """
     path, _, values = text.partition("=")
-    section = path.strip().partition(".")[0]
+    section = path.strip().partition(".")[0].partition("[")[0]
     if section in Scenario.__dataclass_fields__ and section not in SIZED:
         raise UserError(f"--vary {path}: is no size of the system; sized are {enumeration(list(SIZED))}")
     paths = named(path.strip(), scenario)
@@ -212,6 +214,10 @@ def _prices(costs: Iterable[str], paths: Sequence[str], scenario: Scenario) -> d
             raise UserError(
                 f"--cost {text}: {mistake.what}, expected PATH=AMOUNT, for example {paths[0]}=0.12"
             ) from None
+        if price > PRICE_MOST:
+            raise UserError(
+                f"--cost {path.strip()}: expected at most 1e12, got {amount.strip()}; in a larger unit"
+            )
         named_here = named(path.strip(), scenario)
         for one in [one for one in named_here if one in paths] or named_here:
             if one not in paths:

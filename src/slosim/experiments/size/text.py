@@ -15,6 +15,8 @@ from slosim.report.units import clock, duration, enumeration, exact_share, plura
 BAR_COLUMNS = 24
 BAR_MOST = 1.0
 """What is left of a budget that fills the bar of the front."""
+COST_IN_FULL = 1e15
+"""From here on a cost has an exponent; floats hold whole numbers up to about this."""
 SHOWN_STEPS = 40
 STEP_COLUMNS = 24
 LARGER_IS = {"better": "Size matters", "worse": "More makes it worse", "same": "Size does not change it"}
@@ -42,6 +44,8 @@ def money(cost: float | None, unit: str) -> str:
     """`1.08/h`, or `6 instances` where nothing has a price."""
     if cost is None:
         return "-"
+    if cost >= COST_IN_FULL:
+        return f"{cost:.3g}{'/h' if unit == PER_HOUR else ' instances'}"
     if unit == PER_HOUR:
         return f"{three_digits(cost)}/h" if cost < 1000 else f"{cost:,.0f}/h"
     return plural(cost, "instance")

@@ -510,8 +510,8 @@ def test_value_at():
     ],
 )
 def test_the_peak_multiplies_every_kind_of_arrivals(arrivals: str, rate: float):
-    from slosim.compile.offered_load import producer_rate_per_s
     from slosim.experiments.size.cases import at_peak
+    from slosim.model.rates import producer_rate_per_s
 
     scenario = loaded(REGULAR.replace("{every: 100ms}", arrivals))
     before, after = (
@@ -579,6 +579,7 @@ def test_an_outage_finds_its_place_beside_faults():
         ({"replications": 1}, "at least 2"),
         ({"survive": -1}, "at least 0"),
         ({"peak": 0.0}, "above 0"),
+        ({"peak": 1e308}, "at most 1e+06"),
     ],
     ids=str,
 )

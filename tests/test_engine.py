@@ -13,7 +13,7 @@ import pytest
 import slosim
 from slosim.compile import keys
 from slosim.compile.lower import lower
-from slosim.compile.quantiles import DistributionTable, tail_grid
+from slosim.compile.quantiles import DistributionTable, _tabulated, tail_grid
 from slosim.compile.streams import G, key_of, numbered, run_key, stream_of
 from slosim.engine import state as states
 from slosim.engine.compiled import advance
@@ -175,6 +175,19 @@ def test_inverse_tables_are_within_a_thousandth_up_to_one_in_a_billion(form):
         exact = distribution.quantile(p, q)
         drawn = interpolated(row["distributions"][0], row["knots"], tails, upper)
         assert np.all(np.abs(drawn - exact) <= 1e-3 * exact + 1e-12)
+
+
+def test_a_table_is_made_once_for_equal_distributions():
+    """The variants of an experiment have most of them in common; that a table is kept changes none of it."""
+    scenario = loads(OVERLOADED.replace("service_time: 1s", "service_time: {lognormal: {mean: 3s, cv: 0.7}}"))
+    first = lower(scenario)
+    before = _tabulated.cache_info()
+    again = lower(scenario.replace({"services.sink.instances": 2}))
+    after = _tabulated.cache_info()
+    assert (after.misses, after.hits > before.hits) == (before.misses, True)
+    assert np.array_equal(first.knots, again.knots)
+    _tabulated.cache_clear()
+    assert np.array_equal(lower(scenario).knots, first.knots)
 
 
 def interpolated(row, knots, tails, upper):

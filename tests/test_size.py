@@ -27,8 +27,17 @@ from slosim.experiments.judge import judge, verdict
 from slosim.experiments.result import Result
 from slosim.experiments.size.cases import Case, parse_drain, parse_peak
 from slosim.experiments.size.content import content_of
-from slosim.experiments.size.dimensions import Dimension, Dimensions, dimensions_of, neighbours, value_at
+from slosim.experiments.size.dimensions import (
+    INSTANCES,
+    PER_HOUR,
+    Dimension,
+    Dimensions,
+    dimensions_of,
+    neighbours,
+    value_at,
+)
 from slosim.experiments.size.search import Search, answered, asked, cheaper_than, smallest
+from slosim.experiments.size.text import money
 from slosim.experiments.size.trials import MORE, CaseResult, Check, Trial, Trials
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
@@ -489,6 +498,12 @@ def test_costs():
     )
     assert [one.price for one in free.items] == [1, 3, 0]
     assert any("front without cost_per_instance_hour" in note for note in free.notes)
+
+
+def test_a_cost_is_short_whatever_it_is():
+    assert money(1e308, PER_HOUR) == "1e+308/h"
+    assert money(1e15, INSTANCES) == "1e+15 instances"
+    assert money(1.5e14, PER_HOUR) == "150,000,000,000,000/h"
 
 
 def test_value_at():

@@ -13,7 +13,7 @@ import pytest
 import slosim
 from slosim.compile import keys
 from slosim.compile.lower import lower
-from slosim.compile.quantiles import DistributionTable, tail_grid
+from slosim.compile.quantiles import DistributionTable, _tabulated, tail_grid
 from slosim.compile.streams import G, key_of, numbered, run_key, stream_of
 from slosim.engine import state as states
 from slosim.engine.compiled import advance
@@ -175,6 +175,21 @@ def test_inverse_tables_are_within_a_thousandth_up_to_one_in_a_billion(form):
         exact = distribution.quantile(p, q)
         drawn = interpolated(row["distributions"][0], row["knots"], tails, upper)
         assert np.all(np.abs(drawn - exact) <= 1e-3 * exact + 1e-12)
+
+
+def test_a_table_is_made_once_for_equal_distributions():
+    """The variants of an experiment have most of them in common; that a table is kept changes none of it."""
+    one = {"services.sink.service_time": {"lognormal": {"mean": "3s", "cv": 0.7}}}
+
+    def knots() -> np.ndarray:
+        table = DistributionTable()
+        table.add(loads(OVERLOADED).replace(one).services["sink"].service_time)
+        return table.arrays()["knots"]
+
+    _tabulated.cache_clear()
+    first, again = knots(), knots()
+    assert (_tabulated.cache_info().misses, _tabulated.cache_info().hits) == (1, 1)
+    assert np.array_equal(first, again)
 
 
 def interpolated(row, knots, tails, upper):

@@ -521,6 +521,43 @@ def test_the_scenario_at_the_top_of_the_reference_is_valid():
     assert loads(text).objectives[0].flow == "checkout"
 
 
+@pytest.mark.parametrize(
+    ("arrivals", "place"),
+    [
+        ("{poisson: 1e300/s}", "producers.checkout.arrivals.poisson"),
+        ("{poisson: 139e6/s}", "producers.checkout.arrivals.poisson"),
+        ("{every: 1e-300s}", "producers.checkout.arrivals.every"),
+        ("{interarrival: {exponential: 1e-200s}}", "producers.checkout.arrivals.interarrival"),
+        ("{bernoulli: {probability: 50%, every: 1e-9s}}", "producers.checkout.arrivals.bernoulli"),
+        ("{bursts: {rate: 1e15/s, on: 1s, off: 9s}}", "producers.checkout.arrivals.bursts"),
+        (
+            "{every: 1s, profile: [{at: 0s, factor: 1e308}, {at: 1m, factor: 0}]}",
+            "producers.checkout.arrivals.every",
+        ),
+    ],
+)
+def test_a_rate_that_no_run_would_see_the_end_of_is_refused(arrivals: str, place: str):
+    """The run lasts two hours, so 1e12 messages are 138.9 million a second."""
+    with pytest.raises(ScenarioError) as raised:
+        loads(SMALL.replace("{poisson: 12/s}", arrivals))
+    [problem] = raised.value.problems
+    assert problem.path == place
+    assert "messages in the 2h of a run" in problem.what
+    loads(SMALL.replace("{poisson: 12/s}", "{poisson: 138e6/s}"))
+
+
+def test_a_fault_may_not_raise_a_rate_beyond_what_a_run_can_end():
+    fault = {
+        "name": "f",
+        "target": "producers.checkout",
+        "at": "1h",
+        "for": "1m",
+        "effect": {"rate_factor": "1e300x"},
+    }
+    with pytest.raises(ScenarioError, match=r"faults\[.*\]\.effect\.rate_factor: about 8\.64e\+304 messages"):
+        loads(SMALL).replace({"faults": [fault]})
+
+
 def _accepted(text: str) -> None:
     try:
         loads(text)

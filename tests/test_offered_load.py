@@ -10,12 +10,11 @@ from slosim.compile.offered_load import (
     dependency_loads,
     mean_attempts,
     offered_loads,
-    producer_rate_per_s,
-    profile_factor,
     topic_rates_per_s,
     useful_slots,
 )
 from slosim.model import loads
+from slosim.model.rates import producer_rate_per_s, profile_factor
 
 
 def scenario(

@@ -27,8 +27,17 @@ from slosim.experiments.judge import judge, verdict
 from slosim.experiments.result import Result
 from slosim.experiments.size.cases import Case, parse_drain, parse_peak
 from slosim.experiments.size.content import content_of
-from slosim.experiments.size.dimensions import Dimension, Dimensions, dimensions_of, neighbours, value_at
+from slosim.experiments.size.dimensions import (
+    INSTANCES,
+    PER_HOUR,
+    Dimension,
+    Dimensions,
+    dimensions_of,
+    neighbours,
+    value_at,
+)
 from slosim.experiments.size.search import Search, answered, asked, cheaper_than, smallest
+from slosim.experiments.size.text import money
 from slosim.experiments.size.trials import MORE, CaseResult, Check, Trial, Trials
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
@@ -491,6 +500,12 @@ def test_costs():
     assert any("front without cost_per_instance_hour" in note for note in free.notes)
 
 
+def test_a_cost_is_short_whatever_it_is():
+    assert money(1e308, PER_HOUR) == "1e+308/h"
+    assert money(1e15, INSTANCES) == "1e+15 instances"
+    assert money(1.5e14, PER_HOUR) == "150,000,000,000,000/h"
+
+
 def test_value_at():
     resolved = {"topics": {"a": {"x": 1}, "a.b": {"x": 2}}, "faults": [{"name": "down", "at": 3}]}
     assert value_at(resolved, "topics.a.b.x") == 2
@@ -510,8 +525,8 @@ def test_value_at():
     ],
 )
 def test_the_peak_multiplies_every_kind_of_arrivals(arrivals: str, rate: float):
-    from slosim.compile.offered_load import producer_rate_per_s
     from slosim.experiments.size.cases import at_peak
+    from slosim.model.rates import producer_rate_per_s
 
     scenario = loaded(REGULAR.replace("{every: 100ms}", arrivals))
     before, after = (
@@ -579,6 +594,7 @@ def test_an_outage_finds_its_place_beside_faults():
         ({"replications": 1}, "at least 2"),
         ({"survive": -1}, "at least 0"),
         ({"peak": 0.0}, "above 0"),
+        ({"peak": 1e308}, "at most 1e+06"),
     ],
     ids=str,
 )

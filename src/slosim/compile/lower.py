@@ -8,12 +8,12 @@ from slosim.compile import program as P
 from slosim.compile.draft import Draft
 from slosim.compile.groups import group_arrays
 from slosim.compile.mechanisms import mechanism_arrays
-from slosim.compile.offered_load import producer_rate_per_s
 from slosim.compile.producers import bursts, producer_arrays
 from slosim.compile.services import service_arrays
 from slosim.compile.timelines import Timelines
 from slosim.compile.topology import blocks, services_that_reach
 from slosim.model import Clients, Scenario
+from slosim.model.rates import producer_rate_per_s
 from slosim.model.redrive import with_redrives
 
 STREAMS = (

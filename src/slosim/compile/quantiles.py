@@ -12,6 +12,7 @@ Between entries the value is a straight line of the probability; its relative er
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -33,6 +34,8 @@ LOWEST_EXPONENT = -53
 FIRST_TABLE_BITS = (1023 + LOWEST_EXPONENT) << TABLE_BITS
 TOLERANCE = 5e-4
 REFINEMENTS = 40
+TABLES_KEPT = 128
+"""Some 50 kB each."""
 
 
 def tail_grid() -> np.ndarray:
@@ -70,6 +73,29 @@ def _refined(value: Callable, kinks: np.ndarray) -> np.ndarray:
         tails = np.insert(tails, bent + 1, middle)
         values = np.insert(values, bent + 1, value(middle))
     return np.column_stack((tails, values)).ravel()
+
+
+@lru_cache(TABLES_KEPT)
+def _tabulated(distribution: model.Distribution) -> tuple[int, int, int, np.ndarray]:
+    """Kind, entries of the lower and of the upper side, and both as one read-only float64 array.
+
+    Kept, since the variants of an experiment have most of their distributions in common.
+    """
+    sides = [quantile_of_tail(distribution, upper) for upper in (False, True)]
+    grid = tail_grid()
+    tables = [side(grid) for side in sides]
+    counts = [grid.size, grid.size]
+    kind = TABLE
+    if not all(
+        _is_straight(side, grid[:-1], table[:-1]).all() for side, table in zip(sides, tables, strict=True)
+    ):
+        kind = KNOTS
+        kinks = np.array(distribution.kinks())
+        tables = [_refined(side, tails) for side, tails in zip(sides, (kinks, 1.0 - kinks), strict=True)]
+        counts = [table.size // 2 for table in tables]
+    values = np.concatenate(tables)
+    values.flags.writeable = False
+    return kind, counts[0], counts[1], values
 
 
 class DistributionTable:
@@ -115,25 +141,9 @@ class DistributionTable:
                 values = np.minimum(np.asarray(distribution.values) + distribution.shift, row["cap"][0])
                 row["kind"], row["first"], row["lower_count"] = STEPS, self._keep(values), values.size
             case _:
-                self._tabulate(distribution, row)
+                row["kind"], row["lower_count"], row["upper_count"], values = _tabulated(distribution)
+                row["first"] = self._keep(values)
         return row
-
-    def _tabulate(self, distribution: model.Distribution, row: np.ndarray) -> None:
-        sides = [quantile_of_tail(distribution, upper) for upper in (False, True)]
-        grid = tail_grid()
-        tables = [side(grid) for side in sides]
-        straight = all(
-            _is_straight(side, grid[:-1], table[:-1]).all() for side, table in zip(sides, tables, strict=True)
-        )
-        if straight:
-            row["kind"] = TABLE
-            row["lower_count"] = row["upper_count"] = grid.size
-        else:
-            row["kind"] = KNOTS
-            kinks = np.array(distribution.kinks())
-            tables = [_refined(side, tails) for side, tails in zip(sides, (kinks, 1.0 - kinks), strict=True)]
-            row["lower_count"], row["upper_count"] = (table.size // 2 for table in tables)
-        row["first"] = self._keep(np.concatenate(tables))
 
     def _keep(self, values: np.ndarray) -> int:
         first = self._knot_count

@@ -14,8 +14,9 @@ from slosim.model.graph import consumers, flow_arrows, last_services, reachable
 from slosim.model.kinds import INVALID, Reading
 from slosim.model.parts import Parts, readable_parts
 from slosim.model.promises import Flow, Objective
+from slosim.model.rates import MESSAGES_MOST, expected_messages
 from slosim.model.topology import Producer, Service
-from slosim.model.values import listed, quoted
+from slosim.model.values import listed, quoted, write_duration
 
 
 def default_flows(producers: Mapping[str, Producer], services: Mapping[str, Service]) -> dict[str, Flow]:
@@ -59,6 +60,8 @@ def check(values: Mapping[str, Any], reading: Reading) -> None:
         _check_objectives(parts, reading)
         if parts.has_all_flows:
             _check_clients_have_a_flow(parts, flows, reading)
+    if not reading.problems:
+        _check_messages(parts, values["run"].duration, reading)
 
 
 def _check_anything_to_do(values: Mapping[str, Any], reading: Reading) -> None:
@@ -79,6 +82,25 @@ def _check_unique_names(parts: Parts, reading: Reading) -> None:
                 what = f"two {section} have this name, got {quoted(item.name)} again"
                 reading.problem_at(f"{path}.name", what, "names are unique")
             seen.add(item.name)
+
+
+def _check_messages(parts: Parts, duration_s: float, reading: Reading) -> None:
+    """Refuse rates that no run would see the end of, in a scenario without other mistakes."""
+    counts = {name: expected_messages(its, duration_s) for name, its in parts.producers.items()}
+    found = [
+        (f"producers.{name}.arrivals.{parts.producers[name].arrivals.kind}", count)
+        for name, count in counts.items()
+    ]
+    found += [
+        (f"{path}.effect.rate_factor", fault.effect.rate_factor * counts[name])
+        for path, fault in parts.faults
+        if (name := fault.target_in("producers")) is not None
+    ]
+    for path, count in found:
+        if count > MESSAGES_MOST:
+            what = f"about {count:.3g} messages in the {write_duration(duration_s)} of a run"
+            hint = "a smaller rate, profile or copies, or a shorter run.duration"
+            reading.problem_at(path, what, f"at most {MESSAGES_MOST:.0e}: {hint}")
 
 
 def _check_dead_letters(parts: Parts, reading: Reading) -> None:

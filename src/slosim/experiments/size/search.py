@@ -49,6 +49,8 @@ from slosim.experiments.vary import ON_COMMAND_LINE
 from slosim.model import Scenario
 from slosim.model.load import changed
 
+PEAK_MOST = 1e6
+"""Beyond it a factor of the load is a mistake."""
 CANDIDATES_MOST = 200_000
 """Cheaper configurations that are looked through; with more of them the answer is not proven cheapest."""
 CHEAPER_TRIALS_MOST = 300
@@ -79,8 +81,10 @@ def asked(
     Raises:
         ScenarioError, UserError: a mistake in it.
     """
-    if survive < 0 or peak <= 0:
-        raise UserError(f"survive {survive}, peak {peak:g}: expected survive of at least 0 and peak above 0")
+    if survive < 0:
+        raise UserError(f"survive {survive}: expected at least 0")
+    if not 0 < peak <= PEAK_MOST:
+        raise UserError(f"peak {peak:g}: expected a factor above 0 and of at most {PEAK_MOST:g}")
     dimensions = dimensions_of(vary, costs, scenario)
     outage = parse_drain(drain, scenario)
     demands = Demands(chosen_objectives(scenario, only, ignore), survive, peak, outage)

@@ -443,7 +443,7 @@ def test_a_run_that_no_worker_of_a_cluster_survives_is_named(
     with (
         cluster(tmp_path, nanny=True) as its,
         open_workers("dask", cluster=its.address) as workers,
-        pytest.raises(WorkerLost, match=r"replication 4 of small takes down every worker"),
+        pytest.raises(WorkerLost, match=r"replication \d of small, or one that waited beside it, takes"),
     ):
         list(workers.outcomes(works_of(small, 6), killing(marked, replication=3, times=99)))
 

@@ -190,6 +190,7 @@ class DaskWorkers(Workers):
     """
 
     deaths_most = 1
+    knows_who = False
 
     def __init__(self, cluster: str | None, count: int | None, memory_limit_bytes: int) -> None:
         try:

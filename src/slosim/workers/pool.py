@@ -47,10 +47,12 @@ class Workers:
     memory_limit_bytes  of each
     lost                exceptions of a future that say that its worker died; the work goes to another one
     deaths_most         workers that one work may take down before it is given up
+    knows_who           the work that was at a worker when it died is told from those that waited there
     """
 
     lost: tuple[type[BaseException], ...] = ()
     deaths_most = 3
+    knows_who = True
 
     def __init__(self, count: int, memory_limit_bytes: int) -> None:
         self.count = count
@@ -87,7 +89,7 @@ class Workers:
                     except self.lost as error:
                         deaths[index] += self._is_to_blame(future)
                         if deaths[index] >= self.deaths_most:
-                            raise WorkerLost(_deadly(works[index])) from error
+                            raise WorkerLost(_deadly(works[index], self.knows_who)) from error
                         waiting.appendleft(index)
                         continue
                     finished, messages = finished + 1, messages + done.messages
@@ -128,10 +130,11 @@ class Workers:
         raise NotImplementedError
 
 
-def _deadly(work: Work) -> str:
+def _deadly(work: Work, knows_who: bool) -> str:
+    beside = "" if knows_who else ", or one that waited beside it,"
     return (
-        f"replication {work.replication + 1} of {work.scenario.name} takes down every worker, most likely for"
-        " want of memory: give a --memory-limit, or fewer --workers"
+        f"replication {work.replication + 1} of {work.scenario.name}{beside} takes down every worker, most"
+        " likely for want of memory: give a --memory-limit, or fewer --workers"
     )
 
 

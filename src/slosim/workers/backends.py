@@ -168,8 +168,8 @@ def _interrupts_blocked() -> Generator[None]:
 
 
 def _set_up(parent: int) -> None:
-    """In a worker process: leave Ctrl-C to the first one, also when this one was started by a thread that does
-    not block it; and end when the process that it works for is gone, however that ended.
+    """In a worker process: leave Ctrl-C to the first one, also when this one was started by a thread that
+    does not block it; and end when the process that it works for is gone, however that ended.
     """
     from joblib.externals.loky import process_executor
 

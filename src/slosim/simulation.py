@@ -89,11 +89,12 @@ def run(
     if given:
         scenario = scenario.replace(given)
     most = scenario.run.replications if precision is None else replications or REPLICATIONS_MOST
-    kept = None if keep is None else Kept(Path(keep), digest_of_runs(scenario))
+    digest = digest_of_runs(scenario)
+    kept = None if keep is None else Kept(Path(keep), digest)
     if backend != "dask":
         workers = min(most, workers or processors())
     with open_workers(backend, workers, cluster, memory_limit_bytes) as pool:
-        simulated = _Replications(scenario, pool, progress, kept)
+        simulated = _Replications(scenario, digest, pool, progress, kept)
         if precision is None:
             return simulated.report(most)
         return _until_precise(simulated, precision, most)
@@ -114,13 +115,18 @@ class _Replications:
     """The replications of one scenario that are simulated so far, and why no more came, if they did not."""
 
     def __init__(
-        self, scenario: Scenario, workers: Workers, progress: Tell | None, kept: Kept | None
+        self,
+        scenario: Scenario,
+        digest: str,
+        workers: Workers,
+        progress: Tell | None,
+        kept: Kept | None,
     ) -> None:
         self.scenario = scenario
+        self.digest = digest
         self.workers = workers
         self.progress = progress
         self.kept = kept
-        self.digest = digest_of_runs(scenario)
         self.whole: dict[int, Measurements] = {}
         self.partial: list[Measurements] = []
         self.stopped: str | None = None

@@ -69,7 +69,6 @@ def break_(
         run,
         [loaded],
         file_of(json_file, "break", scenario),
-        json_file=json_file,
         quiet=quiet,
         workers=workers,
         backend=backend,

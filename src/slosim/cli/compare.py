@@ -59,7 +59,6 @@ def compare(
         run,
         [before, after],
         file_of(json_file, "compare", scenario, other or scenario),
-        json_file=json_file,
         quiet=quiet,
         workers=workers,
         backend=backend,

@@ -25,9 +25,8 @@ ExperimentFile = Annotated[
         "--json",
         metavar="FILE",
         help=(
-            "Keep the result and all finished runs here, and go on from what is there; - prints the"
-            " result as JSON and"
-            " keeps nothing. Default: SCENARIO.COMMAND.json in this folder."
+            "Keep the result and all finished runs here, and go on from what is there; - prints the result"
+            " as JSON and keeps nothing. Default: SCENARIO.COMMAND.json in this folder."
         ),
         show_default=False,
     ),
@@ -48,7 +47,7 @@ def file_of(json_file: Path | None, kind: str, *scenario_files: Path) -> Path | 
 
 def replications_of(scenario: Scenario, replications: int | None) -> int:
     """Of each variant: those that were asked for, else the scenario's, if they give an interval, else 10."""
-    from slosim.experiments.api import replications_of
+    from slosim.experiments.study import replications_of
 
     return replications_of(scenario, replications)
 
@@ -59,7 +58,6 @@ def run_experiment(
     scenarios: list[Scenario],
     path: Path | None,
     *,
-    json_file: Path | None,
     quiet: bool,
     workers: int | None,
     backend: str,
@@ -67,6 +65,8 @@ def run_experiment(
     memory_limit: str | None,
 ) -> Result:
     """Run an experiment, keep it in its file, and print it. Ctrl-C ends in what is finished.
+
+    path: the file as of `file_of`; None: the result is printed as JSON instead.
 
     Raises:
         typer.Exit: it was stopped before there was anything to show.
@@ -94,7 +94,7 @@ def run_experiment(
                 kept = f"; what is finished is kept beside {path}" if path is not None else ""
                 exits.complain(f"stopped ({stopped.reason}) before there was anything to show{kept}")
                 raise typer.Exit(exits.code_of(stopped.reason)) from None
-        _deliver(result, quiet, to_stdout=json_file is not None and str(json_file) == "-")
+        _deliver(result, quiet, to_stdout=path is None)
         store.finish(result.data)
         if path is not None and not quiet:
             exits.complain(f"saved {path}")

@@ -59,7 +59,6 @@ def sensitivity(
         run,
         [base],
         file_of(json_file, "sensitivity", scenario),
-        json_file=json_file,
         quiet=quiet,
         workers=workers,
         backend=backend,

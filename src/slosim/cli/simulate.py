@@ -57,9 +57,8 @@ Precision = Annotated[
         "--precision",
         metavar="SHARE",
         help=(
-            "As many replications as it takes until the 95% interval of every objective and of each"
-            " flow's p99 reaches"
-            " at most this far to either side, e.g. 2%; at most --replications, or 1000."
+            "As many replications as it takes until the 95% interval of every objective and of each flow's"
+            " p99 reaches at most this far to either side, e.g. 2%; at most --replications, or 1000."
         ),
     ),
 ]

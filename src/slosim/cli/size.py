@@ -92,7 +92,6 @@ def size(
         run,
         [its.scenario],
         file_of(json_file, "size", scenario),
-        json_file=json_file,
         quiet=quiet,
         workers=workers,
         backend=backend,

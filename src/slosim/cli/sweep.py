@@ -82,7 +82,6 @@ def sweep(
         run,
         [base, made[-1]],
         path,
-        json_file=json_file,
         quiet=quiet,
         workers=workers,
         backend=backend,

@@ -21,6 +21,7 @@ from slosim.experiments.summary import Summary
 from slosim.measure.intervals import UNDEFINED, Estimate
 from slosim.model import Scenario
 from slosim.report.objectives import budget_of
+from slosim.simulation import INTERRUPTED
 
 
 class Simulated(NamedTuple):
@@ -50,7 +51,7 @@ def simulate(
         stopped = error.reason
     base, *others = (study.finished(*one) for one in wanted)
     if len(base) < replications:
-        raise Stopped(stopped or "interrupted")
+        raise Stopped(stopped or INTERRUPTED)
     return Simulated(base, [its if len(its) == replications else None for its in others], stopped)
 
 

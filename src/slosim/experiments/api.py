@@ -18,21 +18,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from slosim.errors import UserError
 from slosim.experiments.breaks import search as breaks
 from slosim.experiments.compare import compare as comparison
 from slosim.experiments.result import Result
 from slosim.experiments.sensitivity import sensitivity as causes
 from slosim.experiments.size import search as sizes
 from slosim.experiments.store import Store
-from slosim.experiments.study import Study, Tell
+from slosim.experiments.study import Study, replications_of
 from slosim.experiments.sweep import sweep as grid
 from slosim.experiments.vary import parse_axes
 from slosim.model import Scenario
+from slosim.simulation import Tell
 from slosim.workers import open_workers
-
-REPLICATIONS = 10
-"""Of each variant, where a scenario asks for a single one, which would give no interval."""
 
 
 class Options(TypedDict, total=False):
@@ -122,19 +119,6 @@ def find_breaks(
         return breaks.find_breaks(scenario, study, count, only, keep_faults)
 
     return _answered("break", scenario, options, ask)
-
-
-def replications_of(scenario: Scenario, replications: int | None) -> int:
-    """Of each variant: those that were asked for, else the scenario's, if they give an interval.
-
-    Raises:
-        UserError: fewer than 2.
-    """
-    if replications is not None:
-        if replications < 2:
-            raise UserError(f"replications {replications}: an experiment needs at least 2 for its intervals")
-        return replications
-    return scenario.run.replications if scenario.run.replications >= 2 else REPLICATIONS
 
 
 def _answered(kind: str, scenario: Scenario, options: Options, ask: Callable[[Study, int], Result]) -> Result:

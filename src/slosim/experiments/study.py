@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from slosim.errors import WorkerLost
+from slosim.errors import UserError, WorkerLost
 from slosim.experiments.store import Store
 from slosim.experiments.summary import Summary, is_of, summarise
 from slosim.measure.measurements import Measurements
 from slosim.model import Scenario
-from slosim.simulation import Progress
+from slosim.simulation import INTERRUPTED, WORKER_LOST, Progress, Tell
 from slosim.workers import Status, Work, Workers, digest_of_runs
 
-Tell = Callable[[Progress], None]
+REPLICATIONS = 10
+"""Of each variant, where a scenario asks for a single one, which would give no interval."""
 
 
 class Stopped(Exception):
@@ -29,6 +30,19 @@ class Wanted(NamedTuple):
 
     scenario: Scenario
     replications: int
+
+
+def replications_of(scenario: Scenario, replications: int | None) -> int:
+    """Of each variant: those that were asked for, else the scenario's, if they give an interval.
+
+    Raises:
+        UserError: fewer than 2.
+    """
+    if replications is not None:
+        if replications < 2:
+            raise UserError(f"replications {replications}: an experiment needs at least 2 for its intervals")
+        return replications
+    return scenario.run.replications if scenario.run.replications >= 2 else REPLICATIONS
 
 
 class Study:
@@ -131,11 +145,11 @@ class Study:
                 self.store.put(work.digest, work.replication, done.kept)
                 came += 1
         except WorkerLost:
-            raise Stopped("worker lost") from None
+            raise Stopped(WORKER_LOST) from None
         finally:
             self.simulated += came
         if came < len(works):
-            raise Stopped("interrupted")
+            raise Stopped(INTERRUPTED)
 
 
 def summary_of_whole_run(scenario: Scenario, measurements: Measurements) -> Summary | None:

@@ -242,10 +242,18 @@ class Pooled:
 
 def _place(share: float, pooled: np.ndarray) -> tuple[int, float]:
     """The bucket in which a share of all values is reached, and after which part of what is in it."""
-    rank = share * pooled[-1]
-    position = min(int(np.searchsorted(pooled, rank)), len(pooled) - 1)
-    before = pooled[position - 1] if position else 0
-    return position, float((rank - before) / (pooled[position] - before))
+    positions, inside = _places(share, pooled[None])
+    return int(positions[0]), float(inside[0])
+
+
+def _places(share: float, cumulated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`_place` of each row of counts up to each bucket, [n, filled]: int64[n] and float64[n]."""
+    ranks = share * cumulated[:, -1]
+    positions = np.minimum(np.sum(cumulated < ranks[:, None], axis=1), cumulated.shape[1] - 1)
+    rows = np.arange(len(cumulated))
+    upto = cumulated[rows, positions]
+    before = np.where(positions > 0, cumulated[rows, positions - 1], 0)
+    return positions, (ranks - before) / np.maximum(upto - before, 1)
 
 
 def quantiles_of_sums(counts: np.ndarray, share: float) -> np.ndarray:
@@ -266,13 +274,8 @@ def _interpolated(filled: np.ndarray, cumulated: np.ndarray, share: float) -> np
     """Quantile of each row of cumulated counts of the filled buckets, linear inside its bucket:
     float64[n].
     """
-    ranks = share * cumulated[:, -1]
-    positions = np.minimum(np.sum(cumulated < ranks[:, None], axis=1), len(filled) - 1)
-    rows = np.arange(len(cumulated))
-    upto = cumulated[rows, positions]
-    before = np.where(positions > 0, cumulated[rows, positions - 1], 0)
+    positions, inside = _places(share, cumulated)
     buckets = filled[positions]
-    inside = (ranks - before) / np.maximum(upto - before, 1)
     lower, upper = _edges()
     return lower[buckets] + inside * (upper[buckets] - lower[buckets])
 

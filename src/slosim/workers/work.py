@@ -45,17 +45,15 @@ class Work(NamedTuple):
 class Done(NamedTuple):
     """A replication that is over.
 
-    number       of its work among those that were asked for
-    kept         what `keep` made of its measurements
-    stopped      why it ended before its time, None: it did not
-    simulated_s  simulated time
-    messages     messages published to lines
+    number    of its work among those that were asked for
+    kept      what `keep` made of its measurements
+    stopped   why it ended before its time, None: it did not
+    messages  messages published to lines
     """
 
     number: int
     kept: Any
     stopped: str | None
-    simulated_s: float
     messages: int
 
 
@@ -128,7 +126,7 @@ def simulate(
     finally:
         if active is not None:
             del active[number]
-    return Done(number, kept, outcome.stopped, run.until, run.messages)
+    return Done(number, kept, outcome.stopped, run.messages)
 
 
 class Ready(NamedTuple):

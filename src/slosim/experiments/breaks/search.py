@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from slosim.errors import ScenarioError, UserError
 from slosim.experiments import quantities
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK, UNKNOWN, Aftermath
+from slosim.experiments.against import run_entry
 from slosim.experiments.breaks.ladder import Bracket, Search, climb, confirm, descend
 from slosim.experiments.breaks.stresses import LeftOut, Place, Stress, chosen, place_of, stresses_of
 from slosim.experiments.judge import Judged, judge, verdict
@@ -339,7 +340,6 @@ def _content(
     left_out: Sequence[LeftOut],
     stopped: str | None,
 ) -> dict[str, Any]:
-    run = reference.scenario.run
     entries = [_entry(one) for one in climbers if one.done]
     entries.sort(key=lambda one: (one["margin_ratio"], one["breaks"] is None))
     return {
@@ -347,11 +347,8 @@ def _content(
         "version": __version__,
         "stopped": stopped,
         "run": {
-            "seed": run.seed,
-            "replications": len(reference.summaries),
+            **run_entry(reference.scenario, len(reference.summaries)),
             "searched_with": min(SEARCHED_WITH, len(reference.summaries)),
-            "duration_s": run.duration,
-            "warmup_s": run.warmup,
         },
         "reference": _reference_entry(reference),
         "triggers": place._asdict(),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from slosim.errors import UserError
+from slosim.experiments.against import run_entry
 from slosim.experiments.judge import Judged, judge, verdict
 from slosim.experiments.quantities import Quantity, change, effect_of, flow_parts, quantities_of
 from slosim.experiments.result import Result, as_plain
@@ -15,6 +16,7 @@ from slosim.experiments.summary import Summary
 from slosim.model import Scenario
 from slosim.report.objectives import UNDECIDED
 from slosim.report.units import clock
+from slosim.simulation import INTERRUPTED
 from slosim.version import __version__
 
 FORMAT = "slosim-compare/1"
@@ -54,7 +56,7 @@ def compare(
     its = [study.finished(*one) for one in wanted]
     count = min(len(one) for one in its)
     if count < 2:
-        raise Stopped(stopped or "interrupted")
+        raise Stopped(stopped or INTERRUPTED)
     variants = [
         _variant(*one) for one in zip(names, (before, after), (one[:count] for one in its), strict=True)
     ]
@@ -93,18 +95,11 @@ def _content(
     others = {quantity.key for quantity in quantities_of(after.scenario)}
     common = [one for one in quantities_of(before.scenario) if one.key in others]
     changes = [_entry(one, before, after) for one in common]
-    run = before.scenario.run
     return {
         "format": FORMAT,
         "version": __version__,
         "stopped": stopped,
-        "run": {
-            "seed": run.seed,
-            "other_seed": other_seed,
-            "replications": len(before.summaries),
-            "duration_s": run.duration,
-            "warmup_s": run.warmup,
-        },
+        "run": {**run_entry(before.scenario, len(before.summaries)), "other_seed": other_seed},
         "before": _variant_entry(before),
         "after": _variant_entry(after),
         "objectives": _objectives(before, after),

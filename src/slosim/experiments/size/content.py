@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from slosim.compile.offered_load import offered_loads, partitions_of
+from slosim.experiments.against import run_entry
 from slosim.experiments.quantities import Change, change, objective
 from slosim.experiments.size.dimensions import Position, neighbours, value_at
 from slosim.experiments.size.trials import CaseResult, Check, Trial
@@ -25,7 +26,7 @@ MATTERS = 0.05
 
 def content_of(search: Search, stopped: str | None) -> dict[str, Any]:
     """The data of the result, as docs/experiments.md describes them; stopped: why the search ended early."""
-    run, demands, dimensions = search.scenario.run, search.demands, search.dimensions
+    demands, dimensions = search.demands, search.dimensions
     answer = search.best()
     unmet = _why_unmet(search) if search.is_over and answer is None else []
     best = answer or _nearest(search)
@@ -35,12 +36,7 @@ def content_of(search: Search, stopped: str | None) -> dict[str, Any]:
         "stopped": stopped,
         "name": search.scenario.name,
         "services": list(search.scenario.services),
-        "run": {
-            "seed": run.seed,
-            "replications": search.replications,
-            "duration_s": run.duration,
-            "warmup_s": run.warmup,
-        },
+        "run": run_entry(search.scenario, search.replications),
         "demands": {
             "objectives": list(demands.objectives),
             "ignored": [one.name for one in search.scenario.objectives if one.name not in demands.objectives],

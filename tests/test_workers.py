@@ -28,7 +28,7 @@ from slosim.experiments.compare.compare import compare
 from slosim.experiments.store import Store
 from slosim.experiments.study import Study
 from slosim.workers import Work, backends, digest_of_runs, open_workers
-from slosim.workers.work import OTHER_CODE, Done, programs
+from slosim.workers.work import DECISIVE, OTHER_CODE, Done, programs
 
 TESTS = Path(__file__).parent
 SOURCES = Path(slosim.__file__).parent
@@ -518,3 +518,23 @@ def test_workers_with_other_code_are_refused(small: slosim.Scenario, tmp_path: P
         pytest.raises(UserError, match=rf"1 of 1 workers, first tcp://.*, have {OTHER_CODE}"),
     ):
         open_workers("dask", cluster=its.address)
+
+
+def test_the_digest_of_the_code_covers_whatever_decides_a_run(tmp_path: Path):
+    """All of slosim that is loaded where a run is simulated and summarised, but for what only carries it."""
+    carriers = {"errors", "files", "kept", "simulation", "version", "workers"}
+    program = f"""
+import sys
+import slosim
+from slosim.experiments.study import summary_of_whole_run
+from slosim.workers import digest_of_runs
+from slosim.workers.work import simulate
+scenario = slosim.load({str(small_file(tmp_path))!r})
+assert simulate(scenario, digest_of_runs(scenario), 0, summary_of_whole_run, 1 << 30).kept is not None
+print(*{{name.split(".")[1] for name in sys.modules if name.startswith("slosim.")}})
+"""
+    environment = os.environ | {"PYTHONPATH": str(SOURCES.parent)}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environment, text=True, capture_output=True, check=True
+    )
+    assert set(ran.stdout.split()) - carriers == set(DECISIVE)

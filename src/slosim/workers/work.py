@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PROGRAMS_KEPT = 8
 """Programs that a worker remembers; works of one scenario come after each other."""
+DECISIVE = ("model", "compile", "engine", "measure", "theory", "report", "experiments")
+"""Parts of slosim: distributions are in the model, and summaries judge as the report does."""
 NOT_SIMULATED = ("name", "description")
 """What a scenario says that no run depends on; nor does it on the number of replications."""
 
@@ -72,10 +74,10 @@ def digest_of_runs(scenario: Scenario) -> str:
 
 @cache
 def digest_of_code() -> str:
-    """SHA-256 (hex) of what simulates and measures, wherever it is installed."""
+    """SHA-256 (hex) of what decides a run and what is kept of it, wherever it is installed."""
     package = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    for folder in ("compile", "engine", "measure"):
+    for folder in DECISIVE:
         for source in sorted((package / folder).rglob("*.py")):
             digest.update(f"{source.relative_to(package)}\n".encode())
             digest.update(source.read_bytes())

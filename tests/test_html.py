@@ -22,7 +22,7 @@ import slosim as library
 from browser import DARK, LIGHT, Browser, needs_browser
 from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
-from slosim.html.page import html_of
+from slosim.html.report import html_of
 from slosim.html.series import begun, budget_left, spectrum, thinned
 from slosim.report.text_tables import faults_columns, services_columns, topics_columns
 from slosim.report.units import share

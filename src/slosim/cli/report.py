@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from slosim.cli.simulate import HtmlFile, OutFolder, Quiet, deliver, require_places
+from slosim.cli.grouped import grouped
+from slosim.cli.outputs import Outputs
 from slosim.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,13 +31,12 @@ PARTS = [
 FORMS = "expected a report as `slosim run SCENARIO --json FILE` writes it"
 
 
+@grouped
 def report(
     report_file: Annotated[
         Path, typer.Argument(metavar="REPORT", help="A report that --json saved.", show_default=False)
     ],
-    html_file: HtmlFile = None,
-    out: OutFolder = None,
-    quiet: Quiet = False,
+    outputs: Outputs,
 ) -> None:
     """Print a saved report, or make a page of it, without simulating again.
 
@@ -46,8 +46,8 @@ def report(
     1 a fault of slosim
     """
     saved = saved_report(report_file)
-    require_places(report_file, "report", None, html_file, out)
-    deliver(saved, None, json_file=None, html_file=html_file, out=out, quiet=quiet)
+    outputs.require(report_file, "report")
+    outputs.deliver(saved, None)
 
 
 def saved_report(path: Path) -> Report:

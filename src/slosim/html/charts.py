@@ -2,8 +2,9 @@
 cannot see them.
 
 Nothing of the user's is in a specification but names, which are text; rows are kept apart and are put in by
-the page's script. `{"theme": "name"}` stands for a colour of the style sheet. Horizontal axes are
-`from` to `to`, parameters that the script sets when someone zooms; charts of one `group` move together.
+the page's script, or by `outputs.pictures`. `{"theme": "name"}` stands for a colour of the style sheet.
+Horizontal axes are `from` to `to`, parameters that the script sets when someone zooms; charts of one `group`
+move together.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Table:
 class Chart:
     """One chart.
 
+    what    what it shows, where its title only says of what: the heading above it does
     group   charts that zoom together; empty: this one alone
     rows    {name of the data in the specification: columns}
     legend  [(class of the style sheet, text)]
@@ -52,6 +54,12 @@ class Chart:
     group: str = ""
     legend: list[tuple[str, str]] = field(default_factory=list)
     aid: str = ""
+    what: str = ""
+
+    @property
+    def whole_title(self) -> str:
+        """For where no heading stands above it: `Backlog: payments → payment`."""
+        return f"{self.what}: {self.title}" if self.what else self.title
 
 
 def colour(name: str) -> dict:
@@ -148,8 +156,22 @@ def finished(spec: dict, height: int) -> dict:
     }
 
 
+def drawn(rows: dict[str, Columns]) -> dict[str, Columns]:
+    """Rows as specifications name them: times `t` and `until` in milliseconds, as axes of time want them."""
+    return {
+        name: {
+            DRAWN.get(column, column): [1e3 * value for value in values] if column in DRAWN else values
+            for column, values in columns.items()
+        }
+        for name, columns in rows.items()
+    }
+
+
+DRAWN = {"t_s": "t", "until_s": "until"}
+
+
 def as_json(charts: Sequence[Chart]) -> str:
     """Specifications and rows for the page's script: JSON without any character that could end the script."""
-    content = {one.key: {"spec": one.spec, "rows": one.rows, "group": one.group} for one in charts}
+    content = {one.key: {"spec": one.spec, "rows": drawn(one.rows), "group": one.group} for one in charts}
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from slosim.html.charts import (
+    COLOURS,
     SECONDS_LABEL,
     SHOWN_WHEN_NEAR,
     Chart,
@@ -71,17 +72,22 @@ def lag_charts(data: dict) -> list[Chart]:
 
 def age_chart(data: dict) -> Chart | None:
     its = {label: (line["series"]["t_s"], line["series"]["age_s"]) for label, _, line in line_rows(data)}
-    return _many_over_time("age", "Age of the oldest message", its, data, form=duration, axis=SECONDS_LABEL)
+    aid = "How long ago the oldest message of the lag was published: what a late customer sees."
+    return _many_over_time(
+        "age", "Age of the oldest message", aid, its, data, form=duration, axis=SECONDS_LABEL
+    )
 
 
 def instances_chart(data: dict) -> Chart | None:
     its = {name: (one["series"]["t_s"], one["series"]["instances"]) for name, one in data["services"].items()}
-    return _many_over_time("instances", "Instances that are up", its, data, step=True)
+    aid = "How many are there to do the work."
+    return _many_over_time("instances", "Instances that are up", aid, its, data, step=True)
 
 
 def busy_chart(data: dict) -> Chart | None:
     its = {name: (one["series"]["t_s"], one["series"]["busy"]) for name, one in data["services"].items()}
-    return _many_over_time("busy", "Busy slots", its, data)
+    aid = "How many slots are in use at once; flat at the top is saturated."
+    return _many_over_time("busy", "Busy slots", aid, its, data)
 
 
 def station_charts(data: dict) -> list[Chart]:
@@ -127,9 +133,9 @@ def station_charts(data: dict) -> list[Chart]:
     ):
         its = {name: (one["series"]["t_s"], one["series"][column]) for name, one in stations.items()}
         its = {name: one for name, one in its.items() if any(one[1])}
-        chart = _many_over_time(key, title, its, data)
+        chart = _many_over_time(key, title, aid, its, data)
         if chart is not None:
-            charts.append(replace(chart, aid=aid))
+            charts.append(chart)
     return charts
 
 
@@ -176,13 +182,21 @@ def budget_charts(data: dict) -> list[Chart]:
 def _many_over_time(
     key: str,
     title: str,
+    aid: str,
     its: dict[str, tuple[list, list]],
     data: dict,
     form: Any = short,
     axis: str = "",
     step: bool = False,
 ) -> Chart | None:
-    """One chart with a line for each name; all have the sample times of the run."""
+    """One chart with a line for each name, as many as there are colours; all have the sample times of the
+    run.
+    """
+    every = len(its)
+    if every > COLOURS:
+        kept = sorted(its, key=lambda name: -_range(its[name][1]))[:COLOURS]
+        its = {name: one for name, one in its.items() if name in kept}
+        title = f"{title}: the {COLOURS} of {every} that change most"
     names = list(its)
     times = max((times for times, _ in its.values()), key=len, default=[])
     if not times:
@@ -193,7 +207,7 @@ def _many_over_time(
         line_mark(f"s{number}", palette(number), "step-after" if step else "linear")
         for number in range(len(names))
     ]
-    return _over_time(
+    chart = _over_time(
         key,
         title,
         thinned(columns),
@@ -204,6 +218,12 @@ def _many_over_time(
         axis={"labelExpr": axis} if axis else None,
         legend=[(palette(number), name) for number, name in enumerate(names)],
     )
+    return replace(chart, aid=aid)
+
+
+def _range(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return max(known) - min(known) if known else 0.0
 
 
 def _padded(values: list, length: int) -> list:

@@ -22,7 +22,7 @@ import slosim as library
 from browser import DARK, LIGHT, Browser, needs_browser
 from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
-from slosim.html.page import html_of
+from slosim.html.report import html_of
 from slosim.html.series import begun, budget_left, per_second, spectrum, thinned
 from slosim.report.text_tables import faults_columns, services_columns, topics_columns
 from slosim.report.units import share, short
@@ -434,10 +434,10 @@ def test_check_writes_a_page_and_still_fails(tmp_path: Path):
     [
         ("no JSON", "not JSON"),
         ("[1, 2]", "not a report: expected a report as `slosim run SCENARIO --json FILE` writes it"),
-        ('{"format": "slosim-compare/1"}', "a slosim-compare/1: expected a report"),
+        ('{"format": "slosim-frobnicate/1"}', "a slosim-frobnicate/1: expected a report"),
         (
             '{"format": "slosim-report/0"}',
-            "a report of format slosim-report/0, and this slosim reads slosim-report/1. Run its scenario",
+            "of format slosim-report/0, and this slosim reads slosim-report/1. Run its scenario",
         ),
         ('{"format": "slosim-report/1", "run": {}}', "not a whole report, 'scenario' is missing"),
     ],

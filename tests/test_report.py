@@ -21,11 +21,11 @@ from made_up import (
     sample_times,
     service,
 )
-from slosim.cli.outputs import histograms_csv, series_csv
 from slosim.measure.histogram import Histogram
 from slosim.measure.intervals import Estimate
 from slosim.measure.measurements import TopicMeasurements
 from slosim.model import loads
+from slosim.outputs.tables import histograms_of, series_of
 from slosim.report.alerts import WORKBOOK_RULES, SampledOutcomes, is_firing
 from slosim.report.objectives import budget_of, verdict_of, verdict_of_all
 from slosim.report.reference import ENTRIES, reference
@@ -2099,8 +2099,8 @@ def test_text_without_mechanisms_has_no_sections_for_them():
 def test_tables_have_the_series_of_mechanisms_and_dependencies():
     report = mechanised_report()
 
-    header = series_csv(report.data).splitlines()[0].split(",")
-    names = {row.split(",")[0] for row in histograms_csv(report.data).splitlines()[1:]}
+    header = series_of(report.data).to_csv().splitlines()[0].split(",")
+    names = {row.split(",")[0] for row in histograms_of(report.data).to_csv().splitlines()[1:]}
 
     assert {
         "services.work.mechanisms.instances",

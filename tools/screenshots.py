@@ -11,7 +11,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 import slosim  # noqa: E402
 from browser import DARK, LIGHT, Browser  # noqa: E402  (after the path)
-from slosim.html.page import html_of  # noqa: E402
+from slosim.html.report import html_of  # noqa: E402
 
 
 def main() -> None:

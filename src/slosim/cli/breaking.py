@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
-from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount, load_scenario
-from slosim.cli.simulate import MemoryLimit, Quiet, Replications, source_of
+from slosim.cli.grouped import grouped
+from slosim.cli.options import Machines, Quiet, Replications, ScenarioFile, Sets, load_scenario
+from slosim.cli.simulate import source_of
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
     from slosim.experiments.study import Study
 
 
+@grouped
 def break_(
     scenario: ScenarioFile,
+    *,
     only: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,10 +46,7 @@ def break_(
     replications: Replications = None,
     json_file: ExperimentFile = None,
     quiet: Quiet = False,
-    workers: WorkerCount = None,
-    backend: Backend = "threads",
-    cluster: Cluster = None,
-    memory_limit: MemoryLimit = None,
+    machines: Machines,
 ) -> None:
     """Find what breaks it first: each stress is raised until an objective is missed, nearest to normal first.
 
@@ -70,9 +70,6 @@ def break_(
         [loaded],
         file_of(json_file, "break", scenario),
         quiet=quiet,
-        workers=workers,
-        backend=backend,
-        cluster=cluster,
-        memory_limit=memory_limit,
+        machines=machines,
     )
     raise typer.Exit(exit_code(result))

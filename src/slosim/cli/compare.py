@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
-from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount, load_scenario
-from slosim.cli.simulate import MemoryLimit, Quiet, Replications, source_of
+from slosim.cli.grouped import grouped
+from slosim.cli.options import Machines, Quiet, Replications, ScenarioFile, Sets, load_scenario
+from slosim.cli.simulate import source_of
 from slosim.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from slosim.experiments.study import Study
 
 
+@grouped
 def compare(
     scenario: ScenarioFile,
     other: Annotated[
@@ -25,14 +27,12 @@ def compare(
             metavar="OTHER", help="The second variant; absent: the first with --set.", show_default=False
         ),
     ] = None,
+    *,
     sets: Sets = None,
     replications: Replications = None,
     json_file: ExperimentFile = None,
     quiet: Quiet = False,
-    workers: WorkerCount = None,
-    backend: Backend = "threads",
-    cluster: Cluster = None,
-    memory_limit: MemoryLimit = None,
+    machines: Machines,
 ) -> None:
     """Compare two variants on identical work: what changes, by how much, which objectives flip.
 
@@ -60,9 +60,6 @@ def compare(
         [before, after],
         file_of(json_file, "compare", scenario, other or scenario),
         quiet=quiet,
-        workers=workers,
-        backend=backend,
-        cluster=cluster,
-        memory_limit=memory_limit,
+        machines=machines,
     )
     raise typer.Exit(exit_code(result))

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from slosim.cli import exits, outputs
-from slosim.cli.simulate import exit_code, simulate_file
+from slosim.cli import exits
+from slosim.cli.options import Machines
+from slosim.cli.outputs import Outputs, print_out
+from slosim.cli.simulate import Asked, exit_code, simulate_file
 
 ORDERS = Path(__file__).parent.parent / "examples" / "orders.yaml"
 
@@ -20,9 +22,9 @@ def demo(
 ) -> None:
     """Run the orders example: four services in a row, and an outage of the payment provider."""
     if scenario:
-        outputs.print_out(ORDERS.read_text(encoding="utf-8").rstrip("\n"))
+        print_out(ORDERS.read_text(encoding="utf-8").rstrip("\n"))
         return
-    report = simulate_file(ORDERS)
+    report = simulate_file(ORDERS, Asked(), Outputs(), Machines())
     exits.complain(
         "\nThe scenario behind this report: slosim demo --scenario > orders.yaml; slosim run orders.yaml"
     )

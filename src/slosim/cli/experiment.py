@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli import exits, outputs
-from slosim.cli.options import parse_size
+from slosim.cli.options import Machines
 from slosim.cli.progress import ProgressBar
 from slosim.cli.simulate import announce_compilation
 from slosim.errors import UserError
@@ -59,10 +59,7 @@ def run_experiment(
     path: Path | None,
     *,
     quiet: bool,
-    workers: int | None,
-    backend: str,
-    cluster: str | None,
-    memory_limit: str | None,
+    machines: Machines,
 ) -> Result:
     """Run an experiment, keep it in its file, and print it. Ctrl-C ends in what is finished.
 
@@ -75,7 +72,7 @@ def run_experiment(
     from slosim.experiments.study import Stopped, Study
     from slosim.workers import open_workers
 
-    memory_limit_bytes = parse_size(memory_limit)
+    memory_limit_bytes = machines.memory_limit_bytes
     store = Store(path, kind)
     try:
         for scenario in scenarios:
@@ -85,7 +82,7 @@ def run_experiment(
                 f"{path} has {store.found} finished runs; what is needed of them is not simulated again"
             )
         with (
-            open_workers(backend, workers, cluster, memory_limit_bytes) as pool,
+            open_workers(machines.backend, machines.workers, machines.cluster, memory_limit_bytes) as pool,
             ProgressBar(not quiet, store.close) as bar,
         ):
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,24 +24,52 @@ Sets = Annotated[
     ),
 ]
 
-WorkerCount = Annotated[
-    int | None,
-    typer.Option(
-        "--workers", help="Runs side by side; default one per processor, or per thread of the cluster.", min=1
-    ),
+Replications = Annotated[
+    int | None, typer.Option("--replications", help="Instead of the scenario's run.replications.", min=1)
 ]
-Backend = Annotated[
-    str,
-    typer.Option(
-        "--backend", help="Where: threads or processes of this machine, or dask, a cluster. Same results."
-    ),
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print no report and no progress; errors still show.")
 ]
-Cluster = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster", metavar="ADDRESS", help="The scheduler of a Dask cluster, e.g. tcp://host:8786."
-    ),
-]
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Where runs are done, and what each may take."""
+
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--memory-limit",
+            metavar="SIZE",
+            help="Stop with a partial report beyond this, e.g. 2GB (exit 3).",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            help="Runs side by side; default one per processor, or per thread of the cluster.",
+            min=1,
+        ),
+    ] = None
+    backend: Annotated[
+        str,
+        typer.Option(
+            "--backend",
+            help="Where: threads or processes of this machine, or dask, a cluster. Same results.",
+        ),
+    ] = "threads"
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster", metavar="ADDRESS", help="The scheduler of a Dask cluster, e.g. tcp://host:8786."
+        ),
+    ] = None
+
+    @property
+    def memory_limit_bytes(self) -> int | None:
+        return parse_size(self.memory_limit)
+
 
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?)(?P<binary>i?)b?", re.IGNORECASE)
 _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<percent>%?)")

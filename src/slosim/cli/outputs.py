@@ -2,25 +2,138 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from slosim.cli import exits
-from slosim.files import write_whole, yaml_text
+from slosim.cli.options import Quiet
+from slosim.errors import UserError
+from slosim.files import require_folder, require_writable, write_whole, yaml_text
 
 if TYPE_CHECKING:
     from slosim.report import Report
 
-SAVED = ("report.json", "report.txt", "report.html", "scenario.yaml", "series.csv", "histograms.csv")
-"""Files of a folder of outputs."""
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a report goes."""
+
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", help="Write the report as JSON; - is stdout.", show_default=False
+        ),
+    ] = None
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write the report as one HTML file to send around.",
+            show_default=False,
+        ),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Save every output here: reports, resolved scenario, series, histograms.",
+        ),
+    ] = None
+    quiet: Quiet = False
+
+    @property
+    def json_to_stdout(self) -> bool:
+        return self.json is not None and str(self.json) == "-"
+
+    def files(self) -> Iterator[tuple[Path, str]]:
+        """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
+        for name, path in ((JSON, self.json), (HTML, self.html)):
+            if path is not None and str(path) != "-":
+                yield path, name
+        if self.out is not None:
+            for name in MAKERS:
+                yield self.out / name, name
+
+    def require(self, input_file: Path, what: str) -> None:
+        """Refuse places that cannot be written to, or hold the input itself, before time is spent."""
+        if self.out is not None:
+            require_folder(self.out)
+        for path, _ in self.files():
+            if path.exists() and path.samefile(input_file):
+                raise UserError(f"cannot write {path}: it is the {what} itself")
+            require_writable(path)
+
+    def deliver(self, report: Report, source: str | None) -> None:
+        """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`."""
+        if self.json_to_stdout:
+            print_out(report.to_json())
+        elif not self.quiet:
+            print_text(partial(report.to_text, source=source))
+        made: dict[str, str | bytes] = {}
+        for path, name in self.files():
+            if name not in made:
+                made[name] = MAKERS[name](report, source)
+            write_whole(path, made[name])
+
+
+# ---- what is made of a report ------------------------------------------------------------------------------
+
+
+def _json(report: Report, source: str | None) -> str:
+    return report.to_json()
+
+
+def _text(report: Report, source: str | None) -> str:
+    return report.to_text(source=source).removesuffix("\n") + "\n"
+
+
+def _html(report: Report, source: str | None) -> str:
+    from slosim.html.report import html_of
+
+    return html_of(report.data, source)
+
+
+def _scenario(report: Report, source: str | None) -> str:
+    return yaml_text(report.data["scenario"]["resolved"])
+
+
+def _series(report: Report, source: str | None) -> str:
+    from slosim.outputs.tables import series_of
+
+    return series_of(report.data).to_csv()
+
+
+def _histograms(report: Report, source: str | None) -> str:
+    from slosim.outputs.tables import histograms_of
+
+    return histograms_of(report.data).to_csv()
+
+
+JSON, HTML = "report.json", "report.html"
+MAKERS: dict[str, Callable[[Report, str | None], str | bytes]] = {
+    JSON: _json,
+    "report.txt": _text,
+    HTML: _html,
+    "scenario.yaml": _scenario,
+    "series.csv": _series,
+    "histograms.csv": _histograms,
+}
+"""What a file of a folder of outputs holds, by its name there."""
+
+
+# ---- the terminal ------------------------------------------------------------------------------------------
 
 
 def print_out(text: str) -> None:
@@ -29,11 +142,6 @@ def print_out(text: str) -> None:
         print(text.removesuffix("\n"), flush=True)
     except BrokenPipeError:
         exits.forget_stdout()
-
-
-def print_report(report: Report, source: str | None) -> None:
-    """The text report, as wide and as colourful as the terminal allows; `source` as in `Report.to_text`."""
-    print_text(partial(report.to_text, source=source))
 
 
 def print_text(to_text: Callable[..., str]) -> None:
@@ -48,65 +156,3 @@ def print_text(to_text: Callable[..., str]) -> None:
 def wants_colour() -> bool:
     """Whether a terminal shows colour: not with NO_COLOR, not where it is dumb."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def save_all(report: Report, folder: Path, source: str | None) -> None:
-    """Every output of a run: the files of SAVED."""
-    write_whole(folder / "report.json", report.to_json())
-    write_whole(folder / "report.txt", report.to_text(source=source).removesuffix("\n") + "\n")
-    write_whole(folder / "scenario.yaml", yaml_text(report.data["scenario"]["resolved"]))
-    write_whole(folder / "series.csv", series_csv(report.data))
-    write_whole(folder / "histograms.csv", histograms_csv(report.data))
-    write_html(report, folder / "report.html", source)
-
-
-def write_html(report: Report, path: Path, source: str | None) -> None:
-    """The report as one file for a browser; `source` as in `Report.to_text`."""
-    from slosim.html.page import html_of
-
-    write_whole(path, html_of(report.data, source))
-
-
-def series_csv(data: dict[str, Any]) -> str:
-    """All series of a report as one table: a row per time, a column per series, named by its place."""
-    columns: dict[str, dict[float, Any]] = {}
-    for name, series in _places(data, "series"):
-        for column, values in series.items():
-            if column != "t_s":
-                columns[f"{name}.{column}"] = dict(zip(series["t_s"], values, strict=True))
-    times = sorted({t for values in columns.values() for t in values})
-    rows = ([t, *(values.get(t) for values in columns.values())] for t in times)
-    return _csv(["t_s", *columns], rows)
-
-
-def histograms_csv(data: dict[str, Any]) -> str:
-    """All histograms of a report as rows of (name, upper edge of the bucket, count)."""
-    rows = (
-        [name, upper, count]
-        for name, histogram in _places(data, "histogram")
-        for upper, count in zip(histogram["upper"], histogram["count"], strict=True)
-    )
-    return _csv(["name", "upper", "count"], rows)
-
-
-def _places(data: Any, key: str, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every value called `key` in a report, with the path of what holds it; list items go by name."""
-    if isinstance(data, dict):
-        fields = cast("dict[str, Any]", data)
-        if isinstance(fields.get(key), dict):
-            yield name, fields[key]
-        for inner, value in fields.items():
-            if inner not in (key, "resolved"):
-                yield from _places(value, key, f"{name}.{inner}" if name else inner)
-    elif isinstance(data, list):
-        for entry in cast("list[Any]", data):
-            if isinstance(entry, dict):
-                yield from _places(entry, key, f"{name}[{cast('dict[str, Any]', entry).get('name')}]")
-
-
-def _csv(header: list[str], rows: Iterator[list[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

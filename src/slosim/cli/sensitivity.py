@@ -7,24 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
-from slosim.cli.options import (
-    Backend,
-    Cluster,
-    ScenarioFile,
-    Sets,
-    WorkerCount,
-    load_scenario,
-    parse_share,
-)
-from slosim.cli.simulate import MemoryLimit, Quiet, Replications
+from slosim.cli.grouped import grouped
+from slosim.cli.options import Machines, Quiet, Replications, ScenarioFile, Sets, load_scenario, parse_share
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
     from slosim.experiments.study import Study
 
 
+@grouped
 def sensitivity(
     scenario: ScenarioFile,
+    *,
     by: Annotated[
         str, typer.Option("--by", metavar="SHARE", help="How much more of each time, share and rate.")
     ] = "10%",
@@ -32,10 +26,7 @@ def sensitivity(
     replications: Replications = None,
     json_file: ExperimentFile = None,
     quiet: Quiet = False,
-    workers: WorkerCount = None,
-    backend: Backend = "threads",
-    cluster: Cluster = None,
-    memory_limit: MemoryLimit = None,
+    machines: Machines,
 ) -> None:
     """Find what matters most: each cause 10% worse, each service with one instance more or fewer.
 
@@ -60,9 +51,6 @@ def sensitivity(
         [base],
         file_of(json_file, "sensitivity", scenario),
         quiet=quiet,
-        workers=workers,
-        backend=backend,
-        cluster=cluster,
-        memory_limit=memory_limit,
+        machines=machines,
     )
     raise typer.Exit(exit_code(result))

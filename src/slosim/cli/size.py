@@ -9,16 +9,18 @@ import typer
 
 from slosim.cli import exits
 from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
-from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount, load_scenario
-from slosim.cli.simulate import MemoryLimit, Quiet, Replications
+from slosim.cli.grouped import grouped
+from slosim.cli.options import Machines, Quiet, Replications, ScenarioFile, Sets, load_scenario
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
     from slosim.experiments.study import Study
 
 
+@grouped
 def size(
     scenario: ScenarioFile,
+    *,
     vary: Annotated[
         list[str] | None,
         typer.Option(
@@ -59,10 +61,7 @@ def size(
     replications: Replications = None,
     json_file: ExperimentFile = None,
     quiet: Quiet = False,
-    workers: WorkerCount = None,
-    backend: Backend = "threads",
-    cluster: Cluster = None,
-    memory_limit: MemoryLimit = None,
+    machines: Machines,
 ) -> None:
     """Find the cheapest configuration that meets every objective, and prove it by what fails below it.
 
@@ -93,10 +92,7 @@ def size(
         [its.scenario],
         file_of(json_file, "size", scenario),
         quiet=quiet,
-        workers=workers,
-        backend=backend,
-        cluster=cluster,
-        memory_limit=memory_limit,
+        machines=machines,
     )
     if not quiet:
         exits.complain(f"{simulated:,} runs simulated, {time.monotonic() - began:.1f} s in all")

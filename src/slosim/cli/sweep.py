@@ -9,8 +9,8 @@ import typer
 
 from slosim.cli import exits
 from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
-from slosim.cli.options import Backend, Cluster, ScenarioFile, Sets, WorkerCount, load_scenario
-from slosim.cli.simulate import MemoryLimit, Quiet, Replications
+from slosim.cli.grouped import grouped
+from slosim.cli.options import Machines, Quiet, Replications, ScenarioFile, Sets, load_scenario
 from slosim.errors import UserError
 from slosim.files import require_writable, write_whole
 
@@ -32,8 +32,10 @@ Varies = Annotated[
 ]
 
 
+@grouped
 def sweep(
     scenario: ScenarioFile,
+    *,
     varies: Varies = None,
     sets: Sets = None,
     replications: Replications = None,
@@ -45,10 +47,7 @@ def sweep(
         ),
     ] = None,
     quiet: Quiet = False,
-    workers: WorkerCount = None,
-    backend: Backend = "threads",
-    cluster: Cluster = None,
-    memory_limit: MemoryLimit = None,
+    machines: Machines,
 ) -> None:
     """Try every combination of some values: verdicts, where objectives flip, all numbers.
 
@@ -83,10 +82,7 @@ def sweep(
         [base, made[-1]],
         path,
         quiet=quiet,
-        workers=workers,
-        backend=backend,
-        cluster=cluster,
-        memory_limit=memory_limit,
+        machines=machines,
     )
     if csv_file is not None:
         from slosim.experiments.sweep.sweep import table_of

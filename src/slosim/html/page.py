@@ -1,50 +1,49 @@
-"""The page: everything that the template shows, made from the report's data, and the file around it."""
+"""Any page: a template filled in, with its charts, in one file that loads nothing."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from slosim.files import yaml_text
-from slosim.html import charts, distributions, over_time
+from slosim.html import charts
 from slosim.html.bundle import javascript
-from slosim.html.charts import Chart, Table
-from slosim.html.drawing import drawing
-from slosim.html.graph import graph_of
-from slosim.report import text_tables, text_theory, text_verdict
-from slosim.report.layout import Column, bare
-from slosim.report.units import NOTHING, clock, count, duration, exact_share, plural, share, short
-
-FATES = ("completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
-LOSSES = ("dead_lettered", "rejected", "expired", "dropped", "shed")
-OUTCOMES = (
-    ("succeeded", "good"),
-    ("retried", "c2"),
-    ("dead_lettered", "bad"),
-    ("lost", "c3"),
-)
-"""What becomes of attempts, and the class of the style sheet."""
+from slosim.html.charts import Chart
 
 
-def html_of(data: dict[str, Any], source: str | None = None) -> str:
-    """The whole file; `source`: the scenario as the command that reproduces it names it, None if unknown."""
-    from jinja2 import Environment, StrictUndefined
+def page_of(template: str, shown: Mapping[str, Any], version: str, its_charts: Sequence[Chart]) -> str:
+    """The whole file.
+
+    template    its name among the templates; it extends `page.html`
+    shown       what it shows, by the names that it uses
+    version     of slosim, that made the numbers
+    its_charts  every chart of the page
+    """
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        loader=FunctionLoader(asset),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    style, script = _asset("style.css"), javascript() + "\n" + _asset("page.js")
-    shown = content(data, source)
-    return environment.from_string(_asset("template.html")).render(
+    style, script = asset("style.css"), javascript() + "\n" + asset("page.js")
+    return environment.get_template(template).render(
         **shown,
+        version=version,
         style=_raw(style),
         script=_raw(script),
-        charts_json=_raw(charts.as_json(shown["all_charts"])),
+        charts_json=_raw(charts.as_json(its_charts)),
         policy=policy(style, script),
     )
+
+
+def asset(name: str) -> str:
+    """The text of a template, the style sheet or the script."""
+    return files("slosim.html").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def policy(style: str, script: str) -> str:
@@ -53,70 +52,6 @@ def policy(style: str, script: str) -> str:
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:;"
         " base-uri 'none'; form-action 'none'"
     )
-
-
-def content(data: dict, source: str | None) -> dict[str, Any]:
-    """What the template shows, by the names that it uses."""
-    graph = graph_of(data)
-    stations = over_time.station_charts(data)
-    faults, more_faults = text_tables.first_of_each(data["faults"])
-    lags, budgets = over_time.lag_charts(data), over_time.budget_charts(data)
-    failures = over_time.failure_charts(data)
-    latencies = {
-        flow: distributions.latency_chart(number, flow, data) for number, flow in enumerate(data["flows"])
-    }
-    others = {
-        "age": over_time.age_chart(data),
-        "instances": over_time.instances_chart(data),
-        "busy": over_time.busy_chart(data),
-        "event_lag": distributions.event_lag_chart(data),
-    }
-    every = [*budgets, *latencies.values(), *lags, *failures, *others.values(), *stations]
-    return {
-        "data": data,
-        "run": data["run"],
-        "name": data["scenario"]["name"],
-        "description": data["scenario"]["resolved"].get("description") or "",
-        "sentence": text_verdict.verdict_sentence(data),
-        "ran": _ran(data),
-        "tiles": [_tile(one, data) for one in data["objectives"]],
-        "findings": [
-            {"severe": one["rule"] in text_verdict.SEVERE, "text": one["text"]} for one in data["findings"]
-        ],
-        "system": drawing(graph),
-        "system_downwards": drawing(graph, downwards=True),
-        "edges": _edges(graph),
-        "flows": [_flow(flow, data, chart) for flow, chart in latencies.items()],
-        "budgets": budgets,
-        "alerting": [number for number, one in enumerate(budgets) if "fired" in one.rows],
-        "lags": lags,
-        "failure_charts": failures,
-        **others,
-        "event_lag_table": distributions.event_lag_table(data),
-        "station_charts": stations,
-        "alerts": _alerts(data),
-        "silent": _silent(data),
-        "faults": _table(text_tables.faults_columns(faults, data["run"])) if faults else None,
-        "more_faults": [f"{count(number)} of {name}" for name, number in more_faults.items()],
-        "attempts": _attempts(data),
-        "failures": _table(text_tables.failures_columns(data)),
-        "losses": _losses(data),
-        "resting": text_tables.resting_sentence(data),
-        "services": _table(text_tables.services_columns(data)),
-        "topics": _table(text_tables.topics_columns(data)),
-        "mechanisms": _table(text_tables.mechanisms_columns(data)),
-        "dependencies": _table(text_tables.dependencies_columns(data)) if data["dependencies"] else None,
-        "theory": _table(text_theory.theory_columns(data)),
-        "assumptions": _assumptions(data),
-        "scenario_yaml": yaml_text(data["scenario"]["resolved"]),
-        "provenance": _provenance(data, source),
-        "all_charts": [chart for chart in every if chart is not None],
-        "clock": clock,
-    }
-
-
-def _asset(name: str) -> str:
-    return files("slosim.html").joinpath(name).read_text(encoding="utf-8")
 
 
 def _raw(text: str) -> Any:
@@ -128,193 +63,3 @@ def _raw(text: str) -> Any:
 
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _table(columns: Sequence[Column]) -> Table | None:
-    """A table of the text report; columns without a title or a cell are left out."""
-    kept = [column for column in columns if column.title and any(column.cells)]
-    if not kept:
-        return None
-    rows = [[bare(cell) for cell in row] for row in zip(*(column.cells for column in kept), strict=True)]
-    return Table(_whole_titles([column.title for column in kept]), rows)
-
-
-def _whole_titles(titles: Sequence[str]) -> list[str]:
-    """Titles that lean on the one before them in full: lag mean, p99, max: lag mean, lag p99, lag max."""
-    whole: list[str] = []
-    for title in titles:
-        leaning = title in ("p99", "max") and whole and " " in whole[-1]
-        whole.append(f"{whole[-1].rsplit(' ', 1)[0]} {title}" if leaning else title)
-    return whole
-
-
-def _ran(data: dict) -> str:
-    run = data["run"]
-    warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
-    replications = plural(run["replications"], "replication")
-    return f"{replications} of {clock(run['duration_s'])}{warmup}, seed {run['seed']}"
-
-
-def _tile(objective: dict, data: dict) -> dict[str, Any]:
-    """What the tile of an objective shows: `left_ratio` is cut to what a bar can show."""
-    budget = objective["error_budget"]
-    left, rate = budget["remaining_in_run_ratio"]["value"], budget["burn_rate"]["value"]
-    window = clock(text_verdict.window_s(objective)) if objective["alerts"] else ""
-    consumed = budget["consumed_of_window_ratio"]["value"]
-    return {
-        "name": objective["name"],
-        "verdict": objective["verdict"],
-        "promise": text_verdict.promise(objective, data),
-        "target": exact_share(objective["target_ratio"]),
-        "measured": share(objective["sli_ratio"]["value"], text_verdict.decimals_of(objective)),
-        "interval": text_verdict.interval_of(objective),
-        "left": share(left),
-        "left_ratio": None if left is None else min(max(left, 0.0), 1.0),
-        "overspent": left is not None and left < 0,
-        "burn_rate": text_verdict.times(rate),
-        "consumed": "" if consumed is None else f"{share(consumed)} of the budget of {window}",
-        "counted": "" if objective["good"]["value"] is None else text_verdict.counted(objective),
-    }
-
-
-def _edges(graph: Any) -> Table:
-    """The drawing as a table: what each box holds, and where it leads."""
-    rows = []
-    for key, node in graph.nodes.items():
-        leads = [
-            f"{graph.nodes[edge.target].name}{f' ({edge.label})' if edge.label else ''}"
-            for edge in graph.edges
-            if edge.source == key
-        ]
-        used = share(node.used_ratio, 0) if node.used_ratio is not None else NOTHING
-        rows.append([node.name, node.kind, used, "; ".join(node.rows), ", ".join(leads), node.mark])
-    return Table(["name", "what", "busy", "measured", "leads to", "limit"], rows)
-
-
-def _flow(name: str, data: dict, chart: Chart | None) -> dict[str, Any]:
-    flow = data["flows"][name]
-    started = flow["started"]["value"]
-    fates = [
-        (fate.replace("_", " "), count(flow[fate]["value"]), share(flow[fate]["value"] / started))
-        for fate in FATES
-        if started and (flow[fate]["value"] or fate == "completed")
-    ]
-    shown = bool(flow["latency_s"]["count"])
-    parts = text_tables.shares_of_latency(flow["where_time_goes_s"]) if shown else {}
-    return {
-        "name": name,
-        "route": _route(data["scenario"]["resolved"].get("flows", {}).get(name)),
-        "started": count(started),
-        "fates": fates,
-        "chart": chart,
-        "percentiles": _table(text_tables.latency_columns(flow)) if shown else None,
-        "parts": [
-            {
-                "name": part,
-                "cells": [
-                    {"text": duration(seconds), "ratio": ratio, "share": share(ratio, 0)}
-                    for seconds, ratio in its.values()
-                ],
-            }
-            for part, its in parts.items()
-        ],
-    }
-
-
-def _route(declared: dict | None) -> str:
-    if not declared:
-        return ""
-    to = declared["to"]
-    return f"{declared['from']} → {to if isinstance(to, str) else ', '.join(to)}"
-
-
-def _alerts(data: dict) -> Table | None:
-    fired = [
-        (objective, alert)
-        for objective in data["objectives"]
-        for alert in objective["alerts"]
-        if alert["fired_ratio"]
-    ]
-    return _table(text_verdict.alerts_columns(fired, data)) if fired else None
-
-
-def _silent(data: dict) -> str:
-    alerts = [alert for objective in data["objectives"] for alert in objective["alerts"]]
-    never = sum(not alert["evaluable"] for alert in alerts)
-    silent = sum(not alert["fired_ratio"] for alert in alerts) - never
-    words = [f"{plural(silent, 'alert')} would have stayed silent"] if silent else []
-    words += [f"{plural(never, 'alert')} can never fire"] if never else []
-    return "; ".join(words)
-
-
-def _attempts(data: dict) -> list[dict[str, Any]]:
-    """Of each service, what became of its attempts, as shares of them."""
-    rows = []
-    for name, one in data["services"].items():
-        attempts = one["attempts"]["value"]
-        if not attempts:
-            continue
-        per_message = one["attempts_per_message"]["value"]
-        rows.append(
-            {
-                "name": name,
-                "attempts": short(attempts),
-                "per_message": NOTHING if per_message is None else f"{per_message:.3f}",
-                "parts": [
-                    (what.replace("_", " "), kind, ratio, share(ratio))
-                    for what, kind in OUTCOMES
-                    if (ratio := one[what]["value"] / attempts)
-                ],
-            }
-        )
-    return rows
-
-
-def _losses(data: dict) -> Table | None:
-    """What left each line without a success, in all the ways that occur."""
-    rows = list(text_tables.line_rows(data))
-    ways = [way for way in LOSSES if any(line[way]["value"] for _, _, line in rows)]
-    if not ways:
-        return None
-    return Table(
-        ["topic → consumer", "published", "finished", *(way.replace("_", " ") for way in ways)],
-        [
-            [
-                label,
-                count(topic["published"]["value"]),
-                count(line["finished"]["value"]),
-                *(count(line[way]["value"]) for way in ways),
-            ]
-            for label, topic, line in rows
-        ],
-    )
-
-
-def _assumptions(data: dict) -> list[tuple[str, str, str]]:
-    """(station, assumption of its closed form, why it does not hold or nothing)."""
-    return [
-        (name, one["what"], ", ".join(one["against"]))
-        for kind in ("services", "dependencies")
-        for name, its in data[kind].items()
-        if its["theory"] is not None
-        for one in its["theory"]["assumptions"]
-    ]
-
-
-def _provenance(data: dict, source: str | None) -> list[tuple[str, str]]:
-    run = data["run"]
-    asked = data["scenario"]["resolved"].get("run", {}).get("replications", run["replications"])
-    command = f"slosim run {source or 'scenario.yaml'} --seed {run['seed']} --replications {asked}"
-    rows = [
-        ("slosim", run["version"]),
-        ("scenario digest", data["scenario"]["digest"]),
-        ("seed", str(run["seed"])),
-        ("replications", str(run["replications"])),
-        ("simulated time of each", clock(run["duration_s"])),
-        ("measured from", clock(run["warmup_s"])),
-        ("report format", data["format"]),
-        ("to reproduce", command),
-    ]
-    if "stopped" in run:
-        rows.insert(6, ("stopped early", f"at {clock(run['ended_s'])}: {run['stopped']}"))
-    return rows

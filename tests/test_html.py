@@ -23,9 +23,9 @@ from browser import DARK, LIGHT, Browser, needs_browser
 from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
 from slosim.html.report import content, html_of
-from slosim.html.series import begun, budget_left, spectrum, thinned
+from slosim.html.series import begun, budget_left, per_second, spectrum, thinned
 from slosim.report.text_tables import faults_columns, line_rows, services_columns, topics_columns
-from slosim.report.units import share
+from slosim.report.units import share, short
 from test_cli import BROKEN, ENVIRONMENT, ROOT, SMALL, slosim, written
 
 SECTIONS = (
@@ -185,11 +185,12 @@ def test_charts_show_values_of_the_json_and_no_others(page: Page, orders: dict):
     reported = numbers_of({key: orders[key] for key in orders if key != "scenario"})
     known = {0.0, *(as_drawn for value in reported for as_drawn in (value, float(f"{value:.6g}")))}
     derived = ("nines", "left")  # places on an axis; what the next tests compute anew
+    rates = ("failed", "retried", "attempts")  # tested below
     seen = 0
     for key, chart in page.charts.items():
         for rows in chart["rows"].values():
             for name, values in rows.items():
-                if name in derived:
+                if name in derived or (name in rates and key.startswith("failures-")):
                     continue
                 found = [value for value in values if isinstance(value, int | float)]
                 assert set(found) <= known, (key, name)
@@ -361,6 +362,38 @@ def test_mechanisms_and_dependencies_have_charts_where_they_did_anything():
     rows = Page(html_of(data, None)).charts["requests"]["rows"]["rows"]
     assert max(rows["s0"]) == max(data["dependencies"]["database"]["series"]["waiting"]) > 100
     assert graph_of(data).nodes["dependencies.database"].mark == "overloaded"
+
+
+def test_failures_over_time_have_a_chart_where_anything_failed():
+    """Rates times lengths are the counts, where there are fewer samples than pixels."""
+    overrides = ["run.replications=2", "run.sample_every=30s"]
+    report = library.run(library.load(ROOT / "examples" / "orders.yaml", overrides=overrides))
+    page = Page(html_of(report.data, None))
+    services = report.data["services"]
+    assert [name for name in services if any(services[name]["series"]["failed"])] == ["payment", "inventory"]
+    assert [key for key in page.charts if key.startswith("failures-")] == ["failures-1", "failures-2"]
+    assert "failures-over-time" in page.ids
+    series, rows = services["payment"]["series"], page.charts["failures-1"]["rows"]["rows"]
+    every_s = series["t_s"][1]
+    for name in ("failed", "retried", "attempts"):
+        assert every_s * sum(rows[name]) == pytest.approx(sum(series[name]))
+    assert max(rows["failed"]) > max(rows["retried"]) > 0
+    assert rows["failed text"][0] == short(rows["failed"][0])
+
+
+def test_without_failures_nothing_is_said_of_them_over_time():
+    data = json.loads(library.run(library.loads(SMALL)).to_json())
+    page = Page(html_of(data, None))
+    assert not any(any(one["series"]["failed"]) for one in data["services"].values())
+    assert not any(key.startswith("failures-") for key in page.charts)
+    assert "failures-over-time" not in page.ids
+
+
+def test_what_happens_at_the_first_sample_belongs_to_the_first_interval():
+    series = {"t_s": [0.0, 2.0, 4.0], "failed": [1.0, 2.0, 8.0]}
+    assert per_second(series, ["failed"]) == {"t_s": [2.0, 4.0], "failed": [1.5, 4.0]}
+    assert per_second({"t_s": [0.0], "failed": [1.0]}, ["failed"]) == {"t_s": [], "failed": []}
+    assert per_second({"t_s": [], "failed": []}, ["failed"]) == {"t_s": [], "failed": []}
 
 
 def test_the_same_report_is_the_same_page(orders: dict, orders_html: str):

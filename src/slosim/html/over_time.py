@@ -1,4 +1,4 @@
-"""Charts over the time of a run: backlog, age, instances, slots, error budgets. They zoom together."""
+"""Charts over the time of a run: backlog, age, failures, slots, error budgets. They zoom together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from slosim.html.charts import (
     window,
     x_axis,
 )
-from slosim.html.series import Columns, budget_left, every, highest_in_parts, thinned
+from slosim.html.series import Columns, budget_left, every, highest_in_parts, per_second, thinned
 from slosim.report.text_tables import line_rows
 from slosim.report.units import clock, duration, share, short
 
@@ -76,6 +76,33 @@ def age_chart(data: dict) -> Chart | None:
     return _many_over_time(
         "age", "Age of the oldest message", aid, its, data, form=duration, axis=SECONDS_LABEL
     )
+
+
+def failure_charts(data: dict) -> list[Chart]:
+    """What failed and what was tried again, per second: a chart for each service where anything did."""
+    charts = []
+    for number, (name, one) in enumerate(data["services"].items()):
+        rates = per_second(one["series"], ("failed", "retried", "attempts"))
+        if not any(rates["failed"]):
+            continue
+        marks = [
+            area_mark("failed", "bad"),
+            line_mark("failed", "bad"),
+            area_mark("retried", "c2"),
+            line_mark("retried", "c2"),
+        ]
+        charts.append(
+            _over_time(
+                f"failures-{number}",
+                name,
+                thinned(rates),
+                {"failed": "failed/s", "retried": "retried/s", "attempts": "attempts/s"},
+                marks,
+                data,
+                legend=[("bad", "failed per second"), ("c2", "of these retried")],
+            )
+        )
+    return charts
 
 
 def instances_chart(data: dict) -> Chart | None:

@@ -32,6 +32,8 @@ TABLE_PARTS = 24
 """Rows of the table of a series: the highest value in each of so many equal parts."""
 NAMED_FAULTS = 3
 """Faults that a legend names."""
+COUNT_LABEL = "format(datum.value, abs(datum.value) < 1 ? '~g' : '~s')"
+"""Thousandths are not 'm', which says minutes beside a time."""
 TIME_LABEL = (
     "(datum.value >= 864e5 ? floor(datum.value / 864e5) + 'd' : '')"
     " + (floor(datum.value / 36e5) % 24 > 0 ? floor(datum.value / 36e5) % 24 + 'h' : '')"
@@ -282,7 +284,8 @@ def _over_time(
         "warmup": {"t_s": [0.0], "until_s": [run["warmup_s"]]},
         "fired": {"t_s": list(fired)},
     }
-    y_axis = {"title": None, "tickCount": 4, "minExtent": 56, "maxExtent": 56, **(axis or {"format": "~s"})}
+    y_axis = {"title": None, "tickCount": 4, "minExtent": 56, "maxExtent": 56}
+    y_axis |= axis or {"labelExpr": COUNT_LABEL}
     hover = {
         "mark": {"type": "rule", "strokeWidth": 1, "clip": True},
         "params": [ruler("t"), brush()],

@@ -44,6 +44,15 @@ class Outputs:
             show_default=False,
         ),
     ] = None
+    junit: Annotated[
+        Path | None,
+        typer.Option(
+            "--junit",
+            metavar="FILE",
+            help="Write the objectives as JUnit XML, test cases for CI servers.",
+            show_default=False,
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -82,7 +91,7 @@ class Outputs:
 
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
-        for name, path in ((JSON, self.json), (HTML, self.html)):
+        for name, path in ((JSON, self.json), (HTML, self.html), (JUNIT, self.junit)):
             if path is not None and str(path) != "-":
                 yield path, name
         if self.tables is not None:
@@ -145,6 +154,12 @@ def _html(report: Report, source: str | None) -> str:
     return report.to_html(source)
 
 
+def _junit(report: Report, source: str | None) -> str:
+    from slosim.outputs.junit import junit_of
+
+    return junit_of(report.data)
+
+
 def _scenario(report: Report, source: str | None) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
@@ -158,13 +173,14 @@ def _parquet(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
 
 
 Maker = Callable[["Report", str | None], str | bytes]
-JSON, HTML = "report.json", "report.html"
+JSON, HTML, JUNIT = "report.json", "report.html", "junit.xml"
 CSV = {"series.csv": _csv(series_of), "histograms.csv": _csv(histograms_of)}
 PARQUET = {"series.parquet": _parquet(series_of), "histograms.parquet": _parquet(histograms_of)}
 MAKERS: dict[str, Maker] = {
     JSON: _json,
     "report.txt": _text,
     HTML: _html,
+    JUNIT: _junit,
     "scenario.yaml": _scenario,
     **CSV,
     **PARQUET,

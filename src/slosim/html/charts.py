@@ -19,7 +19,11 @@ from slosim.html.series import Columns
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 """Names the language of a specification; nothing is loaded from there."""
 COLOURS = 8
-"""Colours of the palette; further lines begin again."""
+"""Colours of the palette."""
+DIGITS = 6
+"""Digits that a place on a chart has; what is told at a place is text, made from the whole number."""
+TIMES = {"t_s": "t", "until_s": "until"}
+"""Columns in seconds, and their names in milliseconds in specifications."""
 SECONDS_LABEL = (
     "datum.value >= 1 ? format(datum.value, ',~g') + ' s' : datum.value >= 1e-3 ?"
     " format(datum.value * 1e3, '~g') + ' ms' :"
@@ -157,17 +161,16 @@ def finished(spec: dict, height: int) -> dict:
 
 
 def drawn(rows: dict[str, Columns]) -> dict[str, Columns]:
-    """Rows as specifications name them: times `t` and `until` in milliseconds, as axes of time want them."""
-    return {
-        name: {
-            DRAWN.get(column, column): [1e3 * value for value in values] if column in DRAWN else values
-            for column, values in columns.items()
-        }
-        for name, columns in rows.items()
-    }
+    """Rows as specifications name them: times `t` and `until` in milliseconds, as axes of time want them, and
+    other numbers with as many digits as show.
+    """
+    return {name: dict(_drawn(*column) for column in columns.items()) for name, columns in rows.items()}
 
 
-DRAWN = {"t_s": "t", "until_s": "until"}
+def _drawn(name: str, values: list) -> tuple[str, list]:
+    if name in TIMES:
+        return TIMES[name], [1e3 * value for value in values]
+    return name, [float(f"{one:.{DIGITS}g}") if isinstance(one, float) else one for one in values]
 
 
 def as_json(charts: Sequence[Chart]) -> str:

@@ -38,6 +38,7 @@ class Charts(NamedTuple):
     budgets: list[Chart]
     latencies: dict[str, Chart | None]
     lags: list[Chart]
+    failures: list[Chart]
     age: Chart | None
     instances: Chart | None
     busy: Chart | None
@@ -47,7 +48,7 @@ class Charts(NamedTuple):
     @property
     def every(self) -> list[Chart]:
         alone = (self.age, self.instances, self.busy, self.event_lag)
-        found = [*self.budgets, *self.latencies.values(), *self.lags, *alone, *self.stations]
+        found = [*self.budgets, *self.latencies.values(), *self.lags, *self.failures, *alone, *self.stations]
         return [chart for chart in found if chart is not None]
 
 
@@ -58,6 +59,7 @@ def charts_of(data: dict) -> Charts:
             flow: distributions.latency_chart(number, flow, data) for number, flow in enumerate(data["flows"])
         },
         lags=over_time.lag_charts(data),
+        failures=over_time.failure_charts(data),
         age=over_time.age_chart(data),
         instances=over_time.instances_chart(data),
         busy=over_time.busy_chart(data),
@@ -88,6 +90,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "budgets": charts.budgets,
         "alerting": [number for number, one in enumerate(charts.budgets) if "fired" in one.rows],
         "lags": charts.lags,
+        "failure_charts": charts.failures,
         "age": charts.age,
         "instances": charts.instances,
         "busy": charts.busy,

@@ -209,8 +209,8 @@ def _rows(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
 
 
 def _renumbered(svg: str, name: str) -> str:
-    """With clips that count from 0 and bear the name of the picture: Vega counts on from picture to picture, and
-    a document may hold several.
+    """With clips that count from 0 and bear the picture's name: Vega counts on from one to the next, and a
+    document may hold several.
     """
     numbers: dict[str, int] = {}
     return re.sub(

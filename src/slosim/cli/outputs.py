@@ -52,6 +52,12 @@ class Outputs:
             show_default=False,
         ),
     ] = None
+    openslo: Annotated[
+        Path | None,
+        typer.Option(
+            "--openslo", metavar="FILE", help="Write the objectives as OpenSLO v1.", show_default=False
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -68,7 +74,12 @@ class Outputs:
 
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
-        for name, path in ((JSON, self.json), (HTML, self.html), (JUNIT, self.junit)):
+        for name, path in (
+            (JSON, self.json),
+            (HTML, self.html),
+            (JUNIT, self.junit),
+            (OPENSLO, self.openslo),
+        ):
             if path is not None and str(path) != "-":
                 yield path, name
         if self.out is not None:
@@ -120,6 +131,12 @@ def _junit(report: Report, source: str | None) -> str:
     return junit_of(report.data)
 
 
+def _openslo(report: Report, source: str | None) -> str:
+    from slosim.outputs.openslo import openslo_of
+
+    return openslo_of(report.data["scenario"]["resolved"])
+
+
 def _scenario(report: Report, source: str | None) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
@@ -136,12 +153,13 @@ def _histograms(report: Report, source: str | None) -> str:
     return histograms_of(report.data).to_csv()
 
 
-JSON, HTML, JUNIT = "report.json", "report.html", "junit.xml"
+JSON, HTML, JUNIT, OPENSLO = "report.json", "report.html", "junit.xml", "openslo.yaml"
 MAKERS: dict[str, Callable[[Report, str | None], str | bytes]] = {
     JSON: _json,
     "report.txt": _text,
     HTML: _html,
     JUNIT: _junit,
+    OPENSLO: _openslo,
     "scenario.yaml": _scenario,
     "series.csv": _series,
     "histograms.csv": _histograms,

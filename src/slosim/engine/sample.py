@@ -24,6 +24,7 @@ MOST = 500
 SLOWEST = 20
 """Of each flow."""
 NUMBER_BITS = 48
+NUMBERS = (1 << NUMBER_BITS) - 1
 WRAP = 1 << 64
 LEAVES = (P.SUCCESS, P.REJECTED, P.DROPPED, P.EXPIRED, P.DEAD_LETTERED, P.SHED)
 
@@ -48,55 +49,52 @@ def sample(
         Unfinished: at the memory limit.
         EngineError: a bug of slosim.
     """
-    program = lower(scenario)
-    choice = _Choice(len(program.names.flows))
+    program, seed_of_run = lower(scenario), scenario.run.seed if seed is None else seed
+    choice = _Choice(program.names)
 
-    def follow(done: float, see: Callable[[np.ndarray], None]) -> tuple[Run, Measurements]:
+    def follow(done: float, see: Callable[[np.ndarray], None]) -> Measurements:
         def watch(rows: np.ndarray) -> None:
             see(rows)
             tell(done + 0.5 * min(1.0, float(rows["time"][-1]) / scenario.run.duration))
 
-        run = Run(
-            program,
-            scenario.run.seed if seed is None else seed,
-            replication,
-            memory_limit_bytes,
-            watch=watch,
-        )
-        outcome = run.measure()
+        outcome = Run(program, seed_of_run, replication, memory_limit_bytes, watch=watch).measure()
         if outcome.stopped is not None:
             raise Unfinished(outcome.stopped)
-        return run, outcome.measurements
+        return outcome.measurements
 
-    run, _ = follow(0.0, choice.see)
-    published = run.state.producers["number"]
-    every = max(1, math.ceil(int(published.sum()) / most))
-    chosen = choice.origins(published, every)
-    journeys = _Journeys(program, chosen)
-    _, measurements = follow(0.5, journeys.see)
-    return MessageSample(replication, int(published.sum()), every, journeys.told(choice), measurements)
+    follow(0.0, choice.see)
+    every = max(1, math.ceil(int(choice.numbers.sum()) / most))
+    journeys = _Journeys(program, choice.origins(every))
+    measurements = follow(0.5, journeys.see)
+    return MessageSample(replication, every, journeys.told(choice), measurements)
 
 
 class _Choice:
-    """Which messages are followed."""
+    """Which messages are followed.
 
-    def __init__(self, flows: int) -> None:
-        self.slowest = [np.zeros(0, P.TRACE_ROW) for _ in range(flows)]
+    numbers  int64[producers]: one more than the highest number of a message (clients leave some out)
+    """
+
+    def __init__(self, names: P.Names) -> None:
+        self.slowest = [np.zeros(0, P.TRACE_ROW) for _ in names.flows]
+        self.numbers = np.zeros(len(names.producers), np.int64)
 
     def see(self, rows: np.ndarray) -> None:
         """Keep the slowest of each flow; of equally slow ones the first by producer and number."""
+        origins = rows["origin"][rows["origin"] >= 0]
+        np.maximum.at(self.numbers, origins >> NUMBER_BITS, (origins & NUMBERS) + 1)
         rows = rows[rows["what"] == P.COMPLETED]
         for flow, before in enumerate(self.slowest):
             those = np.concatenate([before, rows[rows["where"] == flow]])
             order = np.lexsort((those["origin"], -those["value"]))
             self.slowest[flow] = those[order[:SLOWEST]]
 
-    def origins(self, published: np.ndarray, every: int) -> np.ndarray:
+    def origins(self, every: int) -> np.ndarray:
         """int64, ascending: every n-th message of all producers one after the other, and the slowest."""
-        places = np.arange(0, int(published.sum()), every)
-        ends = np.cumsum(published)
+        places = np.arange(0, int(self.numbers.sum()), every)
+        ends = np.cumsum(self.numbers)
         producers = np.searchsorted(ends, places, side="right")
-        numbers = places - (ends - published)[producers]
+        numbers = places - (ends - self.numbers)[producers]
         regular = producers << NUMBER_BITS | numbers
         return np.unique(np.concatenate([regular, *(those["origin"] for those in self.slowest)]))
 
@@ -119,6 +117,7 @@ class _Journeys:
 
     def told(self, choice: _Choice) -> list[Journey]:
         """One journey for each chosen message that was published, by producer and number."""
+        self.slots.finish()
         rows = np.concatenate(self.kept)
         rows = rows[np.argsort(rows["origin"], kind="stable")]
         first = np.searchsorted(rows["origin"], self.chosen, side="left")
@@ -152,7 +151,7 @@ class _Journeys:
         self._link(ordered)
         _join(joins)
         flows = [name for f, name in enumerate(names.flows) if choice.is_slowest(origin, f)]
-        producer, number = names.producers[origin >> NUMBER_BITS], origin & (1 << NUMBER_BITS) - 1
+        producer, number = names.producers[origin >> NUMBER_BITS], origin & NUMBERS
         return Journey(producer, number, latency_s, flows, [story.finished() for story in ordered])
 
     def _link(self, stories: list[_Story]) -> None:

@@ -24,7 +24,7 @@ _TOLD = np.zeros(len(P.TRACE_WORDS), bool)
 _TOLD[[P.TAKEN, P.BATCH, P.WORK_ENDED, P.RETRY, P.CRASHED, *ENDS]] = True
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Holding:
     """The slot of an attempt: its instance (-1: not told apart), its number from 0, how many messages were
     taken together, and when it was freed, s (None: busy at the end)."""
@@ -68,7 +68,9 @@ class _Service:
         self.pools: dict[int, _Pool] = {}
         self.works: dict[Key, _Work] = {}
         self.filling: list[Key] = []  # taken into a batch that has not begun
-        self.failing: tuple[_Work, float] | None = None  # a failure that may keep its slot: the next row tells
+        self.failing: tuple[_Work, float] | None = (
+            None  # a failure that may keep its slot: the next row tells
+        )
         self.held: dict[tuple[int, int], _Work] = {}  # through the back-off of a message
         self.abandoned: dict[Key, _Work] = {}
         self.holdings: dict[Key, Holding] = {}
@@ -194,6 +196,11 @@ class Slots:
                     service.free(work, time)
             else:
                 service.end(key, what, time)
+
+    def finish(self) -> None:
+        """There are no more rows."""
+        for service in self.services:
+            service.settle()
 
     def holding(self, service: int, key: Key) -> Holding:
         """The slot of an attempt that was asked for."""

@@ -92,12 +92,10 @@ class Journey:
 class MessageSample:
     """Whole journeys of one replication: every n-th message of the producers, and the slowest of each flow.
 
-    published  messages that the producers published
-    every      n
+    every  n
     """
 
     replication: int
-    published: int
     every: int
     journeys: list[Journey]
     measurements: Measurements

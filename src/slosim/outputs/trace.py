@@ -51,7 +51,7 @@ def trace_of(data: dict[str, Any]) -> str:
                 "version": run["version"],
                 "seed": run["seed"],
                 "replication": sample["replication"],
-                "sample": f"every {sample['every']}. of {sample['published']} messages, and the slowest of each flow",
+                "every": sample["every"],
             },
             "traceEvents": trace.events(),
         },
@@ -80,7 +80,9 @@ class _Trace:
                     place = message["service"], attempt["instance"], attempt["slot"]
                     self.slots.setdefault(place, []).append((journey, message, attempt))
         self.lanes = list(_lanes(sample["faults"]))
-        ordered = sorted(self.slots, key=lambda one: (self.pids[one[0]], -1 if one[1] is None else one[1], one[2]))
+        ordered = sorted(
+            self.slots, key=lambda one: (self.pids[one[0]], -1 if one[1] is None else one[1], one[2])
+        )
         self.tids: dict[Any, int] = {place: next(numbers) for place in ordered}
         self.lane_tids = [next(numbers) for _ in self.lanes]
 
@@ -128,9 +130,15 @@ class _Trace:
             for start, batch in batches.items():
                 yield self.batch(where, start, batch)
 
-    def attempt(self, where: Event, service: str, journey: dict, message: dict, attempt: dict) -> Iterator[Event]:
+    def attempt(
+        self, where: Event, service: str, journey: dict, message: dict, attempt: dict
+    ) -> Iterator[Event]:
         """An attempt, its calls inside it, and what its slot is busy with afterwards."""
-        start, end, freed = _ns(attempt["taken_s"]), self.until(attempt["ended_s"]), self.until(attempt["freed_s"])
+        start, end, freed = (
+            _ns(attempt["taken_s"]),
+            self.until(attempt["ended_s"]),
+            self.until(attempt["freed_s"]),
+        )
         outcome = attempt["outcome"]
         name = _name(journey) + ("" if outcome in ("succeeded", None) else f" {_words(outcome)}")
         event = _slice(where, name, "attempt", start, end, self.told(journey, message, attempt))
@@ -154,13 +162,12 @@ class _Trace:
         told = {
             "messages": size,
             "in the sample": {
-                f"{_name(journey)} attempt {attempt['number']}": attempt["outcome"] for journey, _, attempt in batch
+                f"{_name(journey)} attempt {attempt['number']}": attempt["outcome"]
+                for journey, _, attempt in batch
             },
         }
         bad = [attempt["outcome"] for *_, attempt in batch if attempt["outcome"] in COLOURS]
-        event = _slice(
-            where, f"batch of {size}", "attempt", start, self.until(batch[0][2]["freed_s"]), told
-        )
+        event = _slice(where, f"batch of {size}", "attempt", start, self.until(batch[0][2]["freed_s"]), told)
         return event | ({"cname": COLOURS[bad[0]]} if bad else {})
 
     def told(self, journey: dict, message: dict, attempt: dict) -> dict:
@@ -212,7 +219,14 @@ class _Trace:
         for _, journey, message, where in self.at_services():
             if message["outcome"] in LOSSES:
                 name = f"{_name(journey)} {_words(message['outcome'])}"
-                yield {"name": name, "cat": "loss", "ph": "i", "s": "p", "ts": _ns(message["left_s"]), **where}
+                yield {
+                    "name": name,
+                    "cat": "loss",
+                    "ph": "i",
+                    "s": "p",
+                    "ts": _ns(message["left_s"]),
+                    **where,
+                }
 
     def arrows(self) -> Iterator[Event]:
         """From each attempt to the first attempts of what it published."""

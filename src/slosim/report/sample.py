@@ -25,7 +25,6 @@ def sample_entry(scenario: Scenario, sample: MessageSample) -> dict:
     times = measured.sample_times_s[::step].tolist()
     entry = {
         "replication": sample.replication,
-        "published": sample.published,
         "every": sample.every,
         "journeys": [dataclasses.asdict(journey) for journey in sample.journeys],
         "lines": [

@@ -22,9 +22,9 @@ import slosim as library
 from browser import DARK, LIGHT, Browser, needs_browser
 from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
-from slosim.html.report import html_of
+from slosim.html.report import content, html_of
 from slosim.html.series import begun, budget_left, per_second, spectrum, thinned
-from slosim.report.text_tables import faults_columns, services_columns, topics_columns
+from slosim.report.text_tables import faults_columns, line_rows, services_columns, topics_columns
 from slosim.report.units import share, short
 from test_cli import BROKEN, ENVIRONMENT, ROOT, SMALL, slosim, written
 
@@ -182,7 +182,8 @@ def test_tiles_and_tables_show_the_numbers_of_the_text_report(page: Page, orders
 
 
 def test_charts_show_values_of_the_json_and_no_others(page: Page, orders: dict):
-    known = set(numbers_of({key: orders[key] for key in orders if key != "scenario"})) | {0.0}
+    reported = numbers_of({key: orders[key] for key in orders if key != "scenario"})
+    known = {0.0, *(as_drawn for value in reported for as_drawn in (value, float(f"{value:.6g}")))}
     derived = ("nines", "left")  # places on an axis; what the next tests compute anew
     rates = ("failed", "retried", "attempts")  # tested below
     seen = 0
@@ -614,6 +615,14 @@ return {seen, poor};
 
 
 @needs_browser
+@pytest.mark.parametrize(("width", "scheme"), [(1100, LIGHT), (360, DARK)])
+def test_nothing_keeps_people_from_reading_it(browser: Browser, file: Path, width: int, scheme: str):
+    browser.look(width=width, scheme=scheme, mobile=width < 400)
+    browser.open(file)
+    assert browser.barriers() == []
+
+
+@needs_browser
 def test_dark_comes_while_the_page_is_open(opened: Browser):
     before = opened.picture("age")
     opened.look(scheme=DARK)
@@ -665,5 +674,64 @@ def test_poor_reports_draw_without_a_complaint(browser: Browser, scenario: str, 
 
 
 @needs_browser
-def test_it_prints(opened: Browser):
-    assert opened.pdf().startswith(b"%PDF")
+@pytest.mark.parametrize("scheme", [LIGHT, DARK])
+def test_charts_are_vectors_on_paper(browser: Browser, file: Path, page: Page, scheme: str):
+    browser.look(scheme=scheme)
+    browser.open(file)
+    pdf = browser.pdf()
+    assert pdf.startswith(b"%PDF")
+    assert b"/Subtype /Image" not in pdf  # a canvas would be one
+    browser.run("window.dispatchEvent(new Event('beforeprint'))")
+    shown = "return document.querySelectorAll('.chart > svg').length === arguments[0]"
+    browser.wait(shown, len(page.charts))
+    browser.run("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.run(shown, 0)
+    assert browser.complaints() == []
+
+
+MANY = "\n".join(
+    [
+        "name: many",
+        "run: {duration: 10m, replications: 2}",
+        f"topics: {{{', '.join(f't{number}: {{}}' for number in range(20))}}}",
+        "producers: {p: {topic: t0, arrivals: {poisson: 2/s}}}",
+        "services:",
+        *(
+            f"  s{number}: {{consumes: t{number}, service_time: {{exponential: {10 * number + 10}ms}}"
+            f"{f', emits: t{number + 1}' if number < 19 else ''}}}"
+            for number in range(20)
+        ),
+    ]
+)
+
+
+def test_no_chart_has_more_lines_than_colours():
+    data = json.loads(library.run(library.loads(MANY)).to_json())
+    shown = content(data, None)
+    assert len(shown["lags"]) == 20
+    for key in ("age", "busy", "event_lag"):
+        assert len({kind for kind, _ in shown[key].legend}) == len(shown[key].legend) == 8
+    assert shown["busy"].title == "Busy slots: the 8 of 20 that change most"
+    p99 = {label: line["event_lag_s"]["p99"]["value"] for label, _, line in line_rows(data)}
+    assert {name for _, name in shown["event_lag"].legend} == set(sorted(p99, key=p99.__getitem__)[-8:])
+    assert len(shown["event_lag"].table.rows) == 20
+
+
+@needs_browser
+def test_what_is_in_sight_is_drawn_first(browser: Browser, tmp_path: Path):
+    data = json.loads(library.run(library.loads(MANY)).to_json())
+    (tmp_path / "a.html").write_text(html_of(data), encoding="utf-8")
+    browser.look()
+    watching = browser.command(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source="window.order = [];"
+        "new MutationObserver(changes => {"
+        "  for (const one of changes) for (const node of one.addedNodes)"
+        "    if (node.tagName === 'CANVAS') window.order.push(node.closest('.chart').id);"
+        "}).observe(document, {childList: true, subtree: true});",
+    )
+    browser.open(tmp_path / "a.html")
+    browser.command("Page.removeScriptToEvaluateOnNewDocument", **watching)
+    order = list(dict.fromkeys(browser.run("return window.order")))
+    down_the_page = browser.run("return [...document.querySelectorAll('.chart')].map(chart => chart.id)")
+    assert order == down_the_page

@@ -90,8 +90,8 @@ def opening(page: Path, rounds: int) -> float:
         browser.close()
     median = statistics.median(there)
     print(
-        f"the page: {page.stat().st_size / 1e6:.2f} MB, there after {median:.2f} s (goal: {OPENED_GOAL_S:g} s),"
-        f" all charts drawn after {statistics.median(drawn):.2f} s"
+        f"the page: {page.stat().st_size / 1e6:.2f} MB, there after {median:.2f} s"
+        f" (goal: {OPENED_GOAL_S:g} s), all charts drawn after {statistics.median(drawn):.2f} s"
     )
     return median
 

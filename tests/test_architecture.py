@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "engine": {"errors", "files", "model", "compile", "measure"},
     "report": {"errors", "version", "files", "model", "compile", "measure", "theory"},
     "html": {"errors", "version", "files", "report"},
-    "outputs": {"errors", "version", "files", "report", "html"},
+    "outputs": {"errors", "version", "files", "model", "report", "html"},
     "workers": {"errors", "model", "compile", "engine", "measure"},
     "simulation": {"errors", "kept", "model", "measure", "report", "workers"},
     "experiments": {

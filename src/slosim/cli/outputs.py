@@ -53,6 +53,12 @@ class Outputs:
             show_default=False,
         ),
     ] = None
+    openslo: Annotated[
+        Path | None,
+        typer.Option(
+            "--openslo", metavar="FILE", help="Write the objectives as OpenSLO v1.", show_default=False
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +97,12 @@ class Outputs:
 
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
-        for name, path in ((JSON, self.json), (HTML, self.html), (JUNIT, self.junit)):
+        for name, path in (
+            (JSON, self.json),
+            (HTML, self.html),
+            (JUNIT, self.junit),
+            (OPENSLO, self.openslo),
+        ):
             if path is not None and str(path) != "-":
                 yield path, name
         if self.tables is not None:
@@ -160,6 +171,12 @@ def _junit(report: Report, source: str | None) -> str:
     return junit_of(report.data)
 
 
+def _openslo(report: Report, source: str | None) -> str:
+    from slosim.outputs.openslo import openslo_of
+
+    return openslo_of(report.data["scenario"]["resolved"])
+
+
 def _scenario(report: Report, source: str | None) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
@@ -173,7 +190,7 @@ def _parquet(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
 
 
 Maker = Callable[["Report", str | None], str | bytes]
-JSON, HTML, JUNIT = "report.json", "report.html", "junit.xml"
+JSON, HTML, JUNIT, OPENSLO = "report.json", "report.html", "junit.xml", "openslo.yaml"
 CSV = {"series.csv": _csv(series_of), "histograms.csv": _csv(histograms_of)}
 PARQUET = {"series.parquet": _parquet(series_of), "histograms.parquet": _parquet(histograms_of)}
 MAKERS: dict[str, Maker] = {
@@ -181,6 +198,7 @@ MAKERS: dict[str, Maker] = {
     "report.txt": _text,
     HTML: _html,
     JUNIT: _junit,
+    OPENSLO: _openslo,
     "scenario.yaml": _scenario,
     **CSV,
     **PARQUET,

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "html": {"errors", "version", "files", "report"},
     "outputs": {"errors", "version", "files", "report", "html"},
     "workers": {"errors", "model", "compile", "engine", "measure"},
-    "simulation": {"errors", "kept", "model", "measure", "report", "workers"},
+    "simulation": {"errors", "kept", "model", "engine", "measure", "report", "workers"},
     "experiments": {
         "errors",
         "version",

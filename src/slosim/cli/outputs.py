@@ -52,6 +52,15 @@ class Outputs:
             show_default=False,
         ),
     ] = None
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "--trace",
+            metavar="FILE",
+            help="Follow some messages and write what became of them, for https://ui.perfetto.dev.",
+            show_default=False,
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -68,11 +77,12 @@ class Outputs:
 
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
-        for name, path in ((JSON, self.json), (HTML, self.html), (JUNIT, self.junit)):
+        named = ((JSON, self.json), (HTML, self.html), (JUNIT, self.junit), (TRACE, self.trace))
+        for name, path in named:
             if path is not None and str(path) != "-":
                 yield path, name
         if self.out is not None:
-            for name in MAKERS:
+            for name in SAVED:
                 yield self.out / name, name
 
     def require(self, input_file: Path, what: str) -> None:
@@ -120,6 +130,12 @@ def _junit(report: Report, source: str | None) -> str:
     return junit_of(report.data)
 
 
+def _trace(report: Report, source: str | None) -> str:
+    from slosim.outputs.trace import trace_of
+
+    return trace_of(report.data)
+
+
 def _scenario(report: Report, source: str | None) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
@@ -136,7 +152,7 @@ def _histograms(report: Report, source: str | None) -> str:
     return histograms_of(report.data).to_csv()
 
 
-JSON, HTML, JUNIT = "report.json", "report.html", "junit.xml"
+JSON, HTML, JUNIT, TRACE = "report.json", "report.html", "junit.xml", "trace.json"
 MAKERS: dict[str, Callable[[Report, str | None], str | bytes]] = {
     JSON: _json,
     "report.txt": _text,
@@ -145,8 +161,11 @@ MAKERS: dict[str, Callable[[Report, str | None], str | bytes]] = {
     "scenario.yaml": _scenario,
     "series.csv": _series,
     "histograms.csv": _histograms,
+    TRACE: _trace,
 }
-"""What a file of a folder of outputs holds, by its name there."""
+"""What a file holds, by its name in a folder of outputs."""
+SAVED = [name for name in MAKERS if name != TRACE]
+"""What every report can be saved as: only some have messages to trace."""
 
 
 # ---- the terminal ------------------------------------------------------------------------------------------

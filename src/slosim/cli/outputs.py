@@ -59,6 +59,15 @@ class Outputs:
             "--openslo", metavar="FILE", help="Write the objectives as OpenSLO v1.", show_default=False
         ),
     ] = None
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "--trace",
+            metavar="FILE",
+            help="Follow some messages and write what became of them, for https://ui.perfetto.dev.",
+            show_default=False,
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -102,6 +111,7 @@ class Outputs:
             (HTML, self.html),
             (JUNIT, self.junit),
             (OPENSLO, self.openslo),
+            (TRACE, self.trace),
         ):
             if path is not None and str(path) != "-":
                 yield path, name
@@ -110,7 +120,7 @@ class Outputs:
                 yield self.tables / name, name
         if self.out is not None:
             for name in MAKERS:
-                if name not in PARQUET or has_parquet():
+                if name != TRACE and (name not in PARQUET or has_parquet()):
                     yield self.out / name, name
 
     def require(self, input_file: Path, what: str) -> None:
@@ -177,6 +187,12 @@ def _openslo(report: Report, source: str | None) -> str:
     return openslo_of(report.data["scenario"]["resolved"])
 
 
+def _trace(report: Report, source: str | None) -> str:
+    from slosim.outputs.trace import trace_of
+
+    return trace_of(report.data)
+
+
 def _scenario(report: Report, source: str | None) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
@@ -190,7 +206,7 @@ def _parquet(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
 
 
 Maker = Callable[["Report", str | None], str | bytes]
-JSON, HTML, JUNIT, OPENSLO = "report.json", "report.html", "junit.xml", "openslo.yaml"
+JSON, HTML, JUNIT, OPENSLO, TRACE = "report.json", "report.html", "junit.xml", "openslo.yaml", "trace.json"
 CSV = {"series.csv": _csv(series_of), "histograms.csv": _csv(histograms_of)}
 PARQUET = {"series.parquet": _parquet(series_of), "histograms.parquet": _parquet(histograms_of)}
 MAKERS: dict[str, Maker] = {
@@ -202,8 +218,9 @@ MAKERS: dict[str, Maker] = {
     "scenario.yaml": _scenario,
     **CSV,
     **PARQUET,
+    TRACE: _trace,
 }
-"""What a file of a folder of outputs holds, by its name there."""
+"""What a file holds, by its name in a folder of outputs."""
 
 
 # ---- the terminal ------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,9 @@ from slosim.cli.progress import ProgressBar
 if TYPE_CHECKING:
     from slosim.model import Scenario
     from slosim.report import Report
+
+SAMPLE = 500
+"""Messages that a trace follows, beside the slowest of each flow."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,11 @@ def simulate_file(scenario_file: Path, asked: Asked, outputs: Outputs, machines:
             backend=machines.backend,
             cluster=machines.cluster,
             keep=asked.keep,
+            sample=None if outputs.trace is None else SAMPLE,
         )
+    if (missing := sample_stopped(report)) is not None:
+        exits.complain(f"no messages were followed ({missing}), so there is no trace")
+        outputs = replace(outputs, trace=None)
     outputs.deliver(report, source_of(scenario_file, asked.sets, asked.targets))
     return report
 
@@ -113,6 +120,11 @@ def source_of(scenario_file: Path, sets: list[str] | None, targets: Path | None 
     return shlex.join([scenario_file.name, *changes, *read])
 
 
+def sample_stopped(report: Report) -> str | None:
+    """Why the messages that were to be followed were not; None: they were, or nobody asked."""
+    return report.data.get("sample", {}).get("stopped")
+
+
 def exit_code(report: Report) -> int:
-    """0 for a complete report whatever its verdict, else why it is partial."""
-    return exits.code_of(report.stopped)
+    """0 for a complete report whatever its verdict, else why it, or its sample of messages, is partial."""
+    return exits.code_of(report.stopped or sample_stopped(report))

@@ -70,8 +70,8 @@ def command(level: str, message: str, title: str, file: str | None, line: int | 
 
 
 def escaped(text: str, escapes: Mapping[str, str]) -> str:
-    """The text with what would end it escaped; what UTF-8 cannot write becomes a question mark."""
-    return "".join(escapes.get(letter, letter) for letter in text.encode("utf-8", "replace").decode())
+    """The text with what would end it escaped."""
+    return "".join(escapes.get(letter, letter) for letter in writable(text))
 
 
 def in_repository(file: str) -> str:
@@ -96,5 +96,11 @@ def shielded(text: str) -> str:
 
     The second command is a hash of the text, so nothing in the text can be that.
     """
-    token = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-    return f"::stop-commands::{token}\n{text.removesuffix(chr(10))}\n::{token}::"
+    written = writable(text).removesuffix("\n")
+    token = hashlib.sha256(written.encode()).hexdigest()
+    return f"::stop-commands::{token}\n{written}\n::{token}::"
+
+
+def writable(text: str) -> str:
+    """The text with a question mark for each letter that UTF-8 has none for, as in the name of some files."""
+    return text.encode("utf-8", "replace").decode()

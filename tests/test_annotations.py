@@ -205,7 +205,7 @@ def test_annotations_and_json_do_not_share_stdout(tmp_path: Path):
     (tmp_path / "x.yaml").write_text(SCENARIO)
     ran = slosim_in(tmp_path, "run", "x.yaml", "--json", "-", "--annotations", "github")
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert "give --json a file" in ran.stderr
+    assert "give a file instead of -" in ran.stderr
 
 
 # ---- paths -------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def tell(error: ScenarioError, style: Style | None) -> None:
 def require_stdout(style: Style | None, outputs: Outputs) -> None:
     """Refuse to mix annotations with other data on stdout."""
     if style is not None and outputs.json_to_stdout:
-        raise UserError("--json - and --annotations both write to stdout: give --json a file")
+        raise UserError("--annotations goes to stdout: give a file instead of - to the other output")
 
 
 def annotate(report: Report, scenario: Scenario) -> None:

@@ -59,7 +59,7 @@ def labels_of(names: Sequence[str], otherwise: str) -> list[str]:
 def read_targets(path: str | Path, scenario: Scenario) -> dict[str, Any]:
     """Targets and windows of a scenario's objectives from an OpenSLO file, for `scenario.replace`.
 
-    Objectives are found by `displayName` or `metadata.name`; those that the file leaves out keep theirs.
+    Objectives are found by their names there; those that the file leaves out keep what they have.
 
     Raises:
         ScenarioError: with everything that cannot be used, each with its line.

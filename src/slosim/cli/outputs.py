@@ -135,12 +135,15 @@ class Outputs:
                 raise UserError(f"cannot write {path}: it is the {what} itself")
             require_writable(path)
 
-    def deliver(self, report: Report, source: str | None) -> None:
-        """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`."""
+    def deliver(self, report: Report, source: str | None, shield: bool = False) -> None:
+        """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`.
+
+        shield  as for `print_text`
+        """
         if self.json_to_stdout:
             print_out(report.to_json())
         elif not self.quiet:
-            print_text(partial(report.to_text, source=source))
+            print_text(partial(report.to_text, source=source), shield)
         made: dict[str, str | bytes] = {}
         for path, name in self.files():
             if name not in made:
@@ -234,13 +237,24 @@ def print_out(text: str) -> None:
         exits.forget_stdout()
 
 
-def print_text(to_text: Callable[..., str]) -> None:
-    """What `to_text(width=…, colour=…)` writes, as wide and as colourful as the terminal allows."""
+def print_text(to_text: Callable[..., str], shield: bool = False) -> None:
+    """What `to_text(width=…, colour=…)` writes, as wide and as colourful as the terminal allows.
+
+    shield  whether whoever reads stdout obeys commands in it, and must not obey what is in the text
+    """
     if sys.stdout.isatty():
         width = min(shutil.get_terminal_size().columns, WIDTH_MAX)
-        print_out(to_text(width=width, colour=wants_colour()))
+        text = to_text(width=width, colour=wants_colour())
     else:
-        print_out(to_text(colour=bool(os.environ.get("FORCE_COLOR"))))
+        text = to_text(colour=bool(os.environ.get("FORCE_COLOR")))
+    print_out(shielded(text) if shield else text)
+
+
+def shielded(text: str) -> str:
+    """The text as a reader of workflow commands may see it."""
+    from slosim.outputs import annotations
+
+    return annotations.shielded(text)
 
 
 def wants_colour() -> bool:

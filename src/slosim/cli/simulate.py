@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli import exits
+from slosim.cli.annotations import Style, annotate, require_stdout, tell
 from slosim.cli.options import Machines, Replications, Sets, load_scenario, parse_share
 from slosim.cli.outputs import Outputs
 from slosim.cli.progress import ProgressBar
+from slosim.errors import ScenarioError
 
 if TYPE_CHECKING:
     from slosim.model import Scenario
@@ -63,14 +65,21 @@ class Asked:
     ] = None
 
 
-def simulate_file(scenario_file: Path, asked: Asked, outputs: Outputs, machines: Machines) -> Report:
+def simulate_file(
+    scenario_file: Path, asked: Asked, outputs: Outputs, machines: Machines, style: Style | None = None
+) -> Report:
     """Load, simulate, print and save.
 
     Ctrl-C and the memory limit end in a partial report. What can be refused is refused before time is spent.
     """
     memory_limit_bytes = machines.memory_limit_bytes
     precision_ratio = parse_share("--precision", asked.precision)
-    scenario = load_scenario(scenario_file, asked.sets, asked.targets)
+    require_stdout(style, outputs)
+    try:
+        scenario = load_scenario(scenario_file, asked.sets, asked.targets)
+    except ScenarioError as error:
+        tell(error, style)
+        raise typer.Exit(exits.WRONG_INPUT) from None
     outputs.require(scenario_file, "scenario")
     if asked.targets is not None:
         outputs.require(asked.targets, "file of targets")
@@ -94,7 +103,9 @@ def simulate_file(scenario_file: Path, asked: Asked, outputs: Outputs, machines:
     if (missing := sample_stopped(report)) is not None:
         exits.complain(f"no messages were followed ({missing}), so there is no trace")
         outputs = replace(outputs, trace=None)
-    outputs.deliver(report, source_of(scenario_file, asked.sets, asked.targets))
+    outputs.deliver(report, source_of(scenario_file, asked.sets, asked.targets), style is not None)
+    if style is not None:
+        annotate(report, scenario)
     return report
 
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ from slosim.files import require_folder, require_writable, write_whole, yaml_tex
 
 if TYPE_CHECKING:
     from slosim.report import Report
+    from slosim.report.differences import Baseline
 
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 
@@ -43,6 +44,24 @@ class Outputs:
             show_default=False,
         ),
     ] = None
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            "--markdown",
+            metavar="FILE",
+            help="Write the report as Markdown for a pull request; - is stdout.",
+            show_default=False,
+        ),
+    ] = None
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline",
+            metavar="REPORT.json",
+            help="Tell what changes from this report, which --json saved.",
+            show_default=False,
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -53,39 +72,66 @@ class Outputs:
     ] = None
     quiet: Quiet = False
 
-    @property
-    def json_to_stdout(self) -> bool:
-        return self.json is not None and str(self.json) == "-"
-
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
-        for name, path in ((JSON, self.json), (HTML, self.html)):
-            if path is not None and str(path) != "-":
+        for name, path in self._single():
+            if not _is_stdout(path):
                 yield path, name
         if self.out is not None:
             for name in MAKERS:
                 yield self.out / name, name
 
+    def _printed(self) -> list[str]:
+        """Names in MAKERS of what goes to stdout instead of the text."""
+        return [name for name, path in self._single() if _is_stdout(path)]
+
+    def _single(self) -> Iterator[tuple[str, Path]]:
+        """Name in MAKERS and path of each output that has an option of its own."""
+        for name, path in ((JSON, self.json), (HTML, self.html), (MARKDOWN, self.markdown)):
+            if path is not None:
+                yield path, name
+
     def require(self, input_file: Path, what: str) -> None:
-        """Refuse places that cannot be written to, or hold the input itself, before time is spent."""
+        """Refuse places that cannot be written to, or hold the input itself, before time is spent; and a
+        baseline that is none.
+        """
+        if len(self._printed()) > 1:
+            raise UserError("only one output can go to stdout: give a file instead of - to the others")
         if self.out is not None:
             require_folder(self.out)
         for path, _ in self.files():
             if path.exists() and path.samefile(input_file):
                 raise UserError(f"cannot write {path}: it is the {what} itself")
             require_writable(path)
+        _ = self.compared_with
+
+    @cached_property
+    def compared_with(self) -> Baseline | None:
+        """The report that --baseline names."""
+        if self.baseline is None:
+            return None
+        from slosim.cli.saved import read_report
+        from slosim.report.differences import Baseline
+
+        return Baseline(self.baseline.name, read_report(self.baseline).data)
 
     def deliver(self, report: Report, source: str | None) -> None:
         """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`."""
-        if self.json_to_stdout:
-            print_out(report.to_json())
+        makers = _makers(self.compared_with)
+        printed = self._printed()
+        if printed:
+            print_out(str(makers[printed[0]](report, source)))
         elif not self.quiet:
-            print_text(partial(report.to_text, source=source))
+            print_text(partial(report.to_text, source=source, baseline=self.compared_with))
         made: dict[str, str | bytes] = {}
         for path, name in self.files():
             if name not in made:
-                made[name] = MAKERS[name](report, source)
+                made[name] = makers[name](report, source)
             write_whole(path, made[name])
+
+
+def _is_stdout(path: Path) -> bool:
+    return str(path) == "-"
 
 
 # ---- what is made of a report ------------------------------------------------------------------------------
@@ -95,14 +141,20 @@ def _json(report: Report, source: str | None) -> str:
     return report.to_json()
 
 
-def _text(report: Report, source: str | None) -> str:
-    return report.to_text(source=source).removesuffix("\n") + "\n"
+def _text(report: Report, source: str | None, baseline: Baseline | None = None) -> str:
+    return report.to_text(source=source, baseline=baseline).removesuffix("\n") + "\n"
 
 
 def _html(report: Report, source: str | None) -> str:
     from slosim.html.report import html_of
 
     return html_of(report.data, source)
+
+
+def _markdown(report: Report, source: str | None, baseline: Baseline | None = None) -> str:
+    from slosim.outputs.markdown import markdown_of
+
+    return markdown_of(report.data, source, baseline)
 
 
 def _scenario(report: Report, source: str | None) -> str:
@@ -121,16 +173,26 @@ def _histograms(report: Report, source: str | None) -> str:
     return histograms_of(report.data).to_csv()
 
 
-JSON, HTML = "report.json", "report.html"
-MAKERS: dict[str, Callable[[Report, str | None], str | bytes]] = {
+Maker = Callable[["Report", "str | None"], "str | bytes"]
+JSON, TEXT, HTML, MARKDOWN = "report.json", "report.txt", "report.html", "report.md"
+MAKERS: dict[str, Maker] = {
     JSON: _json,
-    "report.txt": _text,
+    TEXT: _text,
     HTML: _html,
+    MARKDOWN: _markdown,
     "scenario.yaml": _scenario,
     "series.csv": _series,
     "histograms.csv": _histograms,
 }
 """What a file of a folder of outputs holds, by its name there."""
+
+
+def _makers(baseline: Baseline | None) -> dict[str, Maker]:
+    """The same, where some tell what changes from a baseline."""
+    if baseline is None:
+        return MAKERS
+    telling = {TEXT: partial(_text, baseline=baseline), MARKDOWN: partial(_markdown, baseline=baseline)}
+    return {**MAKERS, **telling}
 
 
 # ---- the terminal ------------------------------------------------------------------------------------------

@@ -62,6 +62,15 @@ class Outputs:
             show_default=False,
         ),
     ] = None
+    junit: Annotated[
+        Path | None,
+        typer.Option(
+            "--junit",
+            metavar="FILE",
+            help="Write the objectives as JUnit XML, test cases for CI servers.",
+            show_default=False,
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -87,7 +96,8 @@ class Outputs:
 
     def _single(self) -> Iterator[tuple[str, Path]]:
         """Name in MAKERS and path of each output that has an option of its own."""
-        for name, path in ((JSON, self.json), (HTML, self.html), (MARKDOWN, self.markdown)):
+        given = ((JSON, self.json), (HTML, self.html), (MARKDOWN, self.markdown), (JUNIT, self.junit))
+        for name, path in given:
             if path is not None:
                 yield path, name
 
@@ -157,6 +167,12 @@ def _markdown(report: Report, source: str | None, baseline: Baseline | None = No
     return markdown_of(report.data, source, baseline)
 
 
+def _junit(report: Report, source: str | None) -> str:
+    from slosim.outputs.junit import junit_of
+
+    return junit_of(report.data)
+
+
 def _scenario(report: Report, source: str | None) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
@@ -174,12 +190,13 @@ def _histograms(report: Report, source: str | None) -> str:
 
 
 Maker = Callable[["Report", "str | None"], "str | bytes"]
-JSON, TEXT, HTML, MARKDOWN = "report.json", "report.txt", "report.html", "report.md"
+JSON, TEXT, HTML, MARKDOWN, JUNIT = "report.json", "report.txt", "report.html", "report.md", "junit.xml"
 MAKERS: dict[str, Maker] = {
     JSON: _json,
     TEXT: _text,
     HTML: _html,
     MARKDOWN: _markdown,
+    JUNIT: _junit,
     "scenario.yaml": _scenario,
     "series.csv": _series,
     "histograms.csv": _histograms,

@@ -99,7 +99,7 @@ class Outputs:
         given = ((JSON, self.json), (HTML, self.html), (MARKDOWN, self.markdown), (JUNIT, self.junit))
         for name, path in given:
             if path is not None:
-                yield path, name
+                yield name, path
 
     def require(self, input_file: Path, what: str) -> None:
         """Refuse places that cannot be written to, or hold the input itself, before time is spent; and a

@@ -10,7 +10,7 @@ from typing import Any
 from slosim.report import text_tables, text_verdict
 from slosim.report.amounts import amount, change_of, points
 from slosim.report.differences import Baseline, differences_of
-from slosim.report.layout import Column, bare, clean
+from slosim.report.layout import Column, bare, clean, whole_titles
 from slosim.report.text_differences import (
     floor_of,
     largest,
@@ -39,11 +39,11 @@ PARTS_MOST = 4
 """Parts of a latency that are named."""
 MARKS = re.compile(r"[\\`*_{}\[\]<>|~&$]")
 """What would be markup wherever it stands."""
-BEGINNINGS = re.compile(r"^(?:([#+=-])|(\d+)([.)]))")
+BEGINNINGS = re.compile(r"^(?:([#+=-])(?=[#=\s-]|$)|(\d+)([.)])(?=\s|$))")
 """What would be a heading, an item or a rule at the beginning of a line."""
 ADDRESSES = re.compile(r":(?=//)|(?<=\bwww)\.", re.IGNORECASE)
 """What makes a link of an address that stands in the text."""
-CALLS = re.compile(r"([@#:])(?=\w)")
+CALLS = re.compile(r"@(?=\w)|#(?=\d)|:(?=[\w+-]+:)")
 """What calls a person, names an issue or draws a picture, even where it is escaped."""
 APART = "\u200b"
 """A space without width, which keeps a call from being one."""
@@ -102,7 +102,7 @@ def plain(text: str) -> str:
     text = BEGINNINGS.sub(
         lambda found: f"{found[2] or ''}\\{found[1] or found[3]}", MARKS.sub(r"\\\g<0>", text)
     )
-    text = CALLS.sub(rf"\1{APART}", ADDRESSES.sub(r"\\\g<0>", text))
+    text = CALLS.sub(rf"\g<0>{APART}", ADDRESSES.sub(r"\\\g<0>", text))
     return f"{ISOLATE}{text}{ISOLATED}" if is_rightwards else text
 
 
@@ -118,7 +118,7 @@ def _of_columns(columns: Sequence[Column]) -> list[str]:
     if not kept:
         return []
     rows = [[plain(bare(cell)) for cell in row] for row in zip(*(its.cells for its in kept), strict=True)]
-    return table([plain(column.title) for column in kept], rows)
+    return table(whole_titles([column.title for column in kept]), rows)
 
 
 # ---- what it tells -----------------------------------------------------------------------------------------
@@ -157,8 +157,8 @@ def changes(differences: dict[str, Any], baseline: str) -> list[str]:
     how = "independent runs" if differences["unpaired"] else "the same work"
     objectives = told_objectives(differences)
     shown, more = largest(differences, max(1, CHANGES_MOST - len(objectives)))
-    rows = [_change(one["sli_ratio"], f"{one['name']} ({targets(one)})", verdicts(one)) for one in objectives]
-    rows += [_change(one, one["name"], one["effect"]) for one in shown]
+    rows = [_change(one["sli_ratio"], f"{one['name']} ({targets(one)})", _verdict(one)) for one in objectives]
+    rows += [_change(one, one["name"]) for one in shown]
     align = [":--", "--:", "--:", "--:", ":--"]
     notes = [*differences["notes"], *missing_of(differences), rest_of(differences, more)]
     return [
@@ -168,10 +168,22 @@ def changes(differences: dict[str, Any], baseline: str) -> list[str]:
     ]
 
 
-def _change(one: dict[str, Any], name: str, word: str) -> list[str]:
+def _verdict(objective: dict[str, Any]) -> str:
+    """`, met → missed`, or `, still met`."""
+    is_still = objective["before"] == objective["after"]
+    return f", {'still ' if is_still else ''}{verdicts(objective)}"
+
+
+def _change(one: dict[str, Any], name: str, more: str = "") -> list[str]:
     before, after = (amount(one[side]["value"], one["unit"]) for side in ("before", "after"))
     by = f"{points(one['difference'])} pt" if one["unit"] == "ratio" else change_of(one)
-    return [plain(name), plain(before), plain(after), plain(by), f"{EFFECT_SIGNS[one['effect']]} {word}"]
+    return [
+        plain(name),
+        plain(before),
+        plain(after),
+        plain(by),
+        f"{EFFECT_SIGNS[one['effect']]} {one['effect']}{more}",
+    ]
 
 
 def _findings(data: dict[str, Any]) -> list[str]:

@@ -161,7 +161,7 @@ def rest_of(differences: dict[str, Any], more: int) -> str:
     """How many more clear changes there are, or that there are none."""
     total = plural(compared(differences), "number")
     if more:
-        return f"{plural(more, 'more number')} {'changes' if more == 1 else 'change'} clearly, of {total}."
+        return f"{more} more of {total} {'changes' if more == 1 else 'change'} clearly."
     is_any = any(one["effect"] in CLEAR for one in differences["changes"])
     return f"Nothing {'else ' if is_any else ''}changes clearly, of {total}."
 

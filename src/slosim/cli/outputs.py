@@ -112,18 +112,8 @@ class Outputs:
 
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
-<<<<<<< HEAD
         for name, path in self._single():
             if not _is_stdout(path):
-=======
-        for name, path in (
-            (JSON, self.json),
-            (HTML, self.html),
-            (JUNIT, self.junit),
-            (OPENSLO, self.openslo),
-        ):
-            if path is not None and str(path) != "-":
->>>>>>> main
                 yield path, name
         if self.tables is not None:
             for name in (*CSV, *PARQUET):
@@ -139,28 +129,27 @@ class Outputs:
 
     def _single(self) -> Iterator[tuple[str, Path]]:
         """Name in MAKERS and path of each output that has an option of its own."""
-        given = ((JSON, self.json), (HTML, self.html), (MARKDOWN, self.markdown), (JUNIT, self.junit))
-        for name, path in given:
+        for name, path in (
+            (JSON, self.json),
+            (HTML, self.html),
+            (MARKDOWN, self.markdown),
+            (JUNIT, self.junit),
+            (OPENSLO, self.openslo),
+        ):
             if path is not None:
                 yield name, path
 
     def require(self, input_file: Path, what: str) -> None:
-<<<<<<< HEAD
         """Refuse places that cannot be written to, or hold the input itself, before time is spent; and a
         baseline that is none.
         """
         if len(self._printed()) > 1:
             raise UserError("only one output can go to stdout: give a file instead of - to the others")
-        if self.out is not None:
-            require_folder(self.out)
-=======
-        """Refuse places that cannot be written to, or hold the input itself, before time is spent."""
         if self.tables is not None and not has_parquet():
             raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
         for folder in (self.out, self.charts, self.tables):
             if folder is not None:
                 require_folder(folder)
->>>>>>> main
         for path, _ in self.files():
             if path.exists() and path.samefile(input_file):
                 raise UserError(f"cannot write {path}: it is the {what} itself")
@@ -253,15 +242,11 @@ def _parquet(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
     return lambda report, source: table_of(report.data).to_parquet()
 
 
-<<<<<<< HEAD
-Maker = Callable[["Report", "str | None"], "str | bytes"]
-JSON, TEXT, HTML, MARKDOWN, JUNIT = "report.json", "report.txt", "report.html", "report.md", "junit.xml"
-=======
 Maker = Callable[["Report", str | None], str | bytes]
-JSON, HTML, JUNIT, OPENSLO = "report.json", "report.html", "junit.xml", "openslo.yaml"
+JSON, TEXT, HTML, MARKDOWN = "report.json", "report.txt", "report.html", "report.md"
+JUNIT, OPENSLO = "junit.xml", "openslo.yaml"
 CSV = {"series.csv": _csv(series_of), "histograms.csv": _csv(histograms_of)}
 PARQUET = {"series.parquet": _parquet(series_of), "histograms.parquet": _parquet(histograms_of)}
->>>>>>> main
 MAKERS: dict[str, Maker] = {
     JSON: _json,
     TEXT: _text,

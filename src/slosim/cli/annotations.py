@@ -45,7 +45,7 @@ def tell(error: ScenarioError, style: Style | None) -> None:
 
 def require_stdout(style: Style | None, outputs: Outputs) -> None:
     """Refuse to mix annotations with other data on stdout."""
-    if style is not None and outputs.json_to_stdout:
+    if style is not None and outputs.printed():
         raise UserError("--annotations goes to stdout: give a file instead of - to the other output")
 
 

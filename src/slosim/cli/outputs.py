@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,7 @@ from slosim.outputs.tables import PARQUET_NEEDS, Table, has_parquet, histograms_
 
 if TYPE_CHECKING:
     from slosim.report import Report
+    from slosim.report.differences import Baseline
 
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 
@@ -41,6 +42,24 @@ class Outputs:
             "--html",
             metavar="FILE",
             help="Write the report as one HTML file to send around.",
+            show_default=False,
+        ),
+    ] = None
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            "--markdown",
+            metavar="FILE",
+            help="Write the report as Markdown for a pull request; - is stdout.",
+            show_default=False,
+        ),
+    ] = None
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline",
+            metavar="REPORT.json",
+            help="Tell what changes from this report, which --json saved.",
             show_default=False,
         ),
     ] = None
@@ -100,20 +119,10 @@ class Outputs:
     ] = None
     quiet: Quiet = False
 
-    @property
-    def json_to_stdout(self) -> bool:
-        return self.json is not None and str(self.json) == "-"
-
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
-        for name, path in (
-            (JSON, self.json),
-            (HTML, self.html),
-            (JUNIT, self.junit),
-            (OPENSLO, self.openslo),
-            (TRACE, self.trace),
-        ):
-            if path is not None and str(path) != "-":
+        for name, path in self._single():
+            if not _is_stdout(path):
                 yield path, name
         if self.tables is not None:
             for name in (*CSV, *PARQUET):
@@ -123,8 +132,29 @@ class Outputs:
                 if name != TRACE and (name not in PARQUET or has_parquet()):
                     yield self.out / name, name
 
+    def printed(self) -> list[str]:
+        """Names in MAKERS of what goes to stdout instead of the text."""
+        return [name for name, path in self._single() if _is_stdout(path)]
+
+    def _single(self) -> Iterator[tuple[str, Path]]:
+        """Name in MAKERS and path of each output that has an option of its own."""
+        for name, path in (
+            (JSON, self.json),
+            (HTML, self.html),
+            (MARKDOWN, self.markdown),
+            (JUNIT, self.junit),
+            (OPENSLO, self.openslo),
+            (TRACE, self.trace),
+        ):
+            if path is not None:
+                yield name, path
+
     def require(self, input_file: Path, what: str) -> None:
-        """Refuse places that cannot be written to, or hold the input itself, before time is spent."""
+        """Refuse places that cannot be written to, or hold the input itself, before time is spent; and a
+        baseline that is none.
+        """
+        if len(self.printed()) > 1:
+            raise UserError("only one output can go to stdout: give a file instead of - to the others")
         if self.tables is not None and not has_parquet():
             raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
         for folder in (self.out, self.charts, self.tables):
@@ -134,20 +164,33 @@ class Outputs:
             if path.exists() and path.samefile(input_file):
                 raise UserError(f"cannot write {path}: it is the {what} itself")
             require_writable(path)
+        _ = self.compared_with
+
+    @cached_property
+    def compared_with(self) -> Baseline | None:
+        """The report that --baseline names."""
+        if self.baseline is None:
+            return None
+        from slosim.cli.saved import read_report
+        from slosim.report.differences import Baseline
+
+        return Baseline(self.baseline.name, read_report(self.baseline).data)
 
     def deliver(self, report: Report, source: str | None, shield: bool = False) -> None:
         """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`.
 
         shield  as for `print_text`
         """
-        if self.json_to_stdout:
-            print_out(report.to_json())
+        makers = _makers(self.compared_with)
+        printed = self.printed()
+        if printed:
+            print_out(str(makers[printed[0]](report, source)))
         elif not self.quiet:
-            print_text(partial(report.to_text, source=source), shield)
+            print_text(partial(report.to_text, source=source, baseline=self.compared_with), shield)
         made: dict[str, str | bytes] = {}
         for path, name in self.files():
             if name not in made:
-                made[name] = MAKERS[name](report, source)
+                made[name] = makers[name](report, source)
             write_whole(path, made[name])
         if self.charts is not None:
             self._draw(report, self.charts)
@@ -163,6 +206,10 @@ class Outputs:
                 picture.save(folder / f"{picture.name}{ending}")
 
 
+def _is_stdout(path: Path) -> bool:
+    return str(path) == "-"
+
+
 # ---- what is made of a report ------------------------------------------------------------------------------
 
 
@@ -170,12 +217,18 @@ def _json(report: Report, source: str | None) -> str:
     return report.to_json()
 
 
-def _text(report: Report, source: str | None) -> str:
-    return report.to_text(source=source).removesuffix("\n") + "\n"
+def _text(report: Report, source: str | None, baseline: Baseline | None = None) -> str:
+    return report.to_text(source=source, baseline=baseline).removesuffix("\n") + "\n"
 
 
 def _html(report: Report, source: str | None) -> str:
     return report.to_html(source)
+
+
+def _markdown(report: Report, source: str | None, baseline: Baseline | None = None) -> str:
+    from slosim.outputs.markdown import markdown_of
+
+    return markdown_of(report.data, source, baseline)
 
 
 def _junit(report: Report, source: str | None) -> str:
@@ -209,13 +262,15 @@ def _parquet(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
 
 
 Maker = Callable[["Report", str | None], str | bytes]
-JSON, HTML, JUNIT, OPENSLO, TRACE = "report.json", "report.html", "junit.xml", "openslo.yaml", "trace.json"
+JSON, TEXT, HTML, MARKDOWN = "report.json", "report.txt", "report.html", "report.md"
+JUNIT, OPENSLO, TRACE = "junit.xml", "openslo.yaml", "trace.json"
 CSV = {"series.csv": _csv(series_of), "histograms.csv": _csv(histograms_of)}
 PARQUET = {"series.parquet": _parquet(series_of), "histograms.parquet": _parquet(histograms_of)}
 MAKERS: dict[str, Maker] = {
     JSON: _json,
-    "report.txt": _text,
+    TEXT: _text,
     HTML: _html,
+    MARKDOWN: _markdown,
     JUNIT: _junit,
     OPENSLO: _openslo,
     "scenario.yaml": _scenario,
@@ -224,6 +279,14 @@ MAKERS: dict[str, Maker] = {
     TRACE: _trace,
 }
 """What a file holds, by its name in a folder of outputs."""
+
+
+def _makers(baseline: Baseline | None) -> dict[str, Maker]:
+    """The same, where some tell what changes from a baseline."""
+    if baseline is None:
+        return MAKERS
+    telling = {TEXT: partial(_text, baseline=baseline), MARKDOWN: partial(_markdown, baseline=baseline)}
+    return {**MAKERS, **telling}
 
 
 # ---- the terminal ------------------------------------------------------------------------------------------

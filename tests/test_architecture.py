@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "html": {"errors", "version", "files", "report"},
     "outputs": {"errors", "version", "files", "model", "report", "html"},
     "workers": {"errors", "model", "compile", "engine", "measure"},
-    "simulation": {"errors", "kept", "model", "measure", "report", "workers"},
+    "simulation": {"errors", "kept", "model", "engine", "measure", "report", "workers"},
     "experiments": {
         "errors",
         "version",

@@ -28,6 +28,7 @@ def report(
     2 a file is none of this version's, or the command line is wrong
     1 a fault of slosim
     """
+    from slosim.outputs.trace import sample_in
     from slosim.report import Report
 
     saved = [read_saved(path) for path in files]
@@ -36,6 +37,8 @@ def report(
     if len(saved) > 1:
         raise UserError("several files: not yet")
     if isinstance(saved[0], Report):
+        if outputs.trace is not None:
+            sample_in(saved[0].data)
         outputs.deliver(saved[0], None)
     else:
         print_text(saved[0].to_text)

@@ -1,9 +1,9 @@
 """Which slot each attempt held, found from the trace of a whole replication.
 
-The engine counts busy slots and does not number them. Here an attempt is given the lowest slot of its instance
-that is free when it is taken; on a queue without mechanisms the slots of all instances are one pool. A slot is
-held until the work is over: to the end of abandoned work, of all messages of a batch, and through the back-off
-of a blocking retry on a queue. Every attempt is followed, whoever asks for a few of them.
+The engine counts busy slots and does not number them. Here an attempt is given the lowest slot of its
+instance that is free when it is taken; on a queue without mechanisms the slots of all instances are one pool.
+A slot is held until the work is over: to the end of abandoned work, of all messages of a batch, and through
+the back-off of a blocking retry on a queue. Every attempt is followed, though only a few are asked for.
 """
 
 from __future__ import annotations

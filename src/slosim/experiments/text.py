@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from slosim.experiments.quantities import is_told_as_ratio
-from slosim.report.layout import finish
+from slosim.report.layout import finish, paint, paragraph
 from slosim.report.units import NOTHING, duration, share, short, three_digits
+
+
+class Said(NamedTuple):
+    """A paragraph for people; style as of `paint`, or empty."""
+
+    text: str
+    style: str = ""
+
+
+def stopped_early(data: Mapping[str, Any], what: str) -> list[Said]:
+    """That an experiment ended before its time, and what that means for what is shown; nothing if it did
+    not.
+    """
+    return [Said(f"Stopped early: {data['stopped']}. {what}", "yellow")] if data["stopped"] else []
+
+
+def wrapped(said: Sequence[Said], width: int) -> list[str]:
+    """Paragraphs as lines of a text."""
+    return [
+        paint(line, one.style) if one.style else line for one in said for line in paragraph(one.text, width)
+    ]
 
 
 def finished(sections: Sequence[list[str]], colour: bool) -> str:

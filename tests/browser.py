@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,18 @@ class Browser:
                 chart,
             )
         )
+
+    def barriers(self) -> list[str]:
+        """What axe finds that keeps people from reading the page: "rule: what it is (where)"."""
+        source = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+        self.run(source)
+        found = self.driver.execute_async_script(
+            "const done = arguments[0];axe.run(document, {resultTypes: ['violations']}).then(done)"
+        )
+        assert len(found["passes"]) > 20, "axe has looked at nothing"
+        return [
+            f"{one['id']}: {one['help']} ({one['nodes'][0]['html'][:200]})" for one in found["violations"]
+        ]
 
     def picture(self, chart: str) -> str:
         """What a chart shows, as text to compare."""

@@ -172,6 +172,9 @@ def compare_service(found: Differences, name: str, reference: Reference, measure
     found.close(f"instance seconds of {name}", service.instance_seconds, averages[name, "wanted"].integral)
     if np.isfinite(service.slot_seconds):
         found.close(f"slot seconds of {name}", service.slot_seconds, averages[name, "slots_up"].integral)
+    for word in ("attempts", "failed", "retried"):
+        counted = [sample[word] for sample in reference.by_sample[name]]
+        found.equal(f"{word} of {name} by sample", getattr(service, f"{word}_by_sample").tolist(), counted)
     found.equal(f"instances of {name}", list(service.instances_samples), averages[name, "up"].samples)
     if service.mechanisms is not None:
         found.counters(f"service {name}", counters, service.mechanisms)

@@ -22,10 +22,10 @@ import slosim as library
 from browser import DARK, LIGHT, Browser, needs_browser
 from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
-from slosim.html.report import html_of
-from slosim.html.series import begun, budget_left, spectrum, thinned
-from slosim.report.text_tables import faults_columns, services_columns, topics_columns
-from slosim.report.units import share
+from slosim.html.report import content, html_of
+from slosim.html.series import begun, budget_left, per_second, spectrum, thinned
+from slosim.report.text_tables import faults_columns, line_rows, services_columns, topics_columns
+from slosim.report.units import share, short
 from test_cli import BROKEN, ENVIRONMENT, ROOT, SMALL, slosim, written
 
 SECTIONS = (
@@ -182,13 +182,15 @@ def test_tiles_and_tables_show_the_numbers_of_the_text_report(page: Page, orders
 
 
 def test_charts_show_values_of_the_json_and_no_others(page: Page, orders: dict):
-    known = set(numbers_of({key: orders[key] for key in orders if key != "scenario"})) | {0.0}
+    reported = numbers_of({key: orders[key] for key in orders if key != "scenario"})
+    known = {0.0, *(as_drawn for value in reported for as_drawn in (value, float(f"{value:.6g}")))}
     derived = ("nines", "left")  # places on an axis; what the next tests compute anew
+    rates = ("failed", "retried", "attempts")  # tested below
     seen = 0
     for key, chart in page.charts.items():
         for rows in chart["rows"].values():
             for name, values in rows.items():
-                if name in derived:
+                if name in derived or (name in rates and key.startswith("failures-")):
                     continue
                 found = [value for value in values if isinstance(value, int | float)]
                 assert set(found) <= known, (key, name)
@@ -360,6 +362,38 @@ def test_mechanisms_and_dependencies_have_charts_where_they_did_anything():
     rows = Page(html_of(data, None)).charts["requests"]["rows"]["rows"]
     assert max(rows["s0"]) == max(data["dependencies"]["database"]["series"]["waiting"]) > 100
     assert graph_of(data).nodes["dependencies.database"].mark == "overloaded"
+
+
+def test_failures_over_time_have_a_chart_where_anything_failed():
+    """Rates times lengths are the counts, where there are fewer samples than pixels."""
+    overrides = ["run.replications=2", "run.sample_every=30s"]
+    report = library.run(library.load(ROOT / "examples" / "orders.yaml", overrides=overrides))
+    page = Page(html_of(report.data, None))
+    services = report.data["services"]
+    assert [name for name in services if any(services[name]["series"]["failed"])] == ["payment", "inventory"]
+    assert [key for key in page.charts if key.startswith("failures-")] == ["failures-1", "failures-2"]
+    assert "failures-over-time" in page.ids
+    series, rows = services["payment"]["series"], page.charts["failures-1"]["rows"]["rows"]
+    every_s = series["t_s"][1]
+    for name in ("failed", "retried", "attempts"):
+        assert every_s * sum(rows[name]) == pytest.approx(sum(series[name]))
+    assert max(rows["failed"]) > max(rows["retried"]) > 0
+    assert rows["failed text"][0] == short(rows["failed"][0])
+
+
+def test_without_failures_nothing_is_said_of_them_over_time():
+    data = json.loads(library.run(library.loads(SMALL)).to_json())
+    page = Page(html_of(data, None))
+    assert not any(any(one["series"]["failed"]) for one in data["services"].values())
+    assert not any(key.startswith("failures-") for key in page.charts)
+    assert "failures-over-time" not in page.ids
+
+
+def test_what_happens_at_the_first_sample_belongs_to_the_first_interval():
+    series = {"t_s": [0.0, 2.0, 4.0], "failed": [1.0, 2.0, 8.0]}
+    assert per_second(series, ["failed"]) == {"t_s": [2.0, 4.0], "failed": [1.5, 4.0]}
+    assert per_second({"t_s": [0.0], "failed": [1.0]}, ["failed"]) == {"t_s": [], "failed": []}
+    assert per_second({"t_s": [], "failed": []}, ["failed"]) == {"t_s": [], "failed": []}
 
 
 def test_the_same_report_is_the_same_page(orders: dict, orders_html: str):
@@ -581,6 +615,14 @@ return {seen, poor};
 
 
 @needs_browser
+@pytest.mark.parametrize(("width", "scheme"), [(1100, LIGHT), (360, DARK)])
+def test_nothing_keeps_people_from_reading_it(browser: Browser, file: Path, width: int, scheme: str):
+    browser.look(width=width, scheme=scheme, mobile=width < 400)
+    browser.open(file)
+    assert browser.barriers() == []
+
+
+@needs_browser
 def test_dark_comes_while_the_page_is_open(opened: Browser):
     before = opened.picture("age")
     opened.look(scheme=DARK)
@@ -632,5 +674,64 @@ def test_poor_reports_draw_without_a_complaint(browser: Browser, scenario: str, 
 
 
 @needs_browser
-def test_it_prints(opened: Browser):
-    assert opened.pdf().startswith(b"%PDF")
+@pytest.mark.parametrize("scheme", [LIGHT, DARK])
+def test_charts_are_vectors_on_paper(browser: Browser, file: Path, page: Page, scheme: str):
+    browser.look(scheme=scheme)
+    browser.open(file)
+    pdf = browser.pdf()
+    assert pdf.startswith(b"%PDF")
+    assert b"/Subtype /Image" not in pdf  # a canvas would be one
+    browser.run("window.dispatchEvent(new Event('beforeprint'))")
+    shown = "return document.querySelectorAll('.chart > svg').length === arguments[0]"
+    browser.wait(shown, len(page.charts))
+    browser.run("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.run(shown, 0)
+    assert browser.complaints() == []
+
+
+MANY = "\n".join(
+    [
+        "name: many",
+        "run: {duration: 10m, replications: 2}",
+        f"topics: {{{', '.join(f't{number}: {{}}' for number in range(20))}}}",
+        "producers: {p: {topic: t0, arrivals: {poisson: 2/s}}}",
+        "services:",
+        *(
+            f"  s{number}: {{consumes: t{number}, service_time: {{exponential: {10 * number + 10}ms}}"
+            f"{f', emits: t{number + 1}' if number < 19 else ''}}}"
+            for number in range(20)
+        ),
+    ]
+)
+
+
+def test_no_chart_has_more_lines_than_colours():
+    data = json.loads(library.run(library.loads(MANY)).to_json())
+    shown = content(data, None)
+    assert len(shown["lags"]) == 20
+    for key in ("age", "busy", "event_lag"):
+        assert len({kind for kind, _ in shown[key].legend}) == len(shown[key].legend) == 8
+    assert shown["busy"].title == "Busy slots: the 8 of 20 that change most"
+    p99 = {label: line["event_lag_s"]["p99"]["value"] for label, _, line in line_rows(data)}
+    assert {name for _, name in shown["event_lag"].legend} == set(sorted(p99, key=p99.__getitem__)[-8:])
+    assert len(shown["event_lag"].table.rows) == 20
+
+
+@needs_browser
+def test_what_is_in_sight_is_drawn_first(browser: Browser, tmp_path: Path):
+    data = json.loads(library.run(library.loads(MANY)).to_json())
+    (tmp_path / "a.html").write_text(html_of(data), encoding="utf-8")
+    browser.look()
+    watching = browser.command(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source="window.order = [];"
+        "new MutationObserver(changes => {"
+        "  for (const one of changes) for (const node of one.addedNodes)"
+        "    if (node.tagName === 'CANVAS') window.order.push(node.closest('.chart').id);"
+        "}).observe(document, {childList: true, subtree: true});",
+    )
+    browser.open(tmp_path / "a.html")
+    browser.command("Page.removeScriptToEvaluateOnNewDocument", **watching)
+    order = list(dict.fromkeys(browser.run("return window.order")))
+    down_the_page = browser.run("return [...document.querySelectorAll('.chart')].map(chart => chart.id)")
+    assert order == down_the_page

@@ -388,7 +388,13 @@ def test_bad_of_a_fault_is_counted_until_the_recovery():
 def test_service_numbers_are_pooled():
     """3 of 4 slots busy, then 1; 1000 and 500 messages with 1200 and 600 attempts."""
     one = service(
-        attempts=1200, first_attempts=1000, first_successes=900, busy=over_time(3.0), slot_seconds=4000.0
+        attempts=1200,
+        first_attempts=1000,
+        first_successes=900,
+        busy=over_time(3.0),
+        slot_seconds=4000.0,
+        failed_by_sample=np.full(100, 8),
+        retried_by_sample=np.array([2] + [0] * 99),
     )
     other = service(
         attempts=600, first_attempts=500, first_successes=500, busy=over_time(1.0), slot_seconds=4000.0
@@ -409,6 +415,9 @@ def test_service_numbers_are_pooled():
     assert numbers.instance_hours.value == pytest.approx(1000 / 3600)
     assert numbers.cost.value == pytest.approx(0.1)
     assert numbers.series.busy == [2.0] * 100
+    assert numbers.series.attempts == pytest.approx([9.0] * 100)
+    assert numbers.series.failed == [4.0] * 100
+    assert numbers.series.retried == [1.0, *[0.0] * 99]
 
 
 def test_unlimited_concurrency_has_no_utilisation():

@@ -203,6 +203,32 @@ def test_S4_samples_come_after_everything_of_their_instant_and_the_end_does_not_
     assert list(run.service("payment").busy.samples) == [1, 1, 1]
 
 
+@pytest.mark.parametrize("mechanism", ["", "prefetch: 5,"])
+@pytest.mark.parametrize("warmup", ["0s", "2s", "2.5s", "5.5s"])
+def test_S4_counts_of_a_series_are_since_the_sample_before(engine: str, warmup: str, mechanism: str) -> None:
+    """Each order is taken at once, fails 1 s later, waits 1 s, and fails for good. A warm-up that ends at a
+    sample, between two, or after the last one changes nothing."""
+    run = simulate(
+        engine,
+        f"""
+        topics: {{orders: {{}}}}
+        producers: {{checkout: {{topic: orders, arrivals: {{every: 2s}}}}}}
+        services:
+          payment: {{consumes: orders, concurrency: 2, {mechanism} service_time: 1s, failures: 100%,
+                    retry: {{maximum_attempts: 2, initial_interval: 1s}}}}
+        """,
+        until="6s",
+        run=f"sample_every: 1s, warmup: {warmup}",
+    )
+    service = run.service("payment")
+    #                                      0  1  2  3  4  5 s
+    assert service.attempts_by_sample == [1, 0, 2, 0, 2, 0]
+    assert service.failed_by_sample == [0, 1, 0, 2, 0, 2]
+    assert service.retried_by_sample == [0, 1, 0, 1, 0, 1]
+    if warmup == "0s":
+        assert (service.attempts, service.failed, service.retried) == (5, 5, 3)
+
+
 # ---------------------------------------------------------------------------------------------------- chance
 
 

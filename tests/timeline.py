@@ -106,13 +106,14 @@ class Run:
         if self.is_reference:
             counters = self.result.counters["services"][name]["measured"]
             durations = self.result.durations[name]
-            averages = self.result.averages
+            averages, by_sample = self.result.averages, self.result.by_sample[name]
             return SimpleNamespace(
                 **{word: counters[word] for word in SERVICE_COUNTERS},
                 busy=averages[name, "busy"],
                 slot_seconds=averages[name, "slots_up"].integral,
                 instance_seconds=averages[name, "wanted"].integral,
                 instances_samples=averages[name, "up"].samples,
+                **{f"{word}_by_sample": [one[word] for one in by_sample] for word in BY_SAMPLE},
                 **{word: total_of(getattr(durations, word)) for word in ("wait", "service", "sojourn")},
             )
         service = self.result.services[name]
@@ -122,6 +123,7 @@ class Run:
             slot_seconds=service.slot_seconds,
             instance_seconds=service.instance_seconds,
             instances_samples=list(service.instances_samples),
+            **{f"{word}_by_sample": getattr(service, f"{word}_by_sample").tolist() for word in BY_SAMPLE},
             **{word: total_of(getattr(service, word)) for word in ("wait", "service", "sojourn")},
         )
 
@@ -225,6 +227,7 @@ SERVICE_COUNTERS = (
     "duplicates",
     "first_successes",
 )
+BY_SAMPLE = ("attempts", "failed", "retried")
 MECHANISMS_COUNTERS = ("starts", "crashes", "rebalances", "partitions", "opened", "denied_retries")
 MECHANISMS_AVERAGES = ("stopped", "held_ahead", "open", "wanted")
 DEPENDENCY_COUNTERS = ("requests", "answered", "failed", "refused", "cancelled", "hedged", "timed_out")

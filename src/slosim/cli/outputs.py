@@ -43,6 +43,15 @@ class Outputs:
             show_default=False,
         ),
     ] = None
+    junit: Annotated[
+        Path | None,
+        typer.Option(
+            "--junit",
+            metavar="FILE",
+            help="Write the objectives as JUnit XML, test cases for CI servers.",
+            show_default=False,
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -59,7 +68,7 @@ class Outputs:
 
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
-        for name, path in ((JSON, self.json), (HTML, self.html)):
+        for name, path in ((JSON, self.json), (HTML, self.html), (JUNIT, self.junit)):
             if path is not None and str(path) != "-":
                 yield path, name
         if self.out is not None:
@@ -105,6 +114,12 @@ def _html(report: Report, source: str | None) -> str:
     return html_of(report.data, source)
 
 
+def _junit(report: Report, source: str | None) -> str:
+    from slosim.outputs.junit import junit_of
+
+    return junit_of(report.data)
+
+
 def _scenario(report: Report, source: str | None) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
@@ -121,11 +136,12 @@ def _histograms(report: Report, source: str | None) -> str:
     return histograms_of(report.data).to_csv()
 
 
-JSON, HTML = "report.json", "report.html"
+JSON, HTML, JUNIT = "report.json", "report.html", "junit.xml"
 MAKERS: dict[str, Callable[[Report, str | None], str | bytes]] = {
     JSON: _json,
     "report.txt": _text,
     HTML: _html,
+    JUNIT: _junit,
     "scenario.yaml": _scenario,
     "series.csv": _series,
     "histograms.csv": _histograms,

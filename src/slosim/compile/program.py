@@ -139,8 +139,11 @@ WAIT, SERVICE, SOJOURN = 0, 1, 2
 HISTOGRAMS_PER_SERVICE = 3
 SAMPLE_LAG, SAMPLE_WAITING, SAMPLE_AGE, SAMPLE_PARTITION_LAG = 0, 1, 2, 3
 SAMPLE_FIELDS = 4
-SAMPLE_BUSY, SAMPLE_UP, SAMPLE_WANTED, SAMPLE_STOPPED, SAMPLE_HELD_AHEAD, SAMPLE_OPEN = range(6)
-SERVICE_SAMPLE_FIELDS = 6
+(
+    SAMPLE_BUSY, SAMPLE_UP, SAMPLE_ATTEMPTS, SAMPLE_FAILED, SAMPLE_RETRIED,
+    SAMPLE_WANTED, SAMPLE_STOPPED, SAMPLE_HELD_AHEAD, SAMPLE_OPEN,
+) = range(9)  # fmt: skip
+SERVICE_SAMPLE_FIELDS = 9
 DEPENDENCY_SAMPLE_FIELDS = 2
 BUCKETS_PER_JOIN = 1024
 """Lists, by producer's message, of what waits in a line of a join."""
@@ -267,6 +270,9 @@ SERVICE_RECORD = layout([
     ("timed_out", "i8", "", ""),
     ("retried", "i8", "", ""),
     ("dead_lettered", "i8", "", ""),
+    ("attempts_before", "i8", "", "counters: before the warm-up"),
+    ("failed_before", "i8", "", ""),
+    ("retried_before", "i8", "", ""),
     ("wait_total", "f8", "s", ""),
     ("wait_max", "f8", "s", ""),
     ("service_total", "f8", "s", ""),

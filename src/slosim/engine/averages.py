@@ -68,6 +68,9 @@ def pass_dependency(S, d, now):
 
 @leaf
 def reset_service(S, s, service):
+    service.attempts_before = service.attempts
+    service.failed_before = service.failed
+    service.retried_before = service.retried
     service.attempts = 0
     service.first_attempts = 0
     service.succeeded = 0

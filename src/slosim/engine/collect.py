@@ -127,11 +127,19 @@ def _service(state: State, s: int, window: float, count: int) -> ServiceMeasurem
         slot_seconds=float(row.concurrency) * up if limited else np.inf,
         instance_seconds=float(mechanism.existing_integral) if has_mechanisms else up,
         instances_samples=small_whole(samples[P.SAMPLE_UP, :count]),
+        attempts_by_sample=_between(samples[P.SAMPLE_ATTEMPTS, :count]),
+        failed_by_sample=_between(samples[P.SAMPLE_FAILED, :count]),
+        retried_by_sample=_between(samples[P.SAMPLE_RETRIED, :count]),
         wait=wait,
         service=service,
         sojourn=sojourn,
         mechanisms=_mechanisms(state, s, count) if has_mechanisms else None,
     )
+
+
+def _between(samples: np.ndarray) -> np.ndarray:
+    """What was counted in (t[k-1], t[k]], from how many there were at each sample."""
+    return small_whole(np.diff(samples, prepend=0.0))
 
 
 def _mechanisms(state: State, s: int, count: int) -> Mechanisms:

@@ -317,6 +317,9 @@ def take_sample(S, g, time):
         service, mechanism = S.services[s], S.mechanisms[s]
         S.service_samples[s, P.SAMPLE_BUSY, k] = service.busy
         S.service_samples[s, P.SAMPLE_UP, k] = mechanism.up
+        S.service_samples[s, P.SAMPLE_ATTEMPTS, k] = service.attempts_before + service.attempts
+        S.service_samples[s, P.SAMPLE_FAILED, k] = service.failed_before + service.failed
+        S.service_samples[s, P.SAMPLE_RETRIED, k] = service.retried_before + service.retried
         if group.mechanisms != 0:
             S.service_samples[s, P.SAMPLE_WANTED, k] = mechanism.existing
             S.service_samples[s, P.SAMPLE_STOPPED, k] = mechanism.stopped

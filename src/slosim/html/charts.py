@@ -18,7 +18,9 @@ from slosim.html.series import Columns
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 """Names the language of a specification; nothing is loaded from there."""
 COLOURS = 8
-"""Colours of the palette; further lines begin again."""
+"""Colours of the palette."""
+DIGITS = 6
+"""Digits that a place on a chart has; what is told at a place is text, made from the whole number."""
 SECONDS_LABEL = (
     "datum.value >= 1 ? format(datum.value, ',~g') + ' s' : datum.value >= 1e-3 ?"
     " format(datum.value * 1e3, '~g') + ' ms' :"
@@ -150,6 +152,24 @@ def finished(spec: dict, height: int) -> dict:
 
 def as_json(charts: Sequence[Chart]) -> str:
     """Specifications and rows for the page's script: JSON without any character that could end the script."""
-    content = {one.key: {"spec": one.spec, "rows": one.rows, "group": one.group} for one in charts}
+    content = {
+        one.key: {
+            "spec": one.spec,
+            "rows": {name: _as_drawn(columns) for name, columns in one.rows.items()},
+            "group": one.group,
+        }
+        for one in charts
+    }
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _as_drawn(columns: Columns) -> Columns:
+    return {
+        name: values if name.endswith("_s") else [_place(value) for value in values]  # times are whole
+        for name, values in columns.items()
+    }
+
+
+def _place(value: Any) -> Any:
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

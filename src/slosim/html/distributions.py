@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from slosim.html.charts import (
+    COLOURS,
     SECONDS_LABEL,
     SHOWN_WHEN_NEAR,
     Chart,
@@ -32,6 +33,10 @@ SHARES = [0, math.log10(2), 1, 2, 3, 4, 5, 6]
 LATENCY_AID = (
     "Read upwards from a share: so many complete within that time. Each step to the right is ten times rarer."
     " Dots are reported percentiles with their 95% intervals."
+)
+EVENT_LAG_AID = (
+    "From published to first taken: how stale a message is when work on it begins. Read it like the latency"
+    " above."
 )
 OBJECTIVE_AID = (
     " Where the dashed objective has its diamond, the curve must lie below it; losses count against it too."
@@ -139,6 +144,11 @@ def event_lag_chart(data: dict) -> Chart | None:
     curves = {label: curve for label, curve in curves.items() if curve["p"]}
     if not curves or table is None:
         return None
+    aid = EVENT_LAG_AID
+    if len(curves) > COLOURS:
+        aid += f" Shown are the {COLOURS} of {len(curves)} with the highest p99; the table has all."
+        latest = sorted(curves, key=lambda label: -its[label]["p99"]["value"])[:COLOURS]
+        curves = {label: curve for label, curve in curves.items() if label in latest}
     all_rows: Columns = {"nines": [], "p": [], "s": [], "line": []}
     rows, marks, legend = {}, [], []
     for number, (label, curve) in enumerate(curves.items()):
@@ -150,7 +160,8 @@ def event_lag_chart(data: dict) -> Chart | None:
         legend.append((palette(number), label))
     widest = max(all_rows["nines"])
     rows["rows"] = _spoken(all_rows)
-    return _spectrum_chart("event-lag", "Event lag", rows, marks, table, legend, widest)
+    chart = _spectrum_chart("event-lag", "Event lag", rows, marks, table, legend, widest)
+    return replace(chart, aid=aid)
 
 
 def _event_lags(data: dict) -> dict[str, dict]:

@@ -1,4 +1,4 @@
-"""Charts over the time of a run: backlog, age, instances, slots, error budgets. They zoom together."""
+"""Charts over the time of a run: backlog, age, failures, slots, error budgets. They zoom together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from slosim.html.charts import (
+    COLOURS,
     SECONDS_LABEL,
     SHOWN_WHEN_NEAR,
     Chart,
@@ -22,7 +23,7 @@ from slosim.html.charts import (
     window,
     x_axis,
 )
-from slosim.html.series import Columns, budget_left, every, highest_in_parts, thinned
+from slosim.html.series import Columns, budget_left, every, highest_in_parts, per_second, thinned
 from slosim.report.text_tables import line_rows
 from slosim.report.units import clock, duration, share, short
 
@@ -31,6 +32,8 @@ TABLE_PARTS = 24
 """Rows of the table of a series: the highest value in each of so many equal parts."""
 NAMED_FAULTS = 3
 """Faults that a legend names."""
+COUNT_LABEL = "format(datum.value, abs(datum.value) < 1 ? '~g' : '~s')"
+"""Thousandths are not 'm', which says minutes beside a time."""
 TIME_LABEL = (
     "(datum.value >= 864e5 ? floor(datum.value / 864e5) + 'd' : '')"
     " + (floor(datum.value / 36e5) % 24 > 0 ? floor(datum.value / 36e5) % 24 + 'h' : '')"
@@ -71,17 +74,49 @@ def lag_charts(data: dict) -> list[Chart]:
 
 def age_chart(data: dict) -> Chart | None:
     its = {label: (line["series"]["t_s"], line["series"]["age_s"]) for label, _, line in line_rows(data)}
-    return _many_over_time("age", "Age of the oldest message", its, data, form=duration, axis=SECONDS_LABEL)
+    aid = "How long ago the oldest message of the lag was published: what a late customer sees."
+    return _many_over_time(
+        "age", "Age of the oldest message", aid, its, data, form=duration, axis=SECONDS_LABEL
+    )
+
+
+def failure_charts(data: dict) -> list[Chart]:
+    """What failed and what was tried again, per second: a chart for each service where anything did."""
+    charts = []
+    for number, (name, one) in enumerate(data["services"].items()):
+        rates = per_second(one["series"], ("failed", "retried", "attempts"))
+        if not any(rates["failed"]):
+            continue
+        marks = [
+            area_mark("failed", "bad"),
+            line_mark("failed", "bad"),
+            area_mark("retried", "c2"),
+            line_mark("retried", "c2"),
+        ]
+        charts.append(
+            _over_time(
+                f"failures-{number}",
+                name,
+                thinned(rates),
+                {"failed": "failed/s", "retried": "retried/s", "attempts": "attempts/s"},
+                marks,
+                data,
+                legend=[("bad", "failed per second"), ("c2", "of these retried")],
+            )
+        )
+    return charts
 
 
 def instances_chart(data: dict) -> Chart | None:
     its = {name: (one["series"]["t_s"], one["series"]["instances"]) for name, one in data["services"].items()}
-    return _many_over_time("instances", "Instances that are up", its, data, step=True)
+    aid = "How many are there to do the work."
+    return _many_over_time("instances", "Instances that are up", aid, its, data, step=True)
 
 
 def busy_chart(data: dict) -> Chart | None:
     its = {name: (one["series"]["t_s"], one["series"]["busy"]) for name, one in data["services"].items()}
-    return _many_over_time("busy", "Busy slots", its, data)
+    aid = "How many slots are in use at once; flat at the top is saturated."
+    return _many_over_time("busy", "Busy slots", aid, its, data)
 
 
 def station_charts(data: dict) -> list[Chart]:
@@ -127,9 +162,9 @@ def station_charts(data: dict) -> list[Chart]:
     ):
         its = {name: (one["series"]["t_s"], one["series"][column]) for name, one in stations.items()}
         its = {name: one for name, one in its.items() if any(one[1])}
-        chart = _many_over_time(key, title, its, data)
+        chart = _many_over_time(key, title, aid, its, data)
         if chart is not None:
-            charts.append(replace(chart, aid=aid))
+            charts.append(chart)
     return charts
 
 
@@ -176,13 +211,21 @@ def budget_charts(data: dict) -> list[Chart]:
 def _many_over_time(
     key: str,
     title: str,
+    aid: str,
     its: dict[str, tuple[list, list]],
     data: dict,
     form: Any = short,
     axis: str = "",
     step: bool = False,
 ) -> Chart | None:
-    """One chart with a line for each name; all have the sample times of the run."""
+    """One chart with a line for each name, as many as there are colours; all have the sample times of the
+    run.
+    """
+    every = len(its)
+    if every > COLOURS:
+        kept = sorted(its, key=lambda name: -_range(its[name][1]))[:COLOURS]
+        its = {name: one for name, one in its.items() if name in kept}
+        title = f"{title}: the {COLOURS} of {every} that change most"
     names = list(its)
     times = max((times for times, _ in its.values()), key=len, default=[])
     if not times:
@@ -193,7 +236,7 @@ def _many_over_time(
         line_mark(f"s{number}", palette(number), "step-after" if step else "linear")
         for number in range(len(names))
     ]
-    return _over_time(
+    chart = _over_time(
         key,
         title,
         thinned(columns),
@@ -204,6 +247,12 @@ def _many_over_time(
         axis={"labelExpr": axis} if axis else None,
         legend=[(palette(number), name) for number, name in enumerate(names)],
     )
+    return replace(chart, aid=aid)
+
+
+def _range(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return max(known) - min(known) if known else 0.0
 
 
 def _padded(values: list, length: int) -> list:
@@ -235,7 +284,8 @@ def _over_time(
         "warmup": {"t_s": [0.0], "until_s": [run["warmup_s"]]},
         "fired": {"t_s": list(fired)},
     }
-    y_axis = {"title": None, "tickCount": 4, "minExtent": 56, "maxExtent": 56, **(axis or {"format": "~s"})}
+    y_axis = {"title": None, "tickCount": 4, "minExtent": 56, "maxExtent": 56}
+    y_axis |= axis or {"labelExpr": COUNT_LABEL}
     hover = {
         "mark": {"type": "rule", "strokeWidth": 1, "clip": True},
         "params": [ruler("t"), brush()],

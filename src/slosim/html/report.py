@@ -38,6 +38,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
     stations = over_time.station_charts(data)
     faults, more_faults = text_tables.first_of_each(data["faults"])
     lags, budgets = over_time.lag_charts(data), over_time.budget_charts(data)
+    failures = over_time.failure_charts(data)
     latencies = {
         flow: distributions.latency_chart(number, flow, data) for number, flow in enumerate(data["flows"])
     }
@@ -47,7 +48,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "busy": over_time.busy_chart(data),
         "event_lag": distributions.event_lag_chart(data),
     }
-    every = [*budgets, *latencies.values(), *lags, *others.values(), *stations]
+    every = [*budgets, *latencies.values(), *lags, *failures, *others.values(), *stations]
     return {
         "data": data,
         "run": data["run"],
@@ -66,6 +67,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "budgets": budgets,
         "alerting": [number for number, one in enumerate(budgets) if "fired" in one.rows],
         "lags": lags,
+        "failure_charts": failures,
         **others,
         "event_lag_table": distributions.event_lag_table(data),
         "station_charts": stations,

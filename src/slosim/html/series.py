@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 PIXELS = 400
 """Columns into which a series is cut. Each keeps its lowest and highest value, so no peak is lost."""
@@ -38,6 +39,17 @@ def thinned(columns: Columns, pixels: int = PIXELS) -> Columns:
         kept |= {*lowest.values(), *highest.values()}
     order = sorted(kept)
     return {name: [values[index] for index in order] for name, values in columns.items()}
+
+
+def per_second(series: Columns, names: Sequence[str]) -> Columns:
+    """Counts since the sample before as rates, 1/s; those of the first sample are in the first interval."""
+    times = series["t_s"]
+    rates: Columns = {"t_s": times[1:]}
+    for name in names:
+        counts = [sum(series[name][:2]), *series[name][2:]]
+        lengths_s = (end - start for start, end in pairwise(times))
+        rates[name] = [count / length_s for count, length_s in zip(counts, lengths_s, strict=False)]
+    return rates
 
 
 def spectrum(stat: dict, pixels: int = PIXELS) -> Columns:

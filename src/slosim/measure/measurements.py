@@ -31,7 +31,11 @@ class TimeAverage:
 
 @dataclass(frozen=True)
 class ServiceMeasurements:
-    """One service. failed includes timed_out; failed = retried + dead_lettered; attempts may be in work."""
+    """One service. failed includes timed_out; failed = retried + dead_lettered; attempts may be in work.
+
+    *_by_sample  int32[samples] (see `small_whole`), whole run: attempts begun (failed, followed by another)
+                 in (t[k-1], t[k]]; the first also holds t = 0
+    """
 
     attempts: int
     first_attempts: int
@@ -47,6 +51,9 @@ class ServiceMeasurements:
     slot_seconds: float  # slots of instances that are up x seconds; inf for unlimited concurrency
     instance_seconds: float  # of instances that exist: starting, up, down or leaving
     instances_samples: np.ndarray  # instances that are up
+    attempts_by_sample: np.ndarray
+    failed_by_sample: np.ndarray
+    retried_by_sample: np.ndarray
     wait: Histogram  # s
     service: Histogram  # s
     sojourn: Histogram  # s

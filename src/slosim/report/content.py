@@ -151,6 +151,9 @@ def _service(name: str, structure: Structure) -> dict:
             "t_s": statistics.longest_times(measurements),
             "busy": statistics.mean_series([one.busy.samples for one in services]),
             "instances": statistics.mean_series([one.instances_samples for one in services]),
+            "attempts": statistics.mean_series([one.attempts_by_sample for one in services]),
+            "failed": statistics.mean_series([one.failed_by_sample for one in services]),
+            "retried": statistics.mean_series([one.retried_by_sample for one in services]),
         },
     }
     mechanisms = [one.mechanisms for one in services if one.mechanisms is not None]

@@ -188,6 +188,14 @@ SERVICES = (
     Entry("services.*.series.t_s", "list of s", "Sample times."),
     Entry("services.*.series.busy", "list", "Busy slots, mean over replications."),
     Entry("services.*.series.instances", "list", "Instances that are up, mean over replications."),
+    Entry(
+        "services.*.series.attempts",
+        "list",
+        "Attempts begun since the sample before, mean over replications. The first sample holds those of time"
+        " 0; before the warm-up they are counted too.",
+    ),
+    Entry("services.*.series.failed", "list", "Attempts that failed since then, time-outs included."),
+    Entry("services.*.series.retried", "list", "Of these followed by another attempt."),
 )
 
 MECHANISMS = (

@@ -41,18 +41,26 @@ class TimeAverage:
 
 
 class Counts:
-    """Counters by name, over the whole run and from the warm-up on (S40)."""
+    """Counters by name, over the whole run, from the warm-up on (S40), and sample by sample (S4)."""
 
     def __init__(self, warmup_s: float) -> None:
         self.warmup_s = warmup_s
         self.whole_run: Counter[str] = Counter()
         self.measured: Counter[str] = Counter()
+        self.since_sample: Counter[str] = Counter()
+        self.by_sample: list[Counter[str]] = []
 
     def add(self, name: str, now: float, count: int = 1) -> None:
         """Something happened now (a flow: to an instance that started then)."""
         self.whole_run[name] += count
+        self.since_sample[name] += count
         if now >= self.warmup_s:
             self.measured[name] += count
+
+    def sample(self) -> None:
+        """S4: what has been counted since the last sample belongs to this one."""
+        self.by_sample.append(self.since_sample)
+        self.since_sample = Counter()
 
 
 class Durations:

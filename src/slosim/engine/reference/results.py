@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
 from slosim.engine.reference.flows import FlowInstance, Judgement
@@ -23,6 +23,7 @@ class Reference(NamedTuple):
                     measure/measurements.py
     flow_instances  one per message of a flow's producer
     averages        by service and name: "busy", "wanted", "up", "slots_up", "stopped", "held_ahead", "open"
+    by_sample       by service: for each sample what its counters counted since the one before
     line_averages, dependency_averages
                     by line ("lag", "waiting") and by dependency ("busy", "waiting")
     age_samples     by line, s
@@ -40,6 +41,7 @@ class Reference(NamedTuple):
     flow_instances: list[FlowInstance]
     sample_times_s: list[float]
     averages: dict[tuple[str, str], TimeAverage]
+    by_sample: dict[str, list[Counter[str]]]
     line_averages: dict[tuple[LineName, str], TimeAverage]
     dependency_averages: dict[tuple[str, str], TimeAverage]
     age_samples: dict[LineName, list[float]]
@@ -68,6 +70,7 @@ def simulate(scenario: Any, seed: int | None = None, replication: int = 0) -> Re
         flow_instances=[instance.result() for flow in world.flows for instance in flow.instances],
         sample_times_s=world.sample_times_s,
         averages={(s.name, what): average for s in services for what, average in s.averages().items()},
+        by_sample={service.name: service.counts.by_sample for service in services},
         line_averages={(n, w): getattr(line, w) for n, line in lines.items() for w in ("lag", "waiting")},
         dependency_averages={(d.name, w): getattr(d, w) for d in dependencies for w in ("busy", "waiting")},
         age_samples={name: line.age_samples for name, line in lines.items()},

@@ -238,6 +238,7 @@ class Service:
             line.sample(time_s)
         for average in self.averages().values():
             average.samples.append(average.value)
+        self.counts.sample()
 
     def finish(self, end_s: float) -> None:
         """S41: attempts are somewhere, and so are failures."""

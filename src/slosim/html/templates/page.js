@@ -1,9 +1,11 @@
-// Draws the charts, keeps those over time on the same part of it, and redraws them when light turns to dark.
+// Draws the charts, those in sight first, keeps those over time on the same part of it, redraws them when light turns
+// to dark, and shows them as vectors on paper.
 "use strict";
 (() => {
   const charts = JSON.parse(document.getElementById("charts").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const views = new Map(); // key of a chart to its view
+  const waiting = new Set(Object.keys(charts)); // to be drawn
   const windows = new Map(); // group of charts, or key of one alone, to {from, to, first, last}
   let brushed = null; // the chart on which a part of the axis is being marked, and that part
   const SHORTEST = 1e-6; // of the whole axis
@@ -51,14 +53,18 @@
     };
   }
 
-  async function draw(key) {
-    const colour = theme();
+  function specOf(key, colour) {
     const spec = JSON.parse(JSON.stringify(charts[key].spec), (_, value) =>
       value && typeof value === "object" && typeof value.theme === "string" ? colour(value.theme) : value);
     spec.datasets = Object.fromEntries(Object.entries(charts[key].rows).map(([name, columns]) => [name, rowsOf(columns)]));
     const shown = windows.get(groupOf(key));
     for (const parameter of spec.params) parameter.value = shown[parameter.name];
-    const {view} = await vegaEmbed(document.getElementById(key), spec, {
+    return spec;
+  }
+
+  async function draw(key) {
+    const colour = theme();
+    const {view} = await vegaEmbed(document.getElementById(key), specOf(key, colour), {
       actions: false, ast: true, renderer: "canvas", config: configOf(colour), defaultStyle: false,
       tooltip: {disableDefaultStyle: true},
     });
@@ -98,13 +104,37 @@
     else show("time", its.from + moved, its.to + moved);
   }
 
-  async function drawAll() {
-    document.documentElement.dataset.scheme = dark.matches ? "dark" : "light"; // of the canvases, for print
-    for (const key of Object.keys(charts)) {
-      await draw(key);
-      await new Promise(done => setTimeout(done)); // the page stays responsive
+  async function forPaper() { // a browser prints right after the event: nothing here waits for more than itself
+    const light = document.styleSheets[0].cssRules[0].style, shown = theme();
+    const names = [...light].filter(name => name.startsWith("--")).map(name => name.slice(2));
+    const onPaper = new Map(names.map(name => [shown(name), light.getPropertyValue(`--${name}`).trim()]));
+    for (const [key, view] of views) {
+      const text = (await view.toSVG()).replace(/#[0-9a-f]{6}/g, colour => onPaper.get(colour) ?? colour);
+      const picture = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+      picture.querySelector(`rect[fill="${onPaper.get(shown("paper"))}"]`)?.remove(); // paper has a colour of its own
+      document.getElementById(key).append(picture);
     }
-    document.documentElement.dataset.drawn = String(Object.keys(charts).length);
+  }
+
+  function forScreen() {
+    for (const picture of document.querySelectorAll(".chart > svg")) picture.remove();
+  }
+
+  const nextTask = () => new Promise(done => setTimeout(done)); // the page stays responsive
+
+  async function drawWaiting() { // what is in sight, or near it, before what is not
+    while (waiting.size) {
+      const [key] = [...waiting].sort((a, b) => distance(a) - distance(b));
+      waiting.delete(key);
+      await draw(key);
+      await nextTask();
+    }
+    document.documentElement.dataset.drawn = String(views.size);
+  }
+
+  function distance(key) { // from the middle of the window, in pixels
+    const box = document.getElementById(key).getBoundingClientRect();
+    return Math.abs((box.top + box.bottom - innerHeight) / 2);
   }
 
   for (const key of Object.keys(charts)) {
@@ -118,6 +148,12 @@
     toolbar.addEventListener("click", event => event.target.dataset.zoom && zoomBy(event.target.dataset.zoom));
   }
   window.addEventListener("pointerup", zoomToBrush);
-  let drawing = drawAll();
-  dark.addEventListener("change", () => { drawing = drawing.then(drawAll); });
+  window.addEventListener("beforeprint", forPaper);
+  window.addEventListener("afterprint", forScreen);
+  let drawing = drawWaiting();
+  dark.addEventListener("change", () => {
+    delete document.documentElement.dataset.drawn;
+    for (const key of Object.keys(charts)) waiting.add(key);
+    drawing = drawing.then(drawWaiting);
+  });
 })();

@@ -29,6 +29,8 @@ from slosim.report.units import (
 SHOWN_AGAIN = 3
 """Breaks whose change is printed; the others are in the JSON."""
 OBJECTIVE_COLUMNS = 24
+WIDTH_ENDLESS = 10_000
+"""For lines that are copied rather than read."""
 LONGER = 1.25
 """A run that is to show a recovery lasts so many times as long as it is expected to take."""
 OUTCOMES = {STUCK: "red", DRAINING: "yellow", RECOVERED: "green"}

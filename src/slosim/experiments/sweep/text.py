@@ -304,9 +304,9 @@ def _drawn(
     room, and a mark.
     """
     values = [one.value(row) for row in data["rows"]]
-    shades = _shades(values, one.higher, logarithmic=one.unit == "s")
+    shades = shades_of(values, one.higher, logarithmic=one.unit == "s")
     cells = [
-        _cell(row, one, value, shade, is_full)
+        _cell(row, one, value, "" if shade is None else SHADES[shade], is_full)
         for row, value, shade in zip(data["rows"], values, shades, strict=True)
     ]
     count = len(axes[1].values)
@@ -335,20 +335,23 @@ def _cell(row: dict[str, Any], one: _Map, value: float | None, shade: str, is_fu
     return paint(text, STYLES[verdict]) if verdict else text
 
 
-def _shades(values: Sequence[float | None], higher: bool, logarithmic: bool) -> list[str]:
-    """A shade for each value, darker for worse ones, between the best and the worst."""
+def shades_of(values: Sequence[float | None], higher: bool, logarithmic: bool) -> list[int | None]:
+    """For each value a place in SHADES, darker for worse ones, between the best and the worst; None: none.
+
+    higher: whether more is better
+    """
     scaled = [
         None if value is None else math.log(max(value, 1e-9)) if logarithmic else value for value in values
     ]
     known = [value for value in scaled if value is not None]
-    if not known or min(known) == max(known):
-        return [SHADES[0] if value is not None else "" for value in scaled]
-    low, high = min(known), max(known)
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    if low == high:
+        return [None if value is None else 0 for value in scaled]
     steps = len(SHADES)
     return [
-        ""
+        None
         if value is None
-        else SHADES[min(steps - 1, int(steps * ((high - value if higher else value - low) / (high - low))))]
+        else min(steps - 1, int(steps * ((high - value if higher else value - low) / (high - low))))
         for value in scaled
     ]
 

@@ -65,9 +65,10 @@ def counts(file: Path, time: str = "timestamp", count: str = "value") -> str:
 
 def published_s(scenario: slosim.Scenario, seed: int = 1, replication: int = 0) -> np.ndarray:
     """Times at which messages are published, in order, where nobody consumes: they come to rest at once."""
-    run = Run(lower(scenario), seed, replication, tracing=True)
+    parts: list = []
+    run = Run(lower(scenario), seed, replication, watch=parts.append)
     run.measure()
-    rows = np.concatenate(run.trace_rows)
+    rows = np.concatenate(parts)
     return np.sort(rows["time"][rows["what"] == P.RESTED])
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from slosim.model import loads, with_redrives
 
 ENGINES = ("kernel", "reference")
-QUIET = ("published", "visible")
+QUIET = ("published", "visible", "batch")
 """Not in a timeline unless it is asked for."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from slosim.cli import exits
 from slosim.cli.options import Quiet
 from slosim.errors import UserError
 from slosim.files import require_folder, require_writable, write_whole, yaml_text
+from slosim.outputs.tables import PARQUET_NEEDS, Table, has_parquet, histograms_of, series_of
 
 if TYPE_CHECKING:
     from slosim.report import Report
@@ -52,12 +53,40 @@ class Outputs:
             show_default=False,
         ),
     ] = None
+    openslo: Annotated[
+        Path | None,
+        typer.Option(
+            "--openslo", metavar="FILE", help="Write the objectives as OpenSLO v1.", show_default=False
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             metavar="FOLDER",
-            help="Save every output here: reports, resolved scenario, series, histograms.",
+            help=(
+                "Save every output here: reports, resolved scenario, series, histograms; as Parquet too where"
+                " duckdb is installed. Charts as pictures take longer: see --charts."
+            ),
+            show_default=False,
+        ),
+    ] = None
+    charts: Annotated[
+        Path | None,
+        typer.Option(
+            "--charts",
+            metavar="FOLDER",
+            help="Save every chart and the drawing of the system here, as SVG and PNG.",
+            show_default=False,
+        ),
+    ] = None
+    tables: Annotated[
+        Path | None,
+        typer.Option(
+            "--tables",
+            metavar="FOLDER",
+            help="Save all series and histograms here, as CSV and Parquet (pip install 'slosim[parquet]').",
+            show_default=False,
         ),
     ] = None
     quiet: Quiet = False
@@ -68,17 +97,29 @@ class Outputs:
 
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
-        for name, path in ((JSON, self.json), (HTML, self.html), (JUNIT, self.junit)):
+        for name, path in (
+            (JSON, self.json),
+            (HTML, self.html),
+            (JUNIT, self.junit),
+            (OPENSLO, self.openslo),
+        ):
             if path is not None and str(path) != "-":
                 yield path, name
+        if self.tables is not None:
+            for name in (*CSV, *PARQUET):
+                yield self.tables / name, name
         if self.out is not None:
             for name in MAKERS:
-                yield self.out / name, name
+                if name not in PARQUET or has_parquet():
+                    yield self.out / name, name
 
     def require(self, input_file: Path, what: str) -> None:
         """Refuse places that cannot be written to, or hold the input itself, before time is spent."""
-        if self.out is not None:
-            require_folder(self.out)
+        if self.tables is not None and not has_parquet():
+            raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
+        for folder in (self.out, self.charts, self.tables):
+            if folder is not None:
+                require_folder(folder)
         for path, _ in self.files():
             if path.exists() and path.samefile(input_file):
                 raise UserError(f"cannot write {path}: it is the {what} itself")
@@ -95,6 +136,18 @@ class Outputs:
             if name not in made:
                 made[name] = MAKERS[name](report, source)
             write_whole(path, made[name])
+        if self.charts is not None:
+            self._draw(report, self.charts)
+
+    def _draw(self, report: Report, folder: Path) -> None:
+        """Each picture is whole as soon as it is there; a dozen take two seconds."""
+        from slosim.outputs.pictures import FORMATS
+
+        if not self.quiet and sys.stderr.isatty():
+            exits.complain(f"Drawing {len(report.charts)} charts ...")
+        for picture in report.charts.values():
+            for ending in FORMATS:
+                picture.save(folder / f"{picture.name}{ending}")
 
 
 # ---- what is made of a report ------------------------------------------------------------------------------
@@ -109,9 +162,7 @@ def _text(report: Report, source: str | None) -> str:
 
 
 def _html(report: Report, source: str | None) -> str:
-    from slosim.html.report import html_of
-
-    return html_of(report.data, source)
+    return report.to_html(source)
 
 
 def _junit(report: Report, source: str | None) -> str:
@@ -120,31 +171,37 @@ def _junit(report: Report, source: str | None) -> str:
     return junit_of(report.data)
 
 
+def _openslo(report: Report, source: str | None) -> str:
+    from slosim.outputs.openslo import openslo_of
+
+    return openslo_of(report.data["scenario"]["resolved"])
+
+
 def _scenario(report: Report, source: str | None) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
 
-def _series(report: Report, source: str | None) -> str:
-    from slosim.outputs.tables import series_of
-
-    return series_of(report.data).to_csv()
+def _csv(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
+    return lambda report, source: table_of(report.data).to_csv()
 
 
-def _histograms(report: Report, source: str | None) -> str:
-    from slosim.outputs.tables import histograms_of
-
-    return histograms_of(report.data).to_csv()
+def _parquet(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
+    return lambda report, source: table_of(report.data).to_parquet()
 
 
-JSON, HTML, JUNIT = "report.json", "report.html", "junit.xml"
-MAKERS: dict[str, Callable[[Report, str | None], str | bytes]] = {
+Maker = Callable[["Report", str | None], str | bytes]
+JSON, HTML, JUNIT, OPENSLO = "report.json", "report.html", "junit.xml", "openslo.yaml"
+CSV = {"series.csv": _csv(series_of), "histograms.csv": _csv(histograms_of)}
+PARQUET = {"series.parquet": _parquet(series_of), "histograms.parquet": _parquet(histograms_of)}
+MAKERS: dict[str, Maker] = {
     JSON: _json,
     "report.txt": _text,
     HTML: _html,
     JUNIT: _junit,
+    OPENSLO: _openslo,
     "scenario.yaml": _scenario,
-    "series.csv": _series,
-    "histograms.csv": _histograms,
+    **CSV,
+    **PARQUET,
 }
 """What a file of a folder of outputs holds, by its name there."""
 

@@ -24,6 +24,15 @@ class Asked:
     """What is simulated: changes of the scenario, and how many replications."""
 
     sets: Sets = None
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            "--targets",
+            metavar="OPENSLO",
+            help="Take targets and windows of objectives from an OpenSLO v1 file, by their names.",
+            show_default=False,
+        ),
+    ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the scenario's run.seed.", min=0)] = (
         None
     )
@@ -58,8 +67,10 @@ def simulate_file(scenario_file: Path, asked: Asked, outputs: Outputs, machines:
     """
     memory_limit_bytes = machines.memory_limit_bytes
     precision_ratio = parse_share("--precision", asked.precision)
-    scenario = load_scenario(scenario_file, asked.sets)
+    scenario = load_scenario(scenario_file, asked.sets, asked.targets)
     outputs.require(scenario_file, "scenario")
+    if asked.targets is not None:
+        outputs.require(asked.targets, "file of targets")
     announce_compilation(scenario, outputs.quiet)
     import slosim
 
@@ -76,7 +87,7 @@ def simulate_file(scenario_file: Path, asked: Asked, outputs: Outputs, machines:
             cluster=machines.cluster,
             keep=asked.keep,
         )
-    outputs.deliver(report, source_of(scenario_file, asked.sets))
+    outputs.deliver(report, source_of(scenario_file, asked.sets, asked.targets))
     return report
 
 
@@ -93,12 +104,13 @@ def announce_compilation(scenario: Scenario, quiet: bool) -> None:
         exits.complain("Compiling the mechanisms of this scenario, once; this takes about 15 seconds ...")
 
 
-def source_of(scenario_file: Path, sets: list[str] | None) -> str | None:
-    """The scenario in the command that a report names: its file without folders; None for a pipe."""
+def source_of(scenario_file: Path, sets: list[str] | None, targets: Path | None = None) -> str | None:
+    """The scenario in the command that a report names: its files without folders; None for a pipe."""
     if not scenario_file.is_file():
         return None
     changes = [word for change in sets or () for word in ("--set", change)]
-    return shlex.join([scenario_file.name, *changes])
+    read = ["--targets", targets.name] if targets is not None else []
+    return shlex.join([scenario_file.name, *changes, *read])
 
 
 def exit_code(report: Report) -> int:

@@ -120,16 +120,16 @@ TRACE_WORDS = (
     "expired", "dead_lettered", "rested", "work_ended", "blocked", "accepted", "lost", "shed", "duplicate",
     "delivered", "withdrawn", "called", "hedged", "answered", "call_timed_out", "set_aside", "joined",
     "crashed", "starting", "up", "leaving", "gone", "rebalance_started", "rebalance_over", "opened",
-    "half_opened", "closed", "scaled",
+    "half_opened", "closed", "scaled", "batch", "completed",
 )  # fmt: skip
 (
     PUBLISHED, VISIBLE, TAKEN, SUCCESS, FAILURE, TIMEOUT, RETRY, REJECTED, DROPPED,
     EXPIRED, DEAD_LETTERED, RESTED, WORK_ENDED, BLOCKED, ACCEPTED, LOST, SHED, DUPLICATE,
     DELIVERED, WITHDRAWN, CALLED, HEDGED, ANSWERED, CALL_TIMED_OUT, SET_ASIDE, JOINED, CRASHED,
     STARTS, COMES, LEAVES, GOES, REBALANCE_STARTED, REBALANCE_OVER, OPENED, HALF_OPENED, BREAKER_CLOSED,
-    SCALED,
+    SCALED, BATCH, COMPLETED,
 ) = range(len(TRACE_WORDS))  # fmt: skip
-AT_SERVICE, AT_TOPIC, AT_PRODUCER = 0, 1, 2
+AT_SERVICE, AT_TOPIC, AT_PRODUCER, AT_FLOW = 0, 1, 2, 3
 
 # Losses of a flow instance.
 NO_LOSS, LOST_DEAD_LETTERED, LOST_DROPPED = 0, 1, 2

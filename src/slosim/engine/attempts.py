@@ -84,7 +84,7 @@ def begin(S, g, s, m, now):
     message.attempt = attempt
     service.attempts += 1
     if S.run[0].tracing != 0:
-        trace(S, P.TAKEN, P.AT_SERVICE, s, m, now, -1.0)
+        trace(S, P.TAKEN, P.AT_SERVICE, s, m, now, instance_of(S, service, m))
     duration = draw(S, service.service_time, uniform(service.service_stream, message.identity, attempt))
     probability = service.failure_probability
     outage = np.int64(0)
@@ -111,6 +111,14 @@ def begin(S, g, s, m, now):
     if service.is_log != 0:
         S.queues[message.queue].busy = 1
     schedule(S, S.groups[g], m, now + duration, P.ATTEMPT_ENDS)
+
+
+@rule
+def instance_of(S, service, m):
+    """Number of the instance that owns a message's partition; a queue does not tell instances apart: -1."""
+    if service.is_log == 0:
+        return -1.0
+    return float(S.instances[S.queues[S.messages[m].queue].owner].number)
 
 
 @rule

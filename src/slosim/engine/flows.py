@@ -10,7 +10,9 @@ import math
 import numpy as np
 
 from slosim.compile.program import (
+    AT_FLOW,
     COARSE,
+    COMPLETED,
     FOLD_AT,
     LOST_DEAD_LETTERED,
     NO_LOSS,
@@ -21,6 +23,7 @@ from slosim.compile.program import (
 from slosim.engine.calendar import schedule_rare
 from slosim.engine.chance import G, draw_rare, mix, uniform
 from slosim.engine.jit import branch, leaf, rule
+from slosim.engine.messages import trace
 from slosim.measure.histogram import BUCKET_COUNT, BUCKETS_PER_OCTAVE_BITS, FIRST_BITS
 
 HISTOGRAM_SHIFT = 52 - BUCKETS_PER_OCTAVE_BITS
@@ -132,7 +135,22 @@ def leave_for_good(S, m, now, succeeded, loss, dead_topic):
             instance.open -= 1
             is_over |= instance.open == 0
     if is_over:
+        if S.run[0].tracing != 0:
+            tell_completed(S, m)
         close(S, message.instance)
+
+
+@rule
+def tell_completed(S, m):
+    """A row of the trace for each instance of message m that is complete and counts: when, and its latency."""
+    run, block = S.run[0], S.messages[m].instance
+    for k in range(block * run.flows_per_producer, (block + 1) * run.flows_per_producer):
+        instance = S.flow_instances[k]
+        if instance.flow < 0 or instance.open != 0 or instance.finish < 0.0 or instance.start < run.warmup:
+            continue
+        if min(instance.dead_at, instance.dropped_at) == math.inf:
+            latency = instance.finish - instance.start
+            trace(S, COMPLETED, AT_FLOW, instance.flow, m, instance.finish, latency)
 
 
 @rule

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ class Run:
 
     memory_limit_bytes  what the state may take, with the copy that growing it needs
     slice_s             length of the time slices, s (0: by the rate of messages); changes no result
+    watch               is given every event, as rows of P.TRACE_ROW, part by part as they happen
     stop                set from another thread: come to an end at the next opportunity
     source              the scenario's file, for the command that replays a bug
     """
@@ -58,14 +60,13 @@ class Run:
     replication: int = 0
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES
     slice_s: float = 0.0
-    tracing: bool = False
+    watch: Callable[[np.ndarray], None] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     source: str = "SCENARIO.yaml"
 
     def __post_init__(self) -> None:
-        self.state = states.new_state(self.program, self.seed, self.replication, self.tracing)
+        self.state = states.new_state(self.program, self.seed, self.replication, self.watch is not None)
         self.sums = FlowSums(len(self.state.flows))
-        self.trace_rows: list[np.ndarray] = []
         self.duration = float(self.state.run[0].duration)
         messages = self.program.expected_messages_per_s * self.duration
         slices = min(max(messages / MESSAGES_PER_SLICE, SLICES_LEAST), SLICES_MOST)
@@ -120,8 +121,8 @@ class Run:
 
     def collect(self) -> Measurements:
         """Measurements up to where the run is; it cannot go on afterwards."""
-        if self.tracing:
-            self._keep_trace()
+        if self.watch is not None:
+            self._tell()
         with np.errstate(over="ignore"):
             finish(self.state, self.until)
         try:
@@ -140,7 +141,7 @@ class Run:
             group = int(state.run[0].group)
             self.state = states.grow_calendar(state, group, 2 * int(state.groups[group].heap_capacity))
         elif code == P.NEEDS_TRACE:
-            self._keep_trace()
+            self._tell()
         elif code == P.NEEDS_PAUSE:
             state.run["budget"] = EVENTS_PER_STEP
             if state.flows["latency_ticks"].max() > P.FOLD_AT:
@@ -148,14 +149,17 @@ class Run:
         else:
             self._fail(code)
 
-    def _keep_trace(self) -> None:
+    def _tell(self) -> None:
+        """Hand on the rows of the trace, and make room for more."""
+        assert self.watch is not None
         run = self.state.run[0]
         if run.trace_count == 0:  # one event needs more than there is
             run.trace_capacity *= 2
             self.state = self.state.replaced(
                 trace=states.as_records(np.zeros(run.trace_capacity, P.TRACE_ROW))
             )
-        self.trace_rows.append(self.state.trace[: run.trace_count].copy())
+        else:
+            self.watch(self.state.trace[: run.trace_count].copy())
         run.trace_count = 0
 
     def _fail(self, code: int) -> None:
@@ -228,12 +232,11 @@ def _event(row: np.void, places: tuple[tuple[str, ...], ...]) -> Event:
 
 def trace(scenario: Scenario, seed: int | None = None, replication: int = 0, slice_s: float = 0.0) -> Trace:
     """Run one replication and keep every event. For small runs: tests, and looking at what happened."""
-    program = lower(scenario)
-    run = Run(
-        program, scenario.run.seed if seed is None else seed, replication, slice_s=slice_s, tracing=True
-    )
-    measurements = run.measure().measurements
-    rows = np.concatenate(run.trace_rows)
+    program, seed = lower(scenario), scenario.run.seed if seed is None else seed
+    parts: list[np.ndarray] = [np.zeros(0, P.TRACE_ROW)]
+    measurements = Run(program, seed, replication, slice_s=slice_s, watch=parts.append).measure().measurements
+    rows = np.concatenate(parts)
+    rows = rows[rows["where_kind"] != P.AT_FLOW]
     places = (program.names.services, program.names.topics, program.names.producers)
     events = [_event(row, places) for row in rows]
     order = [name for group in places for name in group]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slosim.files import json_text
@@ -14,6 +15,7 @@ from slosim.report.findings.evidence import Evidence
 
 if TYPE_CHECKING:
     from slosim.model import Scenario
+    from slosim.outputs.pictures import Pictures
 
 
 class Value(NamedTuple):
@@ -167,6 +169,25 @@ class Report(View):
         from slosim.report.text import text_of
 
         return text_of(self._data, width, colour, source)
+
+    def to_html(self, source: str | None = None) -> str:
+        """The report as a page of one file that loads nothing; `source` as in `to_text`."""
+        from slosim.html.report import html_of
+
+        return html_of(self._data, source)
+
+    @cached_property
+    def charts(self) -> Pictures:
+        """The charts of the page and its drawing of the system, by name, which notebooks show."""
+        from slosim.outputs.pictures import pictures_of
+
+        return pictures_of(self._data)
+
+    def _repr_html_(self) -> str:
+        """The report in short, for notebooks."""
+        from slosim.outputs.summary import summary_of
+
+        return summary_of(self._data)
 
     @classmethod
     def from_json(cls, text: str) -> Report:

@@ -202,6 +202,8 @@ def begin(S, g, s, i, first, now):
             break
     if leader >= 0:
         S.details[leader].weight = count
+        if mechanism.batches != 0 and S.run[0].tracing != 0:
+            trace(S, P.BATCH, P.AT_SERVICE, s, leader, now, float(count))
         hold_partitions(S, leader)
         occupy_slot(S, i, 1)
         plan_end(S, g, s, leader, now)

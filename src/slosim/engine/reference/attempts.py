@@ -83,7 +83,7 @@ class Attempts:
         slot.holders += 1
         entry.current = attempt
         self.in_work[attempt] = None
-        number = slot.instance.number if service.group.is_rich else -1
+        number = slot.instance.number if service.group.is_rich or line.is_log else -1
         world.tell("taken", service.name, entry.message, attempt.number, number)
         if service.budget is not None and attempt.number == 1:
             service.budget.first_attempt()

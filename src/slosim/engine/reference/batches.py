@@ -101,6 +101,8 @@ class Batches:
                 took = True
                 self.add(entry, slot, batch)
         if batch:
+            first = batch[0]
+            self.world.tell("batch", service.name, first.entry.message, first.number, len(batch))
             service.attempts.plan(batch, service.attempts.work_s(batch[0], len(batch)))
         service.instances.release(slot)
         if took and service.rules.prefetch is None:

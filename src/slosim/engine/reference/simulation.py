@@ -29,9 +29,10 @@ class Event(NamedTuple):
              the message; of an event of a service itself "", the instance's number or -1, and 0
     attempt  attempts of the message begun so far; of what an attempt does, its own number
     value    "published": partition or -1; "retry": when the back-off is over, s; "blocked", "accepted": the
-             topic's place in the file; "taken": the instance in a group with mechanisms of S42 to S67;
-             "delivered": the instance; "called", "hedged", "call_timed_out": the dependency's place in the
-             file; "answered": 1 for a success; "scaled": instances wanted; otherwise -1
+             topic's place in the file; "taken": the instance, on a log or with mechanisms of S42 to S67;
+             "batch": how many messages begin together; "delivered": the instance; "called", "hedged",
+             "call_timed_out": the dependency's place in the file; "answered": 1 for a success; "scaled":
+             instances wanted; otherwise -1
     """
 
     time_s: float

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any
 
-from slosim.experiments.kinds import KINDS
-
-if TYPE_CHECKING:
-    from slosim.experiments.result import Result
+from slosim.experiments.kinds import FORMATS, KINDS
 
 
-def html_of(result: Result) -> str:
-    """The whole file."""
+def html_of(data: dict[str, Any]) -> str:
+    """The whole file; data: of a result."""
     from slosim.html.experiments.content import html_of
 
-    sections_of = import_module(f"slosim.html.experiments.{KINDS[result.kind].home}").content_of
-    return html_of(sections_of(result.data), result.data)
+    home = KINDS[FORMATS[data["format"]]].home
+    return html_of(import_module(f"slosim.html.experiments.{home}").content_of(data), data)

@@ -52,6 +52,7 @@ def content_of(data: dict[str, Any]) -> Content:
         _edge(broken),
         _afterwards(data),
         _again(data, broken),
+        _rest(data),
     ]
     return Content(
         kind="Break: what breaks it first",
@@ -147,7 +148,6 @@ def _nearness(data: dict[str, Any], colours: dict[str, str]) -> Section | None:
         "nearness",
         "What breaks it",
         "Nearest to normal first.",
-        said=text.rest(data),
         charts=[chart],
     )
 
@@ -308,3 +308,8 @@ def _again(data: dict[str, Any], broken: Sequence[dict[str, Any]]) -> Section | 
         "The first breaks; those of the others are in the JSON, changes and faults.",
         codes=codes,
     )
+
+
+def _rest(data: dict[str, Any]) -> Section | None:
+    said = text.rest(data)
+    return Section("rest", "What holds, and what was not tried", said=said) if said else None

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from slosim.cli.experiment import show_again
 from slosim.cli.grouped import grouped
-from slosim.cli.outputs import Outputs, print_text
+from slosim.cli.outputs import Outputs
 from slosim.cli.saved import read_saved
 from slosim.errors import UserError
 
@@ -41,4 +42,4 @@ def report(
             sample_in(saved[0].data)
         outputs.deliver(saved[0], None)
     else:
-        print_text(saved[0].to_text)
+        show_again(saved[0], outputs, files[0])

@@ -99,29 +99,25 @@ def _spec(least: float, most: float, effects: list[str]) -> dict[str, Any]:
         "legend": None,
         "scale": {"domain": effects, "range": [colour(COLOURS[effect]) for effect in effects]},
     }
-    axis = {
-        "values": _ticks(least, most),
-        "labelExpr": LABEL,
-        "title": None,
-        "grid": True,
-        "labelOverlap": "greedy",
-    }
+    axis = {"values": _ticks(least, most), "labelExpr": LABEL, "title": None, "grid": True}
+    axis["labelOverlap"] = "greedy"
+    row = {"field": "row", "type": "ordinal", "axis": None}
+
+    def at(name: str) -> dict[str, Any]:
+        return x_axis(name, "quantitative", axis)
+
     return {
         "data": {"name": "rows"},
         "params": window(least, most),
-        "encoding": {
-            "x": x_axis("change", "quantitative", axis),
-            "y": {"field": "row", "type": "ordinal", "axis": None},
-        },
         "layer": [
             {
-                "data": {"values": [{}]},
-                "mark": {"type": "rule", "color": colour("soft"), "strokeWidth": 1.5, "clip": True},
-                "encoding": {"x": {"datum": 0}, "y": {"value": 0}, "y2": {"value": "height"}},
+                "data": {"values": [{"change": 0}]},
+                "mark": {"type": "rule", "color": colour("soft"), "opacity": 0.6, "clip": True},
+                "encoding": {"x": at("change")},
             },
             {
                 "mark": {"type": "rule", "strokeWidth": 3, "clip": True, "yOffset": 6},
-                "encoding": {"x": {"field": "low"}, "x2": {"field": "high"}, "color": coloured},
+                "encoding": {"x": at("low"), "x2": {"field": "high"}, "y": row, "color": coloured},
             },
             {
                 "mark": {
@@ -133,7 +129,7 @@ def _spec(least: float, most: float, effects: list[str]) -> dict[str, Any]:
                     "opacity": 1,
                 },
                 "params": [brush()],
-                "encoding": {"color": coloured},
+                "encoding": {"x": at("change"), "y": row, "color": coloured},
             },
             {
                 "mark": {
@@ -144,11 +140,16 @@ def _spec(least: float, most: float, effects: list[str]) -> dict[str, Any]:
                     "color": colour("ink"),
                     "limit": {"expr": "width"},
                 },
-                "encoding": {"x": {"value": 0}, "text": {"field": "name"}},
+                "encoding": {"x": {"value": 0}, "y": row, "text": {"field": "name"}},
             },
             {
                 "mark": {"type": "bar", "color": "transparent", "height": {"band": 1}},
-                "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "tooltip": told(TOLD)},
+                "encoding": {
+                    "x": {"value": 0},
+                    "x2": {"value": "width"},
+                    "y": row,
+                    "tooltip": told(TOLD),
+                },
             },
         ],
     }

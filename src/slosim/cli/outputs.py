@@ -206,7 +206,7 @@ class Outputs:
 
     def deliver_runs(self, runs: Sequence[NamedReport]) -> None:
         """Print and save what changes from the first report to each of the others."""
-        printed = self._printed()
+        printed = self.printed()
         if printed:
             print_out(MAKERS_OF_RUNS[printed[0]](runs))
         elif not self.quiet:

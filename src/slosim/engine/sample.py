@@ -286,10 +286,8 @@ class _Story:
         message = self.message
         if self.visible_since is not None and message.left_s is None:
             message.waits_s.append((self.visible_since, None))
-        end = message.left_s
-        message.back_offs_s = [
-            (start, until if end is None else min(until, end)) for start, until in message.back_offs_s
-        ]
+        if (end := message.left_s) is not None:  # an older attempt may settle it meanwhile
+            message.back_offs_s = [(since, min(until or end, end)) for since, until in message.back_offs_s]
         return message
 
     def publishes(self) -> Iterator[tuple[int, int | None, str]]:

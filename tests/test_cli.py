@@ -63,6 +63,7 @@ def written(folder: Path, text: str) -> Path:
         ["run", "--help"],
         ["--version"],
         ["validate", "examples/orders.yaml"],
+        ["openslo", "examples/orders.yaml"],
         ["schema"],
         ["run", "no.yaml"],
     ],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from slosim.experiments.result import Result
     from slosim.experiments.study import Stopped
     from slosim.model import Scenario, load, loads
+    from slosim.model.openslo import read_targets
     from slosim.report import Report
     from slosim.simulation import Progress, run
 
@@ -30,6 +31,7 @@ _HOMES = {
     "Scenario": "slosim.model",
     "load": "slosim.model",
     "loads": "slosim.model",
+    "read_targets": "slosim.model.openslo",
     "Report": "slosim.report",
     "Progress": "slosim.simulation",
     "run": "slosim.simulation",
@@ -55,6 +57,7 @@ __all__ = [
     "find_breaks",
     "load",
     "loads",
+    "read_targets",
     "run",
     "sensitivity",
     "size",

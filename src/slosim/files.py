@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,6 +22,10 @@ WORDS_WITH_A_MEANING = (
     "on",
     "off",
 )  # to one version of YAML or another
+LIKE_A_NUMBER = re.compile(
+    r"[\d_]*\.?[\d_]*(e[-+]?\d+)?|0[xob][\da-f_]+|\.(inf|nan)|\d{4}-\d\d?-\d\d?.*", re.IGNORECASE
+)
+"""Text that YAML reads as a number or a date unless it is quoted."""
 FLOW_MAX = 90  # longer mappings and lists of a resolved scenario are broken into lines
 
 
@@ -187,5 +192,18 @@ def _yaml_scalar(value: Any) -> str:
         and all(letter.isalnum() or letter in "_-./% " for letter in value)
         and value == value.strip()
         and value.lower() not in WORDS_WITH_A_MEANING
+        and not LIKE_A_NUMBER.fullmatch(value)
     )
-    return value if is_plain else json.dumps(value, ensure_ascii=False)
+    return value if is_plain else _yaml_quoted(value)
+
+
+def _yaml_quoted(text: str) -> str:
+    """In JSON's quotes, with what does not print escaped: YAML refuses some of it as it is."""
+    return "".join(
+        letter
+        if letter.isprintable()
+        else f"\\u{ord(letter):04x}"
+        if ord(letter) < 65536
+        else f"\\U{ord(letter):08x}"
+        for letter in json.dumps(text, ensure_ascii=False)
+    )

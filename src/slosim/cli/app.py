@@ -15,6 +15,7 @@ from slosim.cli.compare import compare
 from slosim.cli.demo import demo
 from slosim.cli.explain import explain
 from slosim.cli.init import init
+from slosim.cli.openslo import openslo
 from slosim.cli.report import report
 from slosim.cli.run import run
 from slosim.cli.schema import schema
@@ -65,7 +66,8 @@ def options_of_all(
 
 
 COMMANDS = (
-    run, check, report, compare, sweep, sensitivity, size, break_, validate, explain, schema, init, demo,
+    run, check, report, compare, sweep, sensitivity, size, break_, validate, explain, openslo, schema, init,
+    demo,
 )  # fmt: skip
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

@@ -76,11 +76,20 @@ _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<percent>%?)")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
-def load_scenario(path: Path, sets: list[str] | None) -> Scenario:
-    """The scenario of a file with `--set` applied; raises ScenarioError with every mistake."""
+def load_scenario(path: Path, sets: list[str] | None, targets: Path | None = None) -> Scenario:
+    """The scenario of a file with `--targets` and `--set` applied; raises ScenarioError with every mistake.
+
+    What `--set` says of an objective wins: it is the more particular.
+    """
     from slosim.model import load
 
-    return load(path, overrides=sets or ())
+    scenario = load(path, overrides=sets or ())
+    if targets is None:
+        return scenario
+    from slosim.model.load import changed
+    from slosim.model.openslo import read_targets
+
+    return changed(scenario, [*read_targets(targets, scenario).items(), *(sets or ())])
 
 
 def parse_size(text: str | None) -> int | None:

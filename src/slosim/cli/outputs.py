@@ -7,9 +7,9 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +17,11 @@ from slosim.cli import exits
 from slosim.cli.options import Quiet
 from slosim.errors import UserError
 from slosim.files import require_folder, require_writable, write_whole, yaml_text
+from slosim.outputs.tables import PARQUET_NEEDS, Table, has_parquet, histograms_of, series_of
 
 if TYPE_CHECKING:
     from slosim.report import Report
+    from slosim.report.differences import Baseline
 
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 
@@ -43,6 +45,24 @@ class Outputs:
             show_default=False,
         ),
     ] = None
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            "--markdown",
+            metavar="FILE",
+            help="Write the report as Markdown for a pull request; - is stdout.",
+            show_default=False,
+        ),
+    ] = None
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline",
+            metavar="REPORT.json",
+            help="Tell what changes from this report, which --json saved.",
+            show_default=False,
+        ),
+    ] = None
     junit: Annotated[
         Path | None,
         typer.Option(
@@ -50,6 +70,12 @@ class Outputs:
             metavar="FILE",
             help="Write the objectives as JUnit XML, test cases for CI servers.",
             show_default=False,
+        ),
+    ] = None
+    openslo: Annotated[
+        Path | None,
+        typer.Option(
+            "--openslo", metavar="FILE", help="Write the objectives as OpenSLO v1.", show_default=False
         ),
     ] = None
     trace: Annotated[
@@ -66,45 +92,122 @@ class Outputs:
         typer.Option(
             "--out",
             metavar="FOLDER",
-            help="Save every output here: reports, resolved scenario, series, histograms.",
+            help=(
+                "Save every output here: reports, resolved scenario, series, histograms; as Parquet too where"
+                " duckdb is installed. Charts as pictures take longer: see --charts."
+            ),
+            show_default=False,
+        ),
+    ] = None
+    charts: Annotated[
+        Path | None,
+        typer.Option(
+            "--charts",
+            metavar="FOLDER",
+            help="Save every chart and the drawing of the system here, as SVG and PNG.",
+            show_default=False,
+        ),
+    ] = None
+    tables: Annotated[
+        Path | None,
+        typer.Option(
+            "--tables",
+            metavar="FOLDER",
+            help="Save all series and histograms here, as CSV and Parquet (pip install 'slosim[parquet]').",
+            show_default=False,
         ),
     ] = None
     quiet: Quiet = False
 
-    @property
-    def json_to_stdout(self) -> bool:
-        return self.json is not None and str(self.json) == "-"
-
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
-        named = ((JSON, self.json), (HTML, self.html), (JUNIT, self.junit), (TRACE, self.trace))
-        for name, path in named:
-            if path is not None and str(path) != "-":
+        for name, path in self._single():
+            if not _is_stdout(path):
                 yield path, name
+        if self.tables is not None:
+            for name in (*CSV, *PARQUET):
+                yield self.tables / name, name
         if self.out is not None:
-            for name in SAVED:
-                yield self.out / name, name
+            for name in MAKERS:
+                if name != TRACE and (name not in PARQUET or has_parquet()):
+                    yield self.out / name, name
+
+    def printed(self) -> list[str]:
+        """Names in MAKERS of what goes to stdout instead of the text."""
+        return [name for name, path in self._single() if _is_stdout(path)]
+
+    def _single(self) -> Iterator[tuple[str, Path]]:
+        """Name in MAKERS and path of each output that has an option of its own."""
+        for name, path in (
+            (JSON, self.json),
+            (HTML, self.html),
+            (MARKDOWN, self.markdown),
+            (JUNIT, self.junit),
+            (OPENSLO, self.openslo),
+            (TRACE, self.trace),
+        ):
+            if path is not None:
+                yield name, path
 
     def require(self, input_file: Path, what: str) -> None:
-        """Refuse places that cannot be written to, or hold the input itself, before time is spent."""
-        if self.out is not None:
-            require_folder(self.out)
+        """Refuse places that cannot be written to, or hold the input itself, before time is spent; and a
+        baseline that is none.
+        """
+        if len(self.printed()) > 1:
+            raise UserError("only one output can go to stdout: give a file instead of - to the others")
+        if self.tables is not None and not has_parquet():
+            raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
+        for folder in (self.out, self.charts, self.tables):
+            if folder is not None:
+                require_folder(folder)
         for path, _ in self.files():
             if path.exists() and path.samefile(input_file):
                 raise UserError(f"cannot write {path}: it is the {what} itself")
             require_writable(path)
+        _ = self.compared_with
 
-    def deliver(self, report: Report, source: str | None) -> None:
-        """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`."""
-        if self.json_to_stdout:
-            print_out(report.to_json())
+    @cached_property
+    def compared_with(self) -> Baseline | None:
+        """The report that --baseline names."""
+        if self.baseline is None:
+            return None
+        from slosim.cli.saved import read_report
+        from slosim.report.differences import Baseline
+
+        return Baseline(self.baseline.name, read_report(self.baseline).data)
+
+    def deliver(self, report: Report, source: str | None, shield: bool = False) -> None:
+        """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`.
+
+        shield  as for `print_text`
+        """
+        makers = _makers(self.compared_with)
+        printed = self.printed()
+        if printed:
+            print_out(str(makers[printed[0]](report, source)))
         elif not self.quiet:
-            print_text(partial(report.to_text, source=source))
+            print_text(partial(report.to_text, source=source, baseline=self.compared_with), shield)
         made: dict[str, str | bytes] = {}
         for path, name in self.files():
             if name not in made:
-                made[name] = MAKERS[name](report, source)
+                made[name] = makers[name](report, source)
             write_whole(path, made[name])
+        if self.charts is not None:
+            self._draw(report, self.charts)
+
+    def _draw(self, report: Report, folder: Path) -> None:
+        """Each picture is whole as soon as it is there; a dozen take two seconds."""
+        from slosim.outputs.pictures import FORMATS
+
+        if not self.quiet and sys.stderr.isatty():
+            exits.complain(f"Drawing {len(report.charts)} charts ...")
+        for picture in report.charts.values():
+            for ending in FORMATS:
+                picture.save(folder / f"{picture.name}{ending}")
+
+
+def _is_stdout(path: Path) -> bool:
+    return str(path) == "-"
 
 
 # ---- what is made of a report ------------------------------------------------------------------------------
@@ -114,20 +217,30 @@ def _json(report: Report, source: str | None) -> str:
     return report.to_json()
 
 
-def _text(report: Report, source: str | None) -> str:
-    return report.to_text(source=source).removesuffix("\n") + "\n"
+def _text(report: Report, source: str | None, baseline: Baseline | None = None) -> str:
+    return report.to_text(source=source, baseline=baseline).removesuffix("\n") + "\n"
 
 
 def _html(report: Report, source: str | None) -> str:
-    from slosim.html.report import html_of
+    return report.to_html(source)
 
-    return html_of(report.data, source)
+
+def _markdown(report: Report, source: str | None, baseline: Baseline | None = None) -> str:
+    from slosim.outputs.markdown import markdown_of
+
+    return markdown_of(report.data, source, baseline)
 
 
 def _junit(report: Report, source: str | None) -> str:
     from slosim.outputs.junit import junit_of
 
     return junit_of(report.data)
+
+
+def _openslo(report: Report, source: str | None) -> str:
+    from slosim.outputs.openslo import openslo_of
+
+    return openslo_of(report.data["scenario"]["resolved"])
 
 
 def _trace(report: Report, source: str | None) -> str:
@@ -140,32 +253,40 @@ def _scenario(report: Report, source: str | None) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
 
-def _series(report: Report, source: str | None) -> str:
-    from slosim.outputs.tables import series_of
-
-    return series_of(report.data).to_csv()
+def _csv(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
+    return lambda report, source: table_of(report.data).to_csv()
 
 
-def _histograms(report: Report, source: str | None) -> str:
-    from slosim.outputs.tables import histograms_of
-
-    return histograms_of(report.data).to_csv()
+def _parquet(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
+    return lambda report, source: table_of(report.data).to_parquet()
 
 
-JSON, HTML, JUNIT, TRACE = "report.json", "report.html", "junit.xml", "trace.json"
-MAKERS: dict[str, Callable[[Report, str | None], str | bytes]] = {
+Maker = Callable[["Report", str | None], str | bytes]
+JSON, TEXT, HTML, MARKDOWN = "report.json", "report.txt", "report.html", "report.md"
+JUNIT, OPENSLO, TRACE = "junit.xml", "openslo.yaml", "trace.json"
+CSV = {"series.csv": _csv(series_of), "histograms.csv": _csv(histograms_of)}
+PARQUET = {"series.parquet": _parquet(series_of), "histograms.parquet": _parquet(histograms_of)}
+MAKERS: dict[str, Maker] = {
     JSON: _json,
-    "report.txt": _text,
+    TEXT: _text,
     HTML: _html,
+    MARKDOWN: _markdown,
     JUNIT: _junit,
+    OPENSLO: _openslo,
     "scenario.yaml": _scenario,
-    "series.csv": _series,
-    "histograms.csv": _histograms,
+    **CSV,
+    **PARQUET,
     TRACE: _trace,
 }
 """What a file holds, by its name in a folder of outputs."""
-SAVED = [name for name in MAKERS if name != TRACE]
-"""What every report can be saved as: only some have messages to trace."""
+
+
+def _makers(baseline: Baseline | None) -> dict[str, Maker]:
+    """The same, where some tell what changes from a baseline."""
+    if baseline is None:
+        return MAKERS
+    telling = {TEXT: partial(_text, baseline=baseline), MARKDOWN: partial(_markdown, baseline=baseline)}
+    return {**MAKERS, **telling}
 
 
 # ---- the terminal ------------------------------------------------------------------------------------------
@@ -179,13 +300,24 @@ def print_out(text: str) -> None:
         exits.forget_stdout()
 
 
-def print_text(to_text: Callable[..., str]) -> None:
-    """What `to_text(width=…, colour=…)` writes, as wide and as colourful as the terminal allows."""
+def print_text(to_text: Callable[..., str], shield: bool = False) -> None:
+    """What `to_text(width=…, colour=…)` writes, as wide and as colourful as the terminal allows.
+
+    shield  whether whoever reads stdout obeys commands in it, and must not obey what is in the text
+    """
     if sys.stdout.isatty():
         width = min(shutil.get_terminal_size().columns, WIDTH_MAX)
-        print_out(to_text(width=width, colour=wants_colour()))
+        text = to_text(width=width, colour=wants_colour())
     else:
-        print_out(to_text(colour=bool(os.environ.get("FORCE_COLOR"))))
+        text = to_text(colour=bool(os.environ.get("FORCE_COLOR")))
+    print_out(shielded(text) if shield else text)
+
+
+def shielded(text: str) -> str:
+    """The text as a reader of workflow commands may see it."""
+    from slosim.outputs import annotations
+
+    return annotations.shielded(text)
 
 
 def wants_colour() -> bool:

@@ -62,6 +62,22 @@ def read_saved(path: Path) -> Report | Result:
     raise UserError(f"{path}: a {found}: {EXPECTED}")
 
 
+def read_report(path: Path) -> Report:
+    """The report in a file.
+
+    Raises:
+        UserError: as `read_saved`, or it is an experiment.
+    """
+    from slosim.report import Report
+
+    saved = read_saved(path)
+    if isinstance(saved, Report):
+        return saved
+    raise UserError(
+        f"{path}: an experiment, and a report is wanted here, as `slosim run SCENARIO --json FILE` writes it"
+    )
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli import exits
+from slosim.cli.annotations import Style, annotate, require_stdout, tell
 from slosim.cli.options import Machines, Replications, Sets, load_scenario, parse_share
 from slosim.cli.outputs import Outputs
 from slosim.cli.progress import ProgressBar
+from slosim.errors import ScenarioError
 
 if TYPE_CHECKING:
     from slosim.model import Scenario
@@ -27,6 +29,15 @@ class Asked:
     """What is simulated: changes of the scenario, and how many replications."""
 
     sets: Sets = None
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            "--targets",
+            metavar="OPENSLO",
+            help="Take targets and windows of objectives from an OpenSLO v1 file, by their names.",
+            show_default=False,
+        ),
+    ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the scenario's run.seed.", min=0)] = (
         None
     )
@@ -54,15 +65,24 @@ class Asked:
     ] = None
 
 
-def simulate_file(scenario_file: Path, asked: Asked, outputs: Outputs, machines: Machines) -> Report:
+def simulate_file(
+    scenario_file: Path, asked: Asked, outputs: Outputs, machines: Machines, style: Style | None = None
+) -> Report:
     """Load, simulate, print and save.
 
     Ctrl-C and the memory limit end in a partial report. What can be refused is refused before time is spent.
     """
     memory_limit_bytes = machines.memory_limit_bytes
     precision_ratio = parse_share("--precision", asked.precision)
-    scenario = load_scenario(scenario_file, asked.sets)
+    require_stdout(style, outputs)
+    try:
+        scenario = load_scenario(scenario_file, asked.sets, asked.targets)
+    except ScenarioError as error:
+        tell(error, style)
+        raise typer.Exit(exits.WRONG_INPUT) from None
     outputs.require(scenario_file, "scenario")
+    if asked.targets is not None:
+        outputs.require(asked.targets, "file of targets")
     announce_compilation(scenario, outputs.quiet)
     import slosim
 
@@ -83,7 +103,9 @@ def simulate_file(scenario_file: Path, asked: Asked, outputs: Outputs, machines:
     if (missing := sample_stopped(report)) is not None:
         exits.complain(f"no messages were followed ({missing}), so there is no trace")
         outputs = replace(outputs, trace=None)
-    outputs.deliver(report, source_of(scenario_file, asked.sets))
+    outputs.deliver(report, source_of(scenario_file, asked.sets, asked.targets), style is not None)
+    if style is not None:
+        annotate(report, scenario)
     return report
 
 
@@ -100,12 +122,13 @@ def announce_compilation(scenario: Scenario, quiet: bool) -> None:
         exits.complain("Compiling the mechanisms of this scenario, once; this takes about 15 seconds ...")
 
 
-def source_of(scenario_file: Path, sets: list[str] | None) -> str | None:
-    """The scenario in the command that a report names: its file without folders; None for a pipe."""
+def source_of(scenario_file: Path, sets: list[str] | None, targets: Path | None = None) -> str | None:
+    """The scenario in the command that a report names: its files without folders; None for a pipe."""
     if not scenario_file.is_file():
         return None
     changes = [word for change in sets or () for word in ("--set", change)]
-    return shlex.join([scenario_file.name, *changes])
+    read = ["--targets", targets.name] if targets is not None else []
+    return shlex.join([scenario_file.name, *changes, *read])
 
 
 def sample_stopped(report: Report) -> str | None:

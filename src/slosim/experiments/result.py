@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from html import escape
 from importlib import import_module
 from typing import Any
 
@@ -69,6 +70,10 @@ class Result(View):
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def _repr_html_(self) -> str:
+        """The text, for notebooks."""
+        return f"<pre>{escape(self.to_text())}</pre>"
 
     def __repr__(self) -> str:
         return f"Result({self._data['format']!r})"

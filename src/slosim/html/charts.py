@@ -2,8 +2,9 @@
 cannot see them.
 
 Nothing of the user's is in a specification but names, which are text; rows are kept apart and are put in by
-the page's script. `{"theme": "name"}` stands for a colour of the style sheet. Horizontal axes are
-`from` to `to`, parameters that the script sets when someone zooms; charts of one `group` move together.
+the page's script, or by `outputs.pictures`. `{"theme": "name"}` stands for a colour of the style sheet.
+Horizontal axes are `from` to `to`, parameters that the script sets when someone zooms; charts of one `group`
+move together.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ COLOURS = 8
 """Colours of the palette."""
 DIGITS = 6
 """Digits that a place on a chart has; what is told at a place is text, made from the whole number."""
+TIMES = {"t_s": "t", "until_s": "until"}
+"""Columns in seconds, and their names in milliseconds in specifications."""
 SECONDS_LABEL = (
     "datum.value >= 1 ? format(datum.value, ',~g') + ' s' : datum.value >= 1e-3 ?"
     " format(datum.value * 1e3, '~g') + ' ms' :"
@@ -40,6 +43,7 @@ class Table:
 class Chart:
     """One chart.
 
+    what    what it shows, where its title only says of what: the heading above it does
     group   charts that zoom together; empty: this one alone
     rows    {name of the data in the specification: columns}
     legend  [(class of the style sheet, text)]
@@ -54,6 +58,12 @@ class Chart:
     group: str = ""
     legend: list[tuple[str, str]] = field(default_factory=list)
     aid: str = ""
+    what: str = ""
+
+    @property
+    def whole_title(self) -> str:
+        """For where no heading stands above it: `Backlog: payments → payment`."""
+        return f"{self.what}: {self.title}" if self.what else self.title
 
 
 def colour(name: str) -> dict:
@@ -150,26 +160,21 @@ def finished(spec: dict, height: int) -> dict:
     }
 
 
+def drawn(rows: dict[str, Columns]) -> dict[str, Columns]:
+    """Rows as specifications name them: times `t` and `until` in milliseconds, as axes of time want them, and
+    other numbers with as many digits as show.
+    """
+    return {name: dict(_drawn(*column) for column in columns.items()) for name, columns in rows.items()}
+
+
+def _drawn(name: str, values: list) -> tuple[str, list]:
+    if name in TIMES:
+        return TIMES[name], [1e3 * value for value in values]
+    return name, [float(f"{one:.{DIGITS}g}") if isinstance(one, float) else one for one in values]
+
+
 def as_json(charts: Sequence[Chart]) -> str:
     """Specifications and rows for the page's script: JSON without any character that could end the script."""
-    content = {
-        one.key: {
-            "spec": one.spec,
-            "rows": {name: _as_drawn(columns) for name, columns in one.rows.items()},
-            "group": one.group,
-        }
-        for one in charts
-    }
+    content = {one.key: {"spec": one.spec, "rows": drawn(one.rows), "group": one.group} for one in charts}
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _as_drawn(columns: Columns) -> Columns:
-    return {
-        name: values if name.endswith("_s") else [_place(value) for value in values]  # times are whole
-        for name, values in columns.items()
-    }
-
-
-def _place(value: Any) -> Any:
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

@@ -120,7 +120,8 @@ def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
     table.rows.append(["maximum", duration(stat["max"]), ""])
     widest = max(curve["nines"])
     chart = _spectrum_chart(f"latency-{number}", flow, rows, marks, table, legend, widest)
-    return replace(chart, aid=LATENCY_AID + (OBJECTIVE_AID if promised else ""))
+    aid = LATENCY_AID + (OBJECTIVE_AID if promised else "")
+    return replace(chart, aid=aid, what="End-to-end latency")
 
 
 def event_lag_table(data: dict) -> Table | None:
@@ -212,7 +213,7 @@ def _spectrum_chart(
             "x": x_axis("nines", "quantitative", axis),
             "y": {
                 "type": "quantitative",
-                "scale": {"type": "log", "nice": False},
+                "scale": {"type": "log", "nice": False, "domain": _domain(rows)},
                 "axis": {
                     "title": None,
                     "labelExpr": SECONDS_LABEL,
@@ -225,6 +226,20 @@ def _spectrum_chart(
         "layer": [*marks, hover],
     }
     return Chart(key, title, finished(spec, 260), rows, table, "", legend)
+
+
+def _domain(rows: dict[str, Columns]) -> list[float]:
+    """All seconds of a chart with a little room around them: a scale needs two different ends."""
+    values = [
+        value
+        for columns in rows.values()
+        for name in ("s", "low", "high")
+        for value in columns.get(name, ())
+        if value
+    ]
+    ratio = max(values) / min(values)
+    room = ratio**0.02 if ratio > 1.1 else 2.0
+    return [min(values) / room, max(values) * room]
 
 
 def _decades(rows: dict[str, Columns]) -> list[float]:

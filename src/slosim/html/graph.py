@@ -100,7 +100,7 @@ def _nodes(data: dict, system: dict, consumers: dict[str, list[str]]) -> Iterato
         lines = [f"{short(numbers['throughput_per_s']['value'])}/s done"]
         for topic in _listed(service["consumes"]):
             lag = data["topics"][topic]["consumers"][name]["lag"]["p99"]["value"]
-            lines += [f"▸ {topic}", f"lag p99 {short(lag)}"]
+            lines += [f"► {topic}", f"lag p99 {short(lag)}"]
         yield f"services.{name}", Node("service", name, lines, numbers["utilisation_ratio"]["value"])
     for name, numbers in data["dependencies"].items():
         lines = [f"{short(numbers['calls']['value'])} requests", f"wait p99 {_p99(numbers['wait_s'])}"]

@@ -58,17 +58,16 @@ def lag_charts(data: dict) -> list[Chart]:
             area_mark("waiting", "waiting"),
             line_mark("waiting", "waiting"),
         ]
-        charts.append(
-            _over_time(
-                f"lag-{number}",
-                label,
-                rows,
-                {"lag": "lag", "waiting": "waiting"},
-                marks,
-                data,
-                legend=[("lag", "published and not settled"), ("waiting", "of these waiting")],
-            )
+        chart = _over_time(
+            f"lag-{number}",
+            label,
+            rows,
+            {"lag": "lag", "waiting": "waiting"},
+            marks,
+            data,
+            legend=[("lag", "published and not settled"), ("waiting", "of these waiting")],
         )
+        charts.append(replace(chart, what="Backlog"))
     return charts
 
 
@@ -93,17 +92,16 @@ def failure_charts(data: dict) -> list[Chart]:
             area_mark("retried", "c2"),
             line_mark("retried", "c2"),
         ]
-        charts.append(
-            _over_time(
-                f"failures-{number}",
-                name,
-                thinned(rates),
-                {"failed": "failed/s", "retried": "retried/s", "attempts": "attempts/s"},
-                marks,
-                data,
-                legend=[("bad", "failed per second"), ("c2", "of these retried")],
-            )
+        chart = _over_time(
+            f"failures-{number}",
+            name,
+            thinned(rates),
+            {"failed": "failed/s", "retried": "retried/s", "attempts": "attempts/s"},
+            marks,
+            data,
+            legend=[("bad", "failed per second"), ("c2", "of these retried")],
         )
+        charts.append(replace(chart, what="Failures"))
     return charts
 
 
@@ -197,14 +195,14 @@ def budget_charts(data: dict) -> list[Chart]:
             fired=fired,
             legend=[("budget", "budget left"), *([("alert", "an alert begins to fire")] if fired else [])],
         )
-        chart.table = Table(
+        table = Table(
             ["at", "budget left"],
             [
                 [clock(time), share(left)]
                 for time, left in every(columns["t_s"], columns["left"], TABLE_PARTS)
             ],
         )
-        charts.append(chart)
+        charts.append(replace(chart, table=table, what="Error budget"))
     return charts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from slosim.files import yaml_text
 from slosim.html import distributions, over_time
@@ -12,7 +12,7 @@ from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
 from slosim.html.page import page_of
 from slosim.report import text_tables, text_theory, text_verdict
-from slosim.report.layout import Column, bare
+from slosim.report.layout import Column, bare, whole_titles
 from slosim.report.units import NOTHING, clock, count, duration, exact_share, plural, share, short
 
 FATES = ("completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
@@ -32,30 +32,53 @@ def html_of(data: dict[str, Any], source: str | None = None) -> str:
     return page_of("report.html", shown, data["run"]["version"], shown["all_charts"])
 
 
+class Charts(NamedTuple):
+    """All charts of a report, None where there is nothing to draw; `latencies`: by flow."""
+
+    budgets: list[Chart]
+    latencies: dict[str, Chart | None]
+    lags: list[Chart]
+    failures: list[Chart]
+    age: Chart | None
+    instances: Chart | None
+    busy: Chart | None
+    event_lag: Chart | None
+    stations: list[Chart]
+
+    @property
+    def every(self) -> list[Chart]:
+        alone = (self.age, self.instances, self.busy, self.event_lag)
+        found = [*self.budgets, *self.latencies.values(), *self.lags, *self.failures, *alone, *self.stations]
+        return [chart for chart in found if chart is not None]
+
+
+def charts_of(data: dict) -> Charts:
+    return Charts(
+        budgets=over_time.budget_charts(data),
+        latencies={
+            flow: distributions.latency_chart(number, flow, data) for number, flow in enumerate(data["flows"])
+        },
+        lags=over_time.lag_charts(data),
+        failures=over_time.failure_charts(data),
+        age=over_time.age_chart(data),
+        instances=over_time.instances_chart(data),
+        busy=over_time.busy_chart(data),
+        event_lag=distributions.event_lag_chart(data),
+        stations=over_time.station_charts(data),
+    )
+
+
 def content(data: dict, source: str | None) -> dict[str, Any]:
     """What the template shows, by the names that it uses."""
-    graph = graph_of(data)
-    stations = over_time.station_charts(data)
+    graph, charts = graph_of(data), charts_of(data)
     faults, more_faults = text_tables.first_of_each(data["faults"])
-    lags, budgets = over_time.lag_charts(data), over_time.budget_charts(data)
-    failures = over_time.failure_charts(data)
-    latencies = {
-        flow: distributions.latency_chart(number, flow, data) for number, flow in enumerate(data["flows"])
-    }
-    others = {
-        "age": over_time.age_chart(data),
-        "instances": over_time.instances_chart(data),
-        "busy": over_time.busy_chart(data),
-        "event_lag": distributions.event_lag_chart(data),
-    }
-    every = [*budgets, *latencies.values(), *lags, *failures, *others.values(), *stations]
     return {
         "data": data,
         "run": data["run"],
         "name": data["scenario"]["name"],
         "description": data["scenario"]["resolved"].get("description") or "",
         "sentence": text_verdict.verdict_sentence(data),
-        "ran": _ran(data),
+        "ran": ran(data),
         "tiles": [_tile(one, data) for one in data["objectives"]],
         "findings": [
             {"severe": one["rule"] in text_verdict.SEVERE, "text": one["text"]} for one in data["findings"]
@@ -63,14 +86,17 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "system": drawing(graph),
         "system_downwards": drawing(graph, downwards=True),
         "edges": _edges(graph),
-        "flows": [_flow(flow, data, chart) for flow, chart in latencies.items()],
-        "budgets": budgets,
-        "alerting": [number for number, one in enumerate(budgets) if "fired" in one.rows],
-        "lags": lags,
-        "failure_charts": failures,
-        **others,
+        "flows": [_flow(flow, data, chart) for flow, chart in charts.latencies.items()],
+        "budgets": charts.budgets,
+        "alerting": [number for number, one in enumerate(charts.budgets) if "fired" in one.rows],
+        "lags": charts.lags,
+        "failure_charts": charts.failures,
+        "age": charts.age,
+        "instances": charts.instances,
+        "busy": charts.busy,
+        "event_lag": charts.event_lag,
         "event_lag_table": distributions.event_lag_table(data),
-        "station_charts": stations,
+        "station_charts": charts.stations,
         "alerts": _alerts(data),
         "silent": _silent(data),
         "faults": _table(text_tables.faults_columns(faults, data["run"])) if faults else None,
@@ -87,7 +113,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "assumptions": _assumptions(data),
         "scenario_yaml": yaml_text(data["scenario"]["resolved"]),
         "provenance": _provenance(data, source),
-        "all_charts": [chart for chart in every if chart is not None],
+        "all_charts": charts.every,
         "clock": clock,
     }
 
@@ -98,19 +124,11 @@ def _table(columns: Sequence[Column]) -> Table | None:
     if not kept:
         return None
     rows = [[bare(cell) for cell in row] for row in zip(*(column.cells for column in kept), strict=True)]
-    return Table(_whole_titles([column.title for column in kept]), rows)
+    return Table(whole_titles([column.title for column in kept]), rows)
 
 
-def _whole_titles(titles: Sequence[str]) -> list[str]:
-    """Titles that lean on the one before them in full: lag mean, p99, max: lag mean, lag p99, lag max."""
-    whole: list[str] = []
-    for title in titles:
-        leaning = title in ("p99", "max") and whole and " " in whole[-1]
-        whole.append(f"{whole[-1].rsplit(' ', 1)[0]} {title}" if leaning else title)
-    return whole
-
-
-def _ran(data: dict) -> str:
+def ran(data: dict) -> str:
+    """How much was simulated: `10 replications of 2h, measured from 10m on, seed 7`."""
     run = data["run"]
     warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
     replications = plural(run["replications"], "replication")

@@ -190,6 +190,26 @@ def read_text(text: str, file: str, problems: list[Problem]) -> Node:
     Raises:
         ScenarioError: broken YAML. Syntax stops the reading, so only the first such fault is listed.
     """
+    roots = _composed(text, file, problems, one=True)
+    if not roots:
+        raise _error(
+            file, None, "the file is empty", "a scenario is expected: name, run, topics, producers, …"
+        )
+    return roots[0]
+
+
+def read_documents(path: Path, noun: str, problems: list[Problem]) -> list[Node]:
+    """The trees of all YAML documents in a file, which together keep the limits of one; `noun`: what it is.
+
+    Raises:
+        ScenarioError: as for `read_file`.
+    """
+    data = read_bytes(path, str(path), BYTES_MAX, noun)
+    return _composed(decode(data, str(path)), str(path), problems, one=False)
+
+
+def _composed(text: str, file: str, problems: list[Problem], one: bool) -> list[Node]:
+    """The trees of the documents in a text; `one`: a second document is refused."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -198,9 +218,9 @@ def read_text(text: str, file: str, problems: list[Problem]) -> Node:
             file, None, f"too large, got {len(text):,} characters", f"at most {BYTES_MAX:,} are read"
         )
     text = text.replace("\r\n", "\n")
-    composer = _Composer(file, text, problems)
+    composer = _Composer(file, text, problems, one)
     try:
-        return composer.document(iter(YAML(typ="safe", pure=True).parse(text)))
+        return composer.documents(iter(YAML(typ="safe", pure=True).parse(text)))
     except MarkedYAMLError as fault:
         raise _syntax_error(fault, text, file) from None
     except YAMLError as fault:
@@ -214,33 +234,31 @@ def read_text(text: str, file: str, problems: list[Problem]) -> Node:
 class _Composer:
     """Builds the tree from parser events, refusing what the language refuses."""
 
-    def __init__(self, file: str, text: str, problems: list[Problem]) -> None:
+    def __init__(self, file: str, text: str, problems: list[Problem], one: bool) -> None:
         self.file = file
+        self.one = one  # whether a second document is refused
         self.problems = problems
         self.lines = text.split("\n")
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.count = 0
 
-    def document(self, events: Iterator) -> Node:
+    def documents(self, events: Iterator) -> list[Node]:
+        """The trees up to the end of the stream."""
         next(events)  # start of the stream
-        start = next(events)
-        if type(start).__name__ == "StreamEndEvent":
-            raise _error(
-                self.file,
-                None,
-                "the file is empty",
-                "a scenario is expected: name, run, topics, producers, …",
-            )
-        version = getattr(start, "version", None)
-        if version and tuple(version) != (1, 2):
-            raise _error(self.file, 1, f"expected YAML 1.2, got YAML {version[0]}.{version[1]}")
-        root = self.node(next(events), events, 0)
-        next(events)  # end of the document
-        after = next(events)
-        if type(after).__name__ != "StreamEndEvent":
-            line = after.start_mark.line + 1
-            raise _error(self.file, line, "a second document begins here", "one file holds one scenario")
-        return root
+        roots: list[Node] = []
+        while type(start := next(events)).__name__ != "StreamEndEvent":
+            line = start.start_mark.line + 1
+            if roots and self.one:
+                raise _error(self.file, line, "a second document begins here", "one file holds one scenario")
+            version = getattr(start, "version", None)
+            if version and tuple(version) != (1, 2):
+                raise _error(
+                    self.file, line if roots else 1, f"expected YAML 1.2, got YAML {version[0]}.{version[1]}"
+                )
+            self.anchors = {}
+            roots.append(self.node(next(events), events, 0))
+            next(events)  # end of the document
+        return roots
 
     def node(self, event, events: Iterator, depth: int) -> Node:
         line = event.start_mark.line + 1
@@ -322,9 +340,8 @@ class _Composer:
         self.count += values
         if self.count > VALUES_MAX:
             what = f"more than {VALUES_MAX:,} values, counted with aliases expanded"
-            raise _error(
-                self.file, line, what, "long profiles fit better in a CSV file: arrivals {counts: …}"
-            )
+            hint = "long profiles fit better in a CSV file: arrivals {counts: …}" if self.one else ""
+            raise _error(self.file, line, what, hint)
 
     def refuse(self, line: int, what: str, accepted: str = "", suggestion: str = "") -> None:
         self.problems.append(Problem(self.file, line, "", what, accepted, suggestion))

@@ -4,18 +4,60 @@ from __future__ import annotations
 
 import csv
 import io
+import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, cast
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from slosim.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ALONE: dict[str, Any] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "threads": 1,
+}
+"""How duckdb works: without network, and in one order."""
+PARQUET_NEEDS = "Parquet needs duckdb: pip install 'slosim[parquet]'"
 
 
 class Table(NamedTuple):
-    """Columns by name, equally long."""
+    """Columns by name, equally long; None is a missing value.
+
+    kinds   str or int of the columns that hold no float
+    """
 
     columns: dict[str, list[Any]]
+    kinds: dict[str, type[str] | type[int]]
 
     def to_csv(self) -> str:
         """A header, a line per row, nothing where a value is missing."""
         return _csv(list(self.columns), zip(*self.columns.values(), strict=True))
+
+    def to_parquet(self) -> bytes:
+        """Columns of DOUBLE, BIGINT and VARCHAR, NULL where a value is missing.
+
+        Of columns whose names differ in upper and lower case alone, all but the first get a number. The same
+        table gives the same bytes with the same version of duckdb. UserError: duckdb is not installed.
+        """
+        if not has_parquet():
+            raise UserError(PARQUET_NEEDS)
+        import duckdb
+
+        arrays = {name: _array(values, self.kinds.get(name, float)) for name, values in self.columns.items()}
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect(":memory:", config=ALONE) as database:
+            path = Path(folder, "table.parquet")
+            database.register("columns", arrays)
+            database.sql("SELECT * FROM columns").write_parquet(str(path))
+            return path.read_bytes()
+
+
+def has_parquet() -> bool:
+    """Whether Parquet can be written here."""
+    return find_spec("duckdb") is not None
 
 
 def series_of(data: dict[str, Any]) -> Table:
@@ -26,7 +68,8 @@ def series_of(data: dict[str, Any]) -> Table:
             if column != "t_s":
                 columns[f"{name}.{column}"] = dict(zip(series["t_s"], values, strict=True))
     times = sorted({t for values in columns.values() for t in values})
-    return Table({"t_s": times, **{name: [values.get(t) for t in times] for name, values in columns.items()}})
+    its = {name: [values.get(t) for t in times] for name, values in columns.items()}
+    return Table({"t_s": times, **its}, {})
 
 
 def histograms_of(data: dict[str, Any]) -> Table:
@@ -37,7 +80,7 @@ def histograms_of(data: dict[str, Any]) -> Table:
         for upper, count in zip(histogram["upper"], histogram["count"], strict=True)
     ]
     names, uppers, counts = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
-    return Table({"name": names, "upper": uppers, "count": counts})
+    return Table({"name": names, "upper": uppers, "count": counts}, {"name": str, "count": int})
 
 
 def _places(data: Any, key: str, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -61,3 +104,12 @@ def _csv(header: list[str], rows: Iterable[Iterable[Any]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
+
+
+def _array(values: list[Any], kind: type) -> np.ma.MaskedArray | np.ndarray:
+    import numpy as np
+
+    if kind is str:
+        return np.array(values, dtype=object if values else str)
+    missing = [value is None for value in values]
+    return np.ma.MaskedArray([value or 0 for value in values], missing, dtype=kind)

@@ -515,6 +515,51 @@ SAMPLE = (
     ),
 )
 
+LEFT_OUT = (
+    Entry(
+        "left_out.groups",
+        "number",
+        "Groups of replications: one for each, and at most 40. Replication k belongs to group k modulo their"
+        " number.",
+    ),
+    Entry(
+        "left_out.numbers.*",
+        "list",
+        "A headline number over all replications, and then with each group left out (not with one"
+        " replication). Quantiles are interpolated inside their bucket. Those that are undefined are left"
+        " out.",
+    ),
+)
+
+LEFT_OUT_NOTE = """\
+What the difference of two reports needs that met the same work: the spread of the differences of these values
+is its interval, as if all replications were at hand. `--baseline` and `slosim report` with several files use
+it. The headline numbers are, by the names that experiments give them:
+
+- `objectives.*.sli_ratio`; `dependencies.*.utilisation_ratio`;
+- `flows.*.latency_s.mean`, `.p50`, `.p95`, `.p99` and `.p99.9`, `flows.*.dead_lettered` and `.dropped`;
+- `services.*.utilisation_ratio`, `.wait_s.mean`, `.attempts_per_message`, `.retried` and `.dead_lettered`;
+- `topics.*.consumers.*.lag.mean`, `.lag.p99`, `.lag.max_mean` (the mean of each replication's largest),
+  `.age_s.p99` and `.event_lag_s.p99`;
+- of the first eight occurrences of each fault, by its start, `faults.NAME.2700s.peak_lag`,
+  `.recovered_after_s` and `.recovered_ratio`;
+- `cost_per_h`: the instance hours of all services times their prices, per hour.
+
+What changed from one report to another:
+
+- *Paired*, where both have this part and the same seed, duration, warm-up, sample times and number of
+  replications, and none was stopped early. Producers' identities are hashed by name, so replication k of both
+  meets the same arrivals, and what they have in common cancels. The interval is the jackknife over pairs, as
+  in `slosim compare`; over groups of unequal size that of Busing, Meijer and van der Leeden (1999).
+- *Independent* otherwise: each bound of the difference is as far from it as the root of the sum of squares of
+  the two sides that push it there (Zou and Donner, 2008). It is a little wider than Welch's interval.
+- A change is clear (`better`, `worse`, or `changed` where neither side is good) when its interval leaves out
+  0 and it is at least what the numbers resolve: 0.5% of a percentile (a bucket), one message of a percentile
+  of lag, 0.1% of any other number and of the distance of a share to 0 or 1; and 1 µs, 0.01 messages, 0.001
+  attempts per message. It is `same` where the whole interval is below that, else `unclear`. With one
+  replication nothing is clear.
+"""
+
 ENTRIES = (
     *RUN,
     *OBJECTIVES,
@@ -525,6 +570,7 @@ ENTRIES = (
     *DEPENDENCIES,
     *THEORY,
     *FAULTS,
+    *LEFT_OUT,
     *FINDINGS,
 )
 
@@ -632,6 +678,7 @@ def reference() -> str:
         ("Dependencies", DEPENDENCIES, ""),
         ("Theory", THEORY, THEORY_NOTE),
         ("Faults", FAULTS, ""),
+        ("Left out", LEFT_OUT, LEFT_OUT_NOTE),
         ("Findings", FINDINGS, _rules()),
         ("A sample of messages", SAMPLE, SAMPLE_NOTE),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slosim.files import json_text
@@ -14,6 +15,8 @@ from slosim.report.findings.evidence import Evidence
 
 if TYPE_CHECKING:
     from slosim.model import Scenario
+    from slosim.outputs.pictures import Pictures
+    from slosim.report.differences import Baseline
 
 
 class Value(NamedTuple):
@@ -157,16 +160,42 @@ class Report(View):
         """The report as JSON, one line per innermost object or list; ends with a newline."""
         return json_text(self._data)
 
-    def to_text(self, width: int = 100, colour: bool = False, source: str | None = None) -> str:
+    def to_text(
+        self,
+        width: int = 100,
+        colour: bool = False,
+        source: str | None = None,
+        baseline: Baseline | None = None,
+    ) -> str:
         """The report for people.
 
-        width   columns, at least 72
-        colour  with ANSI colours
-        source  the scenario file, and `--set` if it was changed, for the command that makes this report again
+        width     columns, at least 72
+        colour    with ANSI colours
+        source    the scenario file, and `--set` if it was changed, for the command that makes it again
+        baseline  another report: what changes from it is told, too
         """
         from slosim.report.text import text_of
 
-        return text_of(self._data, width, colour, source)
+        return text_of(self._data, width, colour, source, baseline)
+
+    def to_html(self, source: str | None = None) -> str:
+        """The report as a page of one file that loads nothing; `source` as in `to_text`."""
+        from slosim.html.report import html_of
+
+        return html_of(self._data, source)
+
+    @cached_property
+    def charts(self) -> Pictures:
+        """The charts of the page and its drawing of the system, by name, which notebooks show."""
+        from slosim.outputs.pictures import pictures_of
+
+        return pictures_of(self._data)
+
+    def _repr_html_(self) -> str:
+        """The report in short, for notebooks."""
+        from slosim.outputs.summary import summary_of
+
+        return summary_of(self._data)
 
     @classmethod
     def from_json(cls, text: str) -> Report:

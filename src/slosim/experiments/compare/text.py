@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from slosim.experiments.text import amount, change_of, finished, points, signed, signed_value
+from slosim.experiments.text import EFFECTS, amount, change_of, finished, points, signed, signed_value
 from slosim.report.layout import Column, clean, paint, paragraph, table, title
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import clock, exact_share, plural, three_digits
 
-EFFECTS = {
-    "better": "green",
-    "worse": "red",
-    "unclear": "dim",
-    "same": "dim",
-    "changed": "bold",
-    "undefined": "dim",
-}
 SHOWN_PARTS = 6
 
 

@@ -24,17 +24,11 @@
     return rest || !text ? `${text}${rest}s` : text;
   }
 
-  function rowsOf(columns) { // columns of the report to rows; times in milliseconds, as axes of time want them
+  function rowsOf(columns) { // columns to rows, with their time as text for the pointer
     const names = Object.keys(columns);
     return columns[names[0]].map((_, index) => {
-      const row = {};
-      for (const name of names) {
-        const value = columns[name][index];
-        if (name === "t_s") Object.assign(row, {t: 1000 * value, at: clock(1000 * value)});
-        else if (name === "until_s") row.until = 1000 * value;
-        else row[name] = value;
-      }
-      return row;
+      const row = Object.fromEntries(names.map(name => [name, columns[name][index]]));
+      return "t" in row ? {...row, at: clock(row.t)} : row;
     });
   }
 

@@ -14,7 +14,7 @@ from markdown_it.token import Token
 
 import slosim as library
 from slosim.outputs.markdown import APART, ISOLATE, ISOLATED, markdown_of, markdown_of_runs, plain
-from slosim.report.differences import Baseline, differences_of
+from slosim.report.differences import NamedReport, differences_of
 from slosim.report.layout import clean
 from test_cli import BROKEN, KEPT, ROOT, slosim, written
 
@@ -156,7 +156,7 @@ def test_severe_findings_and_where_time_goes_are_told(orders: dict):
 
 
 def test_what_changed_is_told_objectives_that_flip_first(orders: dict, patient: dict):
-    text = markdown_of(patient, "orders.yaml", Baseline("main.json", orders))
+    text = markdown_of(patient, "orders.yaml", NamedReport("main.json", orders))
     rows = cells_of(text)
     start = rows.index(["number", "before", "after", "change (95%)", ""])
 
@@ -169,14 +169,14 @@ def test_what_changed_is_told_objectives_that_flip_first(orders: dict, patient: 
 
 
 def test_nothing_changed_is_said_in_a_line(orders: dict):
-    text = markdown_of(orders, None, Baseline("main.json", copy.deepcopy(orders)))
+    text = markdown_of(orders, None, NamedReport("main.json", copy.deepcopy(orders)))
 
     assert "Nothing changes clearly, of 54 numbers." in text
     assert ["number", "before", "after", "change (95%)", ""] not in cells_of(text)
 
 
 def test_several_runs_are_told_against_the_first(orders: dict, patient: dict):
-    text = markdown_of_runs([Baseline("a", orders), Baseline("b", patient), Baseline("c", orders)])
+    text = markdown_of_runs([NamedReport("a", orders), NamedReport("b", patient), NamedReport("c", orders)])
 
     rows = cells_of(text)
     assert [row[0] for row in rows[:4]] == ["run", "a", "b", "c"]
@@ -194,7 +194,7 @@ def test_a_report_of_hostile_names_has_no_markup_of_theirs(orders: dict):
         one["name"] = declared["name"] = f"{one['name']} {name}"
     hostile["flows"] = {name: hostile["flows"]["fulfilment"]}
     hostile["findings"][0]["text"] = name + hostile["findings"][0]["text"]
-    text = markdown_of(hostile, f"'{name}```'", Baseline(name, hostile))
+    text = markdown_of(hostile, f"'{name}```'", NamedReport(name, hostile))
     tokens = tokens_of(text)
 
     assert {token.content.strip() for token in tokens if "html" in token.type} <= ALLOWED_HTML

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from slosim.outputs.tables import PARQUET_NEEDS, Table, has_parquet, histograms_
 
 if TYPE_CHECKING:
     from slosim.report import Report
-    from slosim.report.differences import Baseline
+    from slosim.report.differences import NamedReport
 
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 
@@ -167,14 +167,14 @@ class Outputs:
         _ = self.compared_with
 
     @cached_property
-    def compared_with(self) -> Baseline | None:
+    def compared_with(self) -> NamedReport | None:
         """The report that --baseline names."""
         if self.baseline is None:
             return None
         from slosim.cli.saved import read_report
-        from slosim.report.differences import Baseline
+        from slosim.report.differences import NamedReport
 
-        return Baseline(self.baseline.name, read_report(self.baseline).data)
+        return NamedReport(self.baseline.name, read_report(self.baseline).data)
 
     def deliver(self, report: Report, source: str | None, shield: bool = False) -> None:
         """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`.
@@ -194,6 +194,25 @@ class Outputs:
             write_whole(path, made[name])
         if self.charts is not None:
             self._draw(report, self.charts)
+
+    def require_runs(self) -> None:
+        """Refuse what is made of one report alone."""
+        options = ("json", "baseline", "junit", "openslo", "out", "charts", "tables")
+        for option in options:
+            if getattr(self, option) is not None:
+                raise UserError(
+                    f"--{option} is for one report: several are compared as text, --html or --markdown"
+                )
+
+    def deliver_runs(self, runs: Sequence[NamedReport]) -> None:
+        """Print and save what changes from the first report to each of the others."""
+        printed = self.printed()
+        if printed:
+            print_out(MAKERS_OF_RUNS[printed[0]](runs))
+        elif not self.quiet:
+            print_text(partial(_text_of_runs, runs))
+        for path, name in self.files():
+            write_whole(path, MAKERS_OF_RUNS[name](runs))
 
     def _draw(self, report: Report, folder: Path) -> None:
         """Each picture is whole as soon as it is there; a dozen take two seconds."""
@@ -217,7 +236,7 @@ def _json(report: Report, source: str | None) -> str:
     return report.to_json()
 
 
-def _text(report: Report, source: str | None, baseline: Baseline | None = None) -> str:
+def _text(report: Report, source: str | None, baseline: NamedReport | None = None) -> str:
     return report.to_text(source=source, baseline=baseline).removesuffix("\n") + "\n"
 
 
@@ -225,7 +244,7 @@ def _html(report: Report, source: str | None) -> str:
     return report.to_html(source)
 
 
-def _markdown(report: Report, source: str | None, baseline: Baseline | None = None) -> str:
+def _markdown(report: Report, source: str | None, baseline: NamedReport | None = None) -> str:
     from slosim.outputs.markdown import markdown_of
 
     return markdown_of(report.data, source, baseline)
@@ -281,12 +300,34 @@ MAKERS: dict[str, Maker] = {
 """What a file holds, by its name in a folder of outputs."""
 
 
-def _makers(baseline: Baseline | None) -> dict[str, Maker]:
+def _makers(baseline: NamedReport | None) -> dict[str, Maker]:
     """The same, where some tell what changes from a baseline."""
     if baseline is None:
         return MAKERS
     telling = {TEXT: partial(_text, baseline=baseline), MARKDOWN: partial(_markdown, baseline=baseline)}
     return {**MAKERS, **telling}
+
+
+def _text_of_runs(runs: Sequence[NamedReport], width: int = 100, colour: bool = False) -> str:
+    from slosim.report.text_differences import text_of_runs
+
+    return text_of_runs(runs, width, colour)
+
+
+def _html_of_runs(runs: Sequence[NamedReport]) -> str:
+    from slosim.html.runs import html_of_runs
+
+    return html_of_runs(runs)
+
+
+def _markdown_of_runs(runs: Sequence[NamedReport]) -> str:
+    from slosim.outputs.markdown import markdown_of_runs
+
+    return markdown_of_runs(runs)
+
+
+MAKERS_OF_RUNS = {HTML: _html_of_runs, MARKDOWN: _markdown_of_runs}
+"""What is made of several reports."""
 
 
 # ---- the terminal ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +26,8 @@ PARTS = [
     "findings",
 ]
 """What every report has."""
+NAME_MOST = 40
+"""Columns of the name of a run."""
 EXPECTED = (
     "expected a report as `slosim run SCENARIO --json FILE` writes it, or the file of an experiment (`slosim"
     " compare`, `sweep`, `sensitivity`, `size`, `break`)"
@@ -43,15 +46,16 @@ def read_saved(path: Path) -> Report | Result:
     from slosim.report.content import FORMAT
 
     if found == FORMAT:
-        missing = [part for part in PARTS if part not in data]
-        if missing:
-            raise UserError(f"{path}: not a whole report, {missing[0]!r} is missing: {EXPECTED}")
+        _require(PARTS, data, f"{path}: not a whole report")
         return Report(data)
     if not isinstance(found, str):
         raise UserError(f"{path}: not a report: {EXPECTED}")
-    from slosim.experiments.result import FORMATS, Result
+    from slosim.experiments.kinds import FORMATS, KINDS
+    from slosim.experiments.result import Result
 
     if found in FORMATS:
+        parts = ("version", "stopped", *KINDS[FORMATS[found]].parts)
+        _require(parts, data, f"{path}: not a whole result of slosim {FORMATS[found]}")
         return Result(data)
     for known in (FORMAT, *FORMATS):
         if found.split("/")[0] == known.split("/")[0]:
@@ -76,6 +80,27 @@ def read_report(path: Path) -> Report:
     raise UserError(
         f"{path}: an experiment, and a report is wanted here, as `slosim run SCENARIO --json FILE` writes it"
     )
+
+
+def run_names(paths: Sequence[Path], scenarios: Sequence[str]) -> list[str]:
+    """Short names that tell the runs of these files apart: of the file, the scenario or the folder."""
+    folders = [f"{path.resolve().parent.name}/{path.stem}" for path in paths]
+    for names in ([path.stem for path in paths], list(scenarios), folders):
+        if len({_short(name) for name in names}) == len(names):
+            return [_short(name) for name in names]
+    return [f"{_short(path.stem)} {number}" for number, path in enumerate(paths, start=1)]
+
+
+def _short(name: str) -> str:
+    from slosim.report.layout import clean, cut
+
+    return cut(clean(name), NAME_MOST)
+
+
+def _require(parts: Sequence[str], data: dict[str, Any], complaint: str) -> None:
+    missing = [part for part in parts if part not in data]
+    if missing:
+        raise UserError(f"{complaint}, {missing[0]!r} is missing: {EXPECTED}")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from typing import Any
 
 from slosim.report import text_tables, text_verdict
 from slosim.report.amounts import amount, change_of, points
-from slosim.report.differences import Baseline, differences_of
+from slosim.report.differences import NamedReport, differences_of
 from slosim.report.layout import Column, bare, clean, whole_titles
 from slosim.report.text_differences import (
     floor_of,
     largest,
-    missing_of,
+    notes_of,
     provenance_of,
     rest_of,
     sentence_of,
@@ -51,7 +51,7 @@ ISOLATE, ISOLATED = "\u2068", "\u2069"
 """Around what runs from right to left, so that the rest of the line stays in its place."""
 
 
-def markdown_of(data: dict[str, Any], source: str | None = None, baseline: Baseline | None = None) -> str:
+def markdown_of(data: dict[str, Any], source: str | None = None, baseline: NamedReport | None = None) -> str:
     """The whole comment.
 
     source    the scenario as the command that reproduces the report names it
@@ -71,7 +71,7 @@ def markdown_of(data: dict[str, Any], source: str | None = None, baseline: Basel
     return _joined(blocks)
 
 
-def markdown_of_runs(runs: Sequence[Baseline]) -> str:
+def markdown_of_runs(runs: Sequence[NamedReport]) -> str:
     """Several reports, and what changes from the first one to each of the others."""
     first, *others = runs
     blocks: list[list[str]] = [
@@ -160,7 +160,7 @@ def changes(differences: dict[str, Any], baseline: str) -> list[str]:
     rows = [_change(one["sli_ratio"], f"{one['name']} ({targets(one)})", _verdict(one)) for one in objectives]
     rows += [_change(one, one["name"]) for one in shown]
     align = [":--", "--:", "--:", "--:", ":--"]
-    notes = [*differences["notes"], *missing_of(differences), rest_of(differences, more)]
+    notes = [*notes_of(differences), rest_of(differences, more)]
     return [
         f"**From {plain(baseline)}** ({how}): {plain(sentence_of(differences))}",
         *(["", *table(["number", "before", "after", "change (95%)", ""], rows, align), ""] if rows else [""]),

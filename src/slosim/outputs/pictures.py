@@ -1,8 +1,8 @@
 """Charts of the page, and its drawing of the system, as SVG and PNG: without a browser and without network.
 
 They are the page's own specifications and drawing on white paper in its light colours, with the title and the
-legend inside that the page shows around them. The font is one that vl-convert carries, so that a picture has
-the same bytes on any machine, except for letters that this font lacks.
+legend inside that the page shows around them. The font is one that vl-convert carries. So an SVG has the same
+bytes on any machine; a PNG may differ in the shades of its letters where another edition of it is installed.
 """
 
 from __future__ import annotations

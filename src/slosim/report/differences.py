@@ -16,6 +16,7 @@ from slosim.measure.changes import Change
 from slosim.measure.intervals import Estimate
 from slosim.report.headlines import Headline, headlines_of
 from slosim.report.objectives import UNDECIDED
+from slosim.report.scenario_changes import scenario_changes
 from slosim.report.units import clock
 
 CLEAR = ("better", "worse", "changed")
@@ -24,8 +25,8 @@ NOTHING_LEFT_OUT = np.full(1, np.nan)
 """Of one replication: there is no spread."""
 
 
-class Baseline(NamedTuple):
-    """The report that another one is compared with: what people call it, and its data."""
+class NamedReport(NamedTuple):
+    """A report among others: what people call it, and its data."""
 
     name: str
     data: dict[str, Any]
@@ -41,6 +42,7 @@ def differences_of(before: dict[str, Any], after: dict[str, Any]) -> dict[str, A
                 met to missed or back), and the changes of `sli_ratio` and `remaining_in_run_ratio`
     changes     key, name, unit, better, before, after, difference, ratio (EST each) and effect of each
                 headline number that both have, objectives first; those undefined in both are left out
+    scenario    what differs between the scenarios: `ScenarioChange`s
     missing     names of objectives and flows that only one of the two has: {"before": […], "after": […]}
     """
     unpaired = why_unpaired(before, after)
@@ -58,6 +60,7 @@ def differences_of(before: dict[str, Any], after: dict[str, Any]) -> dict[str, A
         "notes": _notes(before, after, has_intervals),
         "objectives": _objectives(before, after, every),
         "changes": list(every.values()),
+        "scenario": scenario_changes(*(one["scenario"]["resolved"] for one in (before, after))),
         "missing": _missing(before, after),
     }
 

@@ -16,7 +16,7 @@ from slosim.report.findings.evidence import Evidence
 if TYPE_CHECKING:
     from slosim.model import Scenario
     from slosim.outputs.pictures import Pictures
-    from slosim.report.differences import Baseline
+    from slosim.report.differences import NamedReport
 
 
 class Value(NamedTuple):
@@ -165,7 +165,7 @@ class Report(View):
         width: int = 100,
         colour: bool = False,
         source: str | None = None,
-        baseline: Baseline | None = None,
+        baseline: NamedReport | None = None,
     ) -> str:
         """The report for people.
 

@@ -25,7 +25,7 @@ from slosim.report.text_verdict import alerts_section, findings_section, headlin
 from slosim.report.units import clock
 
 if TYPE_CHECKING:
-    from slosim.report.differences import Baseline
+    from slosim.report.differences import NamedReport
 
 NARROWEST = 72
 
@@ -35,7 +35,7 @@ def text_of(
     width: int = 100,
     colour: bool = False,
     source: str | None = None,
-    baseline: Baseline | None = None,
+    baseline: NamedReport | None = None,
 ) -> str:
     """The whole report.
 
@@ -69,7 +69,7 @@ def text_of(
     return finish(text, colour)
 
 
-def _changes_section(data: dict[str, Any], width: int, baseline: Baseline | None) -> list[str]:
+def _changes_section(data: dict[str, Any], width: int, baseline: NamedReport | None) -> list[str]:
     if baseline is None:
         return []
     from slosim.report.differences import differences_of

@@ -9,7 +9,7 @@ from typing import Any
 from slosim.report.amounts import EFFECTS, amount, change_of, points
 from slosim.report.differences import (
     CLEAR,
-    Baseline,
+    NamedReport,
     clear_changes,
     compared,
     differences_of,
@@ -17,16 +17,19 @@ from slosim.report.differences import (
 )
 from slosim.report.headlines import BIN_RATIO, DIGIT_RATIO
 from slosim.report.layout import Column, clean, cut, finish, paint, paragraph, table, title
+from slosim.report.scenario_changes import ScenarioChange
 from slosim.report.text_verdict import STYLES, verdict_sentence
 from slosim.report.units import clock, enumeration, exact_share, plural, three_digits
 
 SHOWN = 12
 """Changes beside those of objectives that are told, the largest."""
-CALLED_MOST = 40
-"""Columns of the name of a run."""
+SCENARIO_MOST = 4
+"""Differences of the scenarios that are named."""
+CHANGE_MOST, CALLED_MOST = 90, 40
+"""Columns of such a difference, and of the name of a run."""
 
 
-def text_of_runs(runs: Sequence[Baseline], width: int = 100, colour: bool = False) -> str:
+def text_of_runs(runs: Sequence[NamedReport], width: int = 100, colour: bool = False) -> str:
     """The first run, and what changes from it to each of the others."""
     first, *others = runs
     lines = [*_verdict(first, width)]
@@ -38,12 +41,12 @@ def text_of_runs(runs: Sequence[Baseline], width: int = 100, colour: bool = Fals
     return finish(lines, colour)
 
 
-def _verdict(run: Baseline, width: int) -> list[str]:
+def _verdict(run: NamedReport, width: int) -> list[str]:
     sentence = f"{clean(run.name)}: {verdict_sentence(run.data)}"
     return [paint(line, STYLES[run.data["verdict"]]) for line in paragraph(sentence, width)]
 
 
-def provenance_of(runs: Sequence[Baseline]) -> str:
+def provenance_of(runs: Sequence[NamedReport]) -> str:
     """Each run in half a line."""
     return "; ".join(
         f"{clean(name)}: scenario {data['scenario']['digest'][:12]}, seed {data['run']['seed']},"
@@ -62,7 +65,7 @@ def changes_section(differences: dict[str, Any], baseline: str, width: int) -> l
     if shown:
         lines += table(columns_of(shown), width)
     lines += paragraph(rest_of(differences, more), width)
-    for note in (*differences["notes"], *missing_of(differences)):
+    for note in notes_of(differences):
         lines += paragraph(note, width, "· ")
     return [*lines, *(paint(line, "dim") for line in paragraph(floor_of(differences), width))]
 
@@ -166,13 +169,25 @@ def rest_of(differences: dict[str, Any], more: int) -> str:
     return f"Nothing {'else ' if is_any else ''}changes clearly, of {total}."
 
 
-def missing_of(differences: dict[str, Any]) -> list[str]:
-    """Sentences on what only one of the two has."""
+def notes_of(differences: dict[str, Any]) -> list[str]:
+    """Sentences on what else differs: the scenarios, how they were run, what only one of the two has."""
     return [
-        f"Only in the {word}: {enumeration([clean(name) for name in differences['missing'][side]])}."
-        for word, side in (("first", "before"), ("second", "after"))
-        if differences["missing"][side]
+        *_scenario(differences["scenario"]),
+        *differences["notes"],
+        *(
+            f"Only in the {word}: {enumeration([clean(name) for name in differences['missing'][side]])}."
+            for word, side in (("first", "before"), ("second", "after"))
+            if differences["missing"][side]
+        ),
     ]
+
+
+def _scenario(changes: Sequence[ScenarioChange]) -> list[str]:
+    if not changes:
+        return []
+    named = ", ".join(cut(clean(one.text), CHANGE_MOST) for one in changes[:SCENARIO_MOST])
+    more = len(changes) - SCENARIO_MOST
+    return [f"In the scenario: {named}{f' and {more} more' if more > 0 else ''}."]
 
 
 def floor_of(differences: dict[str, Any]) -> str:

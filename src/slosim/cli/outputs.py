@@ -197,7 +197,7 @@ class Outputs:
 
     def require_runs(self) -> None:
         """Refuse what is made of one report alone."""
-        options = ("json", "baseline", "junit", "openslo", "out", "charts", "tables")
+        options = ("json", "baseline", "junit", "openslo", "trace", "out", "charts", "tables")
         for option in options:
             if getattr(self, option) is not None:
                 raise UserError(

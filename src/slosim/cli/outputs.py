@@ -182,14 +182,16 @@ class Outputs:
         if self.charts is not None:
             self._draw(report, self.charts)
 
-    def require_runs(self) -> None:
-        """Refuse what is made of one report alone."""
+    def require_runs(self, input_files: Sequence[Path]) -> None:
+        """Refuse what is made of one report alone, and places that cannot be written to."""
         options = ("json", "baseline", "junit", "openslo", "out", "charts", "tables")
         for option in options:
             if getattr(self, option) is not None:
                 raise UserError(
                     f"--{option} is for one report: several are compared as text, --html or --markdown"
                 )
+        for path in input_files:
+            self.require(path, "input")
 
     def deliver_runs(self, runs: Sequence[NamedReport]) -> None:
         """Print and save what changes from the first report to each of the others."""

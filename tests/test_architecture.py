@@ -19,10 +19,10 @@ MAY_IMPORT = {
     "compile": {"errors", "model"},
     "engine": {"errors", "files", "model", "compile", "measure"},
     "report": {"errors", "version", "files", "model", "compile", "measure", "theory"},
-    "html": {"errors", "version", "files", "report"},
+    "html": {"errors", "version", "files", "measure", "report", "experiments"},
     "outputs": {"errors", "version", "files", "model", "report", "html"},
     "workers": {"errors", "model", "compile", "engine", "measure"},
-    "simulation": {"errors", "kept", "model", "measure", "report", "workers"},
+    "simulation": {"errors", "kept", "model", "engine", "measure", "report", "workers"},
     "experiments": {
         "errors",
         "version",
@@ -56,6 +56,8 @@ MAY_IMPORT = {
 FORMS = {"report/report.py": {"html", "outputs"}}
 """A report hands out its own forms, so it imports their makers, in the methods that need them. These read its
 data and nothing of the object, so data still flows one way."""
+PAGES_OF_EXPERIMENTS = "html/experiments/"
+"""What else of `html` shows reports, and knows no experiment; their pages need the words of their text."""
 HEAVY = {"numpy", "numba", "scipy", "llvmlite", "rich", "ruamel"}
 
 
@@ -85,6 +87,13 @@ def test_imports_follow_the_arrows():
         if imported not in {part} | MAY_IMPORT[part] | FORMS.get(path, set())
     ]
     assert against == []
+
+
+def test_only_pages_of_experiments_know_experiments():
+    arrow = ("html", "experiments")
+    files = {path for path, _, part, imported in parts_and_imports() if (part, imported) == arrow}
+    assert files
+    assert {path for path in files if not path.startswith(PAGES_OF_EXPERIMENTS)} == set()
 
 
 def test_the_language_needs_no_numerical_package_when_imported():

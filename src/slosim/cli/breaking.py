@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
+from slosim.cli.experiment import Results, command_of, exit_code, replications_of, run_experiment
 from slosim.cli.grouped import grouped
-from slosim.cli.options import Machines, Quiet, Replications, ScenarioFile, Sets, load_scenario
+from slosim.cli.options import Machines, Replications, ScenarioFile, Sets, load_scenario
 from slosim.cli.simulate import source_of
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def break_(
     ] = None,
     sets: Sets = None,
     replications: Replications = None,
-    json_file: ExperimentFile = None,
-    quiet: Quiet = False,
+    results: Results,
     machines: Machines,
 ) -> None:
     """Find what breaks it first: each stress is raised until an objective is missed, nearest to normal first.
@@ -68,8 +67,16 @@ def break_(
         "break",
         run,
         [loaded],
-        file_of(json_file, "break", scenario),
-        quiet=quiet,
+        results.file("break", scenario),
+        results=results,
         machines=machines,
+        command=command_of(
+            "break",
+            source,
+            replications,
+            only=only,
+            with_faults=keep_faults,
+            without_faults=keep_faults is False,
+        ),
     )
     raise typer.Exit(exit_code(result))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
+from slosim.cli.experiment import Results, command_of, exit_code, replications_of, run_experiment
 from slosim.cli.grouped import grouped
-from slosim.cli.options import Machines, Quiet, Replications, ScenarioFile, Sets, load_scenario
+from slosim.cli.options import Machines, Replications, ScenarioFile, Sets, load_scenario
 from slosim.cli.simulate import source_of
 from slosim.errors import UserError
 
@@ -30,8 +30,7 @@ def compare(
     *,
     sets: Sets = None,
     replications: Replications = None,
-    json_file: ExperimentFile = None,
-    quiet: Quiet = False,
+    results: Results,
     machines: Machines,
 ) -> None:
     """Compare two variants on identical work: what changes, by how much, which objectives flip.
@@ -58,8 +57,17 @@ def compare(
         "compare",
         run,
         [before, after],
-        file_of(json_file, "compare", scenario, other or scenario),
-        quiet=quiet,
+        results.file("compare", scenario, other or scenario),
+        results=results,
         machines=machines,
+        command=command_of("compare", _sources(scenario, other, sets), replications),
     )
     raise typer.Exit(exit_code(result))
+
+
+def _sources(scenario: Path, other: Path | None, sets: list[str] | None) -> str | None:
+    """Both variants in a command line."""
+    if other is None:
+        return source_of(scenario, sets)
+    its = (source_of(scenario, None), source_of(other, sets))
+    return None if None in its else " ".join(map(str, its))

@@ -2,47 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from slosim.cli import exits, outputs
-from slosim.cli.options import Machines
+from slosim.cli.options import Machines, Quiet
 from slosim.cli.progress import ProgressBar
 from slosim.cli.simulate import announce_compilation
 from slosim.errors import UserError
+from slosim.files import require_writable, write_whole
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
     from slosim.experiments.study import Study
     from slosim.model import Scenario
 
-ExperimentFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--json",
-        metavar="FILE",
-        help=(
-            "Keep the result and all finished runs here, and go on from what is there; - prints the result"
-            " as JSON and keeps nothing. Default: SCENARIO.COMMAND.json in this folder."
+
+@dataclass(frozen=True)
+class Results:
+    """Where the result of an experiment goes."""
+
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help=(
+                "Keep the result and all finished runs here, and go on from what is there; - prints the"
+                " result as JSON and keeps nothing. Default: SCENARIO.COMMAND.json in this folder."
+            ),
+            show_default=False,
         ),
-        show_default=False,
-    ),
-]
+    ] = None
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write the result as one HTML file to send around.",
+            show_default=False,
+        ),
+    ] = None
+    quiet: Quiet = False
+
+    def file(self, kind: str, *scenario_files: Path) -> Path | None:
+        """Where an experiment is kept; None: nowhere.
+
+        Raises:
+            UserError: it, or the page, has no place to be written to, or that of something else.
+        """
+        path = self._kept(kind, scenario_files)
+        if self.html is not None:
+            require_writable(self.html)
+            _require_other(self.html, "the scenario itself", scenario_files)
+            if path is not None and self.html.resolve() == path.resolve():
+                raise UserError(f"cannot write {self.html}: it is the file of --json")
+        return path
+
+    def _kept(self, kind: str, scenario_files: Sequence[Path]) -> Path | None:
+        if self.json is None:
+            stems = "-".join(dict.fromkeys(path.stem for path in scenario_files if path.is_file()))
+            return Path(f"{stems or 'scenario'}.{kind}.json")
+        if str(self.json) == "-":
+            return None
+        _require_other(self.json, "the scenario itself", scenario_files)
+        return self.json
+
+    def save_page(self, result: Result) -> None:
+        """Write the page, if one is asked for."""
+        if self.html is None:
+            return
+        from slosim.html.experiments import html_of
+
+        write_whole(self.html, html_of(result.data))
+        if not self.quiet:
+            exits.complain(f"saved {self.html}")
 
 
-def file_of(json_file: Path | None, kind: str, *scenario_files: Path) -> Path | None:
-    """Where an experiment is kept; None: nowhere."""
-    if json_file is None:
-        stems = "-".join(dict.fromkeys(path.stem for path in scenario_files if path.is_file())) or "scenario"
-        return Path(f"{stems}.{kind}.json")
-    if str(json_file) == "-":
+def _require_other(path: Path, what: str, others: Iterable[Path]) -> None:
+    if path.exists() and any(other.exists() and path.samefile(other) for other in others):
+        raise UserError(f"cannot write {path}: it is {what}")
+
+
+Option = str | Sequence[str] | bool | None
+
+
+def command_of(kind: str, source: str | None, replications: int | None, **options: Option) -> str | None:
+    """The command that makes a result again; None: its scenario came through a pipe.
+
+    source   the scenario in a command line
+    options  by name; of several values each is an option of its own, of True the name alone
+    """
+    if source is None:
         return None
-    if any(json_file.exists() and path.exists() and json_file.samefile(path) for path in scenario_files):
-        raise UserError(f"cannot write {json_file}: it is the scenario itself")
-    return json_file
+    words: list[str] = []
+    asked = {**options, "replications": None if replications is None else str(replications)}
+    for name, value in asked.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value:
+            values = [value] if isinstance(value, str) else value
+            words += [word for one in values for word in (option, one)]
+    return " ".join(filter(None, ("slosim", kind, source, shlex.join(words))))
 
 
 def replications_of(scenario: Scenario, replications: int | None) -> int:
@@ -58,21 +125,24 @@ def run_experiment(
     scenarios: list[Scenario],
     path: Path | None,
     *,
-    quiet: bool,
+    results: Results,
     machines: Machines,
+    command: str | None,
 ) -> Result:
     """Run an experiment, keep it in its file, and print it. Ctrl-C ends in what is finished.
 
-    path: the file as of `file_of`; None: the result is printed as JSON instead.
+    path     the file as of `Results.file`; None: the result is printed as JSON instead
+    command  that makes the result again, as of `command_of`
 
     Raises:
         typer.Exit: it was stopped before there was anything to show.
     """
+    from slosim.experiments.result import Result
     from slosim.experiments.store import Store
     from slosim.experiments.study import Stopped, Study
     from slosim.workers import open_workers
 
-    memory_limit_bytes = machines.memory_limit_bytes
+    memory_limit_bytes, quiet = machines.memory_limit_bytes, results.quiet
     store = Store(path, kind)
     try:
         for scenario in scenarios:
@@ -91,16 +161,20 @@ def run_experiment(
                 kept = f"; what is finished is kept beside {path}" if path is not None else ""
                 exits.complain(f"stopped ({stopped.reason}) before there was anything to show{kept}")
                 raise typer.Exit(exits.code_of(stopped.reason)) from None
-        _deliver(result, quiet, to_stdout=path is None)
+        if command is not None:
+            result = Result(result.data | {"command": command})
+        deliver(result, quiet, to_stdout=path is None)
         store.finish(result.data)
         if path is not None and not quiet:
             exits.complain(f"saved {path}")
+        results.save_page(result)
     finally:
         store.close()
     return result
 
 
-def _deliver(result: Result, quiet: bool, to_stdout: bool) -> None:
+def deliver(result: Result, quiet: bool, to_stdout: bool) -> None:
+    """Print a result: as JSON if stdout is where it goes, else as text."""
     if to_stdout:
         outputs.print_out(result.to_json())
     elif not quiet:
@@ -110,3 +184,20 @@ def _deliver(result: Result, quiet: bool, to_stdout: bool) -> None:
 def exit_code(result: Result) -> int:
     """0 for a complete result, else why it is partial."""
     return exits.OK if result.complete else exits.code_of(result.stopped)
+
+
+def show_again(result: Result, asked: outputs.Outputs, path: Path) -> None:
+    """A saved result, as text, as JSON without its runs, or as a page.
+
+    Raises:
+        UserError: something else is asked for, which only reports have.
+    """
+    for field in fields(asked):
+        if field.name not in ("json", "html", "quiet") and getattr(asked, field.name):
+            option = f"--{field.name.replace('_', '-')}"
+            raise UserError(f"{option}: {path} is an experiment, of which there are --json and --html")
+    to_stdout = outputs.JSON in asked.printed()
+    deliver(result, asked.quiet, to_stdout=to_stdout)
+    if asked.json is not None and not to_stdout:
+        write_whole(asked.json, result.to_json())
+    Results(html=asked.html, quiet=True).save_page(result)

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,6 +78,15 @@ class Outputs:
             "--openslo", metavar="FILE", help="Write the objectives as OpenSLO v1.", show_default=False
         ),
     ] = None
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "--trace",
+            metavar="FILE",
+            help="Follow some messages and write what became of them, for https://ui.perfetto.dev.",
+            show_default=False,
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -120,10 +129,10 @@ class Outputs:
                 yield self.tables / name, name
         if self.out is not None:
             for name in MAKERS:
-                if name not in PARQUET or has_parquet():
+                if name != TRACE and (name not in PARQUET or has_parquet()):
                     yield self.out / name, name
 
-    def _printed(self) -> list[str]:
+    def printed(self) -> list[str]:
         """Names in MAKERS of what goes to stdout instead of the text."""
         return [name for name, path in self._single() if _is_stdout(path)]
 
@@ -135,6 +144,7 @@ class Outputs:
             (MARKDOWN, self.markdown),
             (JUNIT, self.junit),
             (OPENSLO, self.openslo),
+            (TRACE, self.trace),
         ):
             if path is not None:
                 yield name, path
@@ -143,7 +153,7 @@ class Outputs:
         """Refuse places that cannot be written to, or hold the input itself, before time is spent; and a
         baseline that is none.
         """
-        if len(self._printed()) > 1:
+        if len(self.printed()) > 1:
             raise UserError("only one output can go to stdout: give a file instead of - to the others")
         if self.tables is not None and not has_parquet():
             raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
@@ -166,14 +176,17 @@ class Outputs:
 
         return NamedReport(self.baseline.name, read_report(self.baseline).data)
 
-    def deliver(self, report: Report, source: str | None) -> None:
-        """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`."""
+    def deliver(self, report: Report, source: str | None, shield: bool = False) -> None:
+        """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`.
+
+        shield  as for `print_text`
+        """
         makers = _makers(self.compared_with)
-        printed = self._printed()
+        printed = self.printed()
         if printed:
             print_out(str(makers[printed[0]](report, source)))
         elif not self.quiet:
-            print_text(partial(report.to_text, source=source, baseline=self.compared_with))
+            print_text(partial(report.to_text, source=source, baseline=self.compared_with), shield)
         made: dict[str, str | bytes] = {}
         for path, name in self.files():
             if name not in made:
@@ -184,18 +197,17 @@ class Outputs:
 
     def require_runs(self, input_files: Sequence[Path]) -> None:
         """Refuse what is made of one report alone, and places that cannot be written to."""
-        options = ("json", "baseline", "junit", "openslo", "out", "charts", "tables")
-        for option in options:
-            if getattr(self, option) is not None:
+        for field in fields(self):
+            if field.name not in ("html", "markdown", "quiet") and getattr(self, field.name):
                 raise UserError(
-                    f"--{option} is for one report: several are compared as text, --html or --markdown"
+                    f"--{field.name} is for one report: several are compared as text, --html or --markdown"
                 )
         for path in input_files:
             self.require(path, "input")
 
     def deliver_runs(self, runs: Sequence[NamedReport]) -> None:
         """Print and save what changes from the first report to each of the others."""
-        printed = self._printed()
+        printed = self.printed()
         if printed:
             print_out(MAKERS_OF_RUNS[printed[0]](runs))
         elif not self.quiet:
@@ -251,6 +263,12 @@ def _openslo(report: Report, source: str | None) -> str:
     return openslo_of(report.data["scenario"]["resolved"])
 
 
+def _trace(report: Report, source: str | None) -> str:
+    from slosim.outputs.trace import trace_of
+
+    return trace_of(report.data)
+
+
 def _scenario(report: Report, source: str | None) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
@@ -265,7 +283,7 @@ def _parquet(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
 
 Maker = Callable[["Report", str | None], str | bytes]
 JSON, TEXT, HTML, MARKDOWN = "report.json", "report.txt", "report.html", "report.md"
-JUNIT, OPENSLO = "junit.xml", "openslo.yaml"
+JUNIT, OPENSLO, TRACE = "junit.xml", "openslo.yaml", "trace.json"
 CSV = {"series.csv": _csv(series_of), "histograms.csv": _csv(histograms_of)}
 PARQUET = {"series.parquet": _parquet(series_of), "histograms.parquet": _parquet(histograms_of)}
 MAKERS: dict[str, Maker] = {
@@ -278,8 +296,9 @@ MAKERS: dict[str, Maker] = {
     "scenario.yaml": _scenario,
     **CSV,
     **PARQUET,
+    TRACE: _trace,
 }
-"""What a file of a folder of outputs holds, by its name there."""
+"""What a file holds, by its name in a folder of outputs."""
 
 
 def _makers(baseline: NamedReport | None) -> dict[str, Maker]:
@@ -323,13 +342,24 @@ def print_out(text: str) -> None:
         exits.forget_stdout()
 
 
-def print_text(to_text: Callable[..., str]) -> None:
-    """What `to_text(width=…, colour=…)` writes, as wide and as colourful as the terminal allows."""
+def print_text(to_text: Callable[..., str], shield: bool = False) -> None:
+    """What `to_text(width=…, colour=…)` writes, as wide and as colourful as the terminal allows.
+
+    shield  whether whoever reads stdout obeys commands in it, and must not obey what is in the text
+    """
     if sys.stdout.isatty():
         width = min(shutil.get_terminal_size().columns, WIDTH_MAX)
-        print_out(to_text(width=width, colour=wants_colour()))
+        text = to_text(width=width, colour=wants_colour())
     else:
-        print_out(to_text(colour=bool(os.environ.get("FORCE_COLOR"))))
+        text = to_text(colour=bool(os.environ.get("FORCE_COLOR")))
+    print_out(shielded(text) if shield else text)
+
+
+def shielded(text: str) -> str:
+    """The text as a reader of workflow commands may see it."""
+    from slosim.outputs import annotations
+
+    return annotations.shielded(text)
 
 
 def wants_colour() -> bool:

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from slosim.cli.experiment import show_again
 from slosim.cli.grouped import grouped
-from slosim.cli.outputs import Outputs, print_text
+from slosim.cli.outputs import Outputs
 from slosim.cli.saved import read_report, read_saved, run_names
 from slosim.errors import UserError
 
@@ -36,14 +37,17 @@ def report(
     if len(files) > 1:
         _compare(files, outputs)
         return
+    from slosim.outputs.trace import sample_in
     from slosim.report import Report
 
     saved = read_saved(files[0])
     outputs.require(files[0], "input")
-    if isinstance(saved, Report):
-        outputs.deliver(saved, None)
-    else:
-        print_text(saved.to_text)
+    if not isinstance(saved, Report):
+        show_again(saved, outputs, files[0])
+        return
+    if outputs.trace is not None:
+        sample_in(saved.data)
+    outputs.deliver(saved, None)
 
 
 def _compare(files: Sequence[Path], outputs: Outputs) -> None:

@@ -46,15 +46,16 @@ def read_saved(path: Path) -> Report | Result:
     from slosim.report.content import FORMAT
 
     if found == FORMAT:
-        missing = [part for part in PARTS if part not in data]
-        if missing:
-            raise UserError(f"{path}: not a whole report, {missing[0]!r} is missing: {EXPECTED}")
+        _require(PARTS, data, f"{path}: not a whole report")
         return Report(data)
     if not isinstance(found, str):
         raise UserError(f"{path}: not a report: {EXPECTED}")
-    from slosim.experiments.result import FORMATS, Result
+    from slosim.experiments.kinds import FORMATS, KINDS
+    from slosim.experiments.result import Result
 
     if found in FORMATS:
+        parts = ("version", "stopped", *KINDS[FORMATS[found]].parts)
+        _require(parts, data, f"{path}: not a whole result of slosim {FORMATS[found]}")
         return Result(data)
     for known in (FORMAT, *FORMATS):
         if found.split("/")[0] == known.split("/")[0]:
@@ -94,6 +95,12 @@ def _short(name: str) -> str:
     from slosim.report.layout import clean, cut
 
     return cut(clean(name), NAME_MOST)
+
+
+def _require(parts: Sequence[str], data: dict[str, Any], complaint: str) -> None:
+    missing = [part for part in parts if part not in data]
+    if missing:
+        raise UserError(f"{complaint}, {missing[0]!r} is missing: {EXPECTED}")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
+from slosim.cli.experiment import Results, command_of, exit_code, replications_of, run_experiment
 from slosim.cli.grouped import grouped
-from slosim.cli.options import Machines, Quiet, Replications, ScenarioFile, Sets, load_scenario, parse_share
+from slosim.cli.options import Machines, Replications, ScenarioFile, Sets, load_scenario, parse_share
+from slosim.cli.simulate import source_of
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
@@ -24,8 +25,7 @@ def sensitivity(
     ] = "10%",
     sets: Sets = None,
     replications: Replications = None,
-    json_file: ExperimentFile = None,
-    quiet: Quiet = False,
+    results: Results,
     machines: Machines,
 ) -> None:
     """Find what matters most: each cause 10% worse, each service with one instance more or fewer.
@@ -49,8 +49,9 @@ def sensitivity(
         "sensitivity",
         run,
         [base],
-        file_of(json_file, "sensitivity", scenario),
-        quiet=quiet,
+        results.file("sensitivity", scenario),
+        results=results,
         machines=machines,
+        command=command_of("sensitivity", source_of(scenario, sets), replications, by=by),
     )
     raise typer.Exit(exit_code(result))

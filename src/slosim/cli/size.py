@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli import exits
-from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
+from slosim.cli.experiment import Results, command_of, exit_code, replications_of, run_experiment
 from slosim.cli.grouped import grouped
-from slosim.cli.options import Machines, Quiet, Replications, ScenarioFile, Sets, load_scenario
+from slosim.cli.options import Machines, Replications, ScenarioFile, Sets, load_scenario
+from slosim.cli.simulate import source_of
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
@@ -59,8 +60,7 @@ def size(
     ] = None,
     sets: Sets = None,
     replications: Replications = None,
-    json_file: ExperimentFile = None,
-    quiet: Quiet = False,
+    results: Results,
     machines: Machines,
 ) -> None:
     """Find the cheapest configuration that meets every objective, and prove it by what fails below it.
@@ -90,11 +90,23 @@ def size(
         "size",
         run,
         [its.scenario],
-        file_of(json_file, "size", scenario),
-        quiet=quiet,
+        results.file("size", scenario),
+        results=results,
         machines=machines,
+        command=command_of(
+            "size",
+            source_of(scenario, sets),
+            replications,
+            vary=vary,
+            survive=str(survive) if survive else None,
+            drain=drain,
+            peak=peak,
+            cost=cost,
+            objective=objective,
+            ignore=ignore,
+        ),
     )
-    if not quiet:
+    if not results.quiet:
         exits.complain(f"{simulated:,} runs simulated, {time.monotonic() - began:.1f} s in all")
     code = exit_code(result)
     raise typer.Exit(exits.NOT_MET if code == exits.OK and result.data["answer"] is None else code)

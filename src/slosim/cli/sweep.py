@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli import exits
-from slosim.cli.experiment import ExperimentFile, exit_code, file_of, replications_of, run_experiment
+from slosim.cli.experiment import Results, command_of, exit_code, replications_of, run_experiment
 from slosim.cli.grouped import grouped
-from slosim.cli.options import Machines, Quiet, Replications, ScenarioFile, Sets, load_scenario
+from slosim.cli.options import Machines, Replications, ScenarioFile, Sets, load_scenario
+from slosim.cli.simulate import source_of
 from slosim.errors import UserError
 from slosim.files import require_writable, write_whole
 
@@ -39,14 +40,13 @@ def sweep(
     varies: Varies = None,
     sets: Sets = None,
     replications: Replications = None,
-    json_file: ExperimentFile = None,
     csv_file: Annotated[
         Path | None,
         typer.Option(
             "--csv", metavar="FILE", help="Write a table here, a row per variant.", show_default=False
         ),
     ] = None,
-    quiet: Quiet = False,
+    results: Results,
     machines: Machines,
 ) -> None:
     """Try every combination of some values: verdicts, where objectives flip, all numbers.
@@ -63,7 +63,7 @@ def sweep(
         )
     base = load_scenario(scenario, sets)
     count = replications_of(base, replications)
-    path = file_of(json_file, "sweep", scenario)
+    path = results.file("sweep", scenario)
     if csv_file is not None:
         _require_place(csv_file, scenario, path)
     from slosim.experiments.vary import parse_axes, variants
@@ -81,14 +81,15 @@ def sweep(
         run,
         [base, made[-1]],
         path,
-        quiet=quiet,
+        results=results,
         machines=machines,
+        command=command_of("sweep", source_of(scenario, sets), replications, vary=varies),
     )
     if csv_file is not None:
         from slosim.experiments.sweep.sweep import table_of
 
         write_whole(csv_file, table_of(result.data))
-        if not quiet:
+        if not results.quiet:
             exits.complain(f"saved {csv_file}")
     raise typer.Exit(exit_code(result))
 

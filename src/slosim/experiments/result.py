@@ -8,23 +8,12 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
+from slosim.experiments.kinds import FORMATS, KINDS
 from slosim.experiments.quantities import Change
 from slosim.files import json_text
 from slosim.measure.intervals import Estimate
 from slosim.report.content import plain
 from slosim.report.report import View
-
-FORMATS = {
-    f"slosim-{kind}/1": f"slosim.experiments.{home}.text"
-    for kind, home in {
-        "compare": "compare",
-        "sweep": "sweep",
-        "sensitivity": "sensitivity",
-        "size": "size",
-        "break": "breaks",
-    }.items()
-}
-"""The module whose `text_of(data, width, colour)` writes the text of each format."""
 
 
 class Result(View):
@@ -45,6 +34,16 @@ class Result(View):
         return self._data
 
     @property
+    def kind(self) -> str:
+        """compare, sweep, sensitivity, size or break."""
+        return FORMATS[self._data["format"]]
+
+    @property
+    def command(self) -> str | None:
+        """The command that makes it again; None: it was made in Python."""
+        return self._data.get("command")
+
+    @property
     def stopped(self) -> str | None:
         return self._data["stopped"]
 
@@ -58,7 +57,8 @@ class Result(View):
 
     def to_text(self, width: int = 100, colour: bool = False) -> str:
         """For people, at most so many columns wide, at least 72."""
-        return import_module(FORMATS[self._data["format"]]).text_of(self._data, width, colour)
+        home = KINDS[self.kind].home
+        return import_module(f"slosim.experiments.{home}.text").text_of(self._data, width, colour)
 
     @classmethod
     def from_json(cls, text: str) -> Result:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from slosim.errors import UserError
+from slosim.experiments.kinds import format_of
 from slosim.experiments.summary import Summary, from_plain, to_plain
 from slosim.files import json_text, require_writable, write_whole
 
-FORMAT = "slosim-{kind}/1"
 NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 """What reading something else as an experiment's file raises."""
 
@@ -36,7 +36,7 @@ class Store:
 
     def __init__(self, path: Path | None, kind: str) -> None:
         self.path = path
-        self.format = FORMAT.format(kind=kind)
+        self.format = format_of(kind)
         self._runs: dict[tuple[str, int], Summary] = {}
         self._used: set[tuple[str, int]] = set()
         self._journal: IO[str] | None = None

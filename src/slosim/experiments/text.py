@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from slosim.report.amounts import (
-    EFFECTS,
-    amount,
-    change_of,
-    points,
-    relative,
-    signed,
-    signed_value,
-    two_digits,
-    with_interval,
-)
-from slosim.report.layout import finish
+from slosim.report.layout import finish, paint, paragraph
 
-__all__ = [
-    "EFFECTS",
-    "amount",
-    "change_of",
-    "finished",
-    "points",
-    "relative",
-    "signed",
-    "signed_value",
-    "two_digits",
-    "with_interval",
-]
+
+class Said(NamedTuple):
+    """A paragraph for people; style as of `paint`, or empty."""
+
+    text: str
+    style: str = ""
+
+
+def stopped_early(data: Mapping[str, Any], what: str) -> list[Said]:
+    """That an experiment ended before its time, and what that means for what is shown; nothing if it did
+    not.
+    """
+    return [Said(f"Stopped early: {data['stopped']}. {what}", "yellow")] if data["stopped"] else []
+
+
+def wrapped(said: Sequence[Said], width: int) -> list[str]:
+    """Paragraphs as lines of a text."""
+    return [
+        paint(line, one.style) if one.style else line for one in said for line in paragraph(one.text, width)
+    ]
 
 
 def finished(sections: Sequence[list[str]], colour: bool) -> str:

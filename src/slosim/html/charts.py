@@ -35,10 +35,13 @@ SECONDS_LABEL = (
 
 @dataclass
 class Table:
-    """The table of a chart, or one of its own: texts, the first column names the row."""
+    """The table of a chart, or one of its own: texts, the first column names the row; words: columns that are
+    read rather than compared.
+    """
 
     headings: list[str]
     rows: list[list[str]]
+    words: Sequence[int] = ()
 
 
 @dataclass

@@ -6,7 +6,7 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _ANSI = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2", "cyan": "36"}
 _BEGIN, _END = "\ue000", "\ue001"  # private use: paint(), until finish() turns it into ANSI or nothing
@@ -70,12 +70,14 @@ class Column:
     """A column of a table; of those with keep > 0 the largest goes first when the table is too wide.
 
     A column whose title only makes sense after another's ("service mean", "p99") must go before that one.
+    Cells longer than `most` are cut; 0: none is.
     """
 
     title: str
     cells: list[str]
     align: str = ">"
     keep: int = 0
+    most: int = 0
 
 
 def whole_titles(titles: Sequence[str]) -> list[str]:
@@ -89,7 +91,7 @@ def whole_titles(titles: Sequence[str]) -> list[str]:
 
 def table(columns: Sequence[Column], width: int, gap: int = 2) -> list[str]:
     """Header and rows, columns as narrow as their content; the first one is cut if nothing else helps."""
-    kept = [column for column in columns if any(cell for cell in column.cells) or not column.keep]
+    kept = [_cut(column) for column in columns if any(cell for cell in column.cells) or not column.keep]
     while _total(kept, gap) > width and any(column.keep for column in kept):
         least = max(kept, key=lambda column: column.keep)
         kept = [column for column in kept if column is not least]
@@ -106,6 +108,12 @@ def table(columns: Sequence[Column], width: int, gap: int = 2) -> list[str]:
         for row in zip(*(column.cells for column in kept), strict=True)
     ]
     return [header, *rows]
+
+
+def _cut(column: Column) -> Column:
+    if not column.most:
+        return column
+    return replace(column, cells=[cut(cell, column.most) for cell in column.cells])
 
 
 def _width_of_column(column: Column) -> int:

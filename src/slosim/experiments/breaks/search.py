@@ -18,6 +18,7 @@ from slosim.experiments.against import run_entry
 from slosim.experiments.breaks.ladder import Bracket, Search, climb, confirm, descend
 from slosim.experiments.breaks.stresses import LeftOut, Place, Stress, chosen, place_of, stresses_of
 from slosim.experiments.judge import Judged, judge, verdict
+from slosim.experiments.kinds import format_of
 from slosim.experiments.result import Result, as_plain
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary
@@ -29,7 +30,6 @@ from slosim.report.objectives import MISSED, budget_of
 from slosim.report.units import clock
 from slosim.version import __version__
 
-FORMAT = "slosim-break/1"
 SEARCHED_WITH = 2
 """Replications of the levels on the way, where the value alone decides; the two at the edge get all of them,
 and there the interval must be clear of the target."""
@@ -343,7 +343,7 @@ def _content(
     entries = [_entry(one) for one in climbers if one.done]
     entries.sort(key=lambda one: (one["margin_ratio"], one["breaks"] is None))
     return {
-        "format": FORMAT,
+        "format": format_of("break"),
         "version": __version__,
         "stopped": stopped,
         "run": {

@@ -6,12 +6,14 @@ import json
 import math
 import re
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK
-from slosim.experiments.text import amount, finished, with_interval
+from slosim.experiments.text import Said, finished, stopped_early, wrapped
 from slosim.model.values import write_duration, write_number
-from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title, width_of
+from slosim.report.amounts import amount, with_interval
+from slosim.report.layout import Column, clean, paint, table, title, width_of
 from slosim.report.objectives import MET
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import (
@@ -28,6 +30,8 @@ from slosim.report.units import (
 SHOWN_AGAIN = 3
 """Breaks whose change is printed; the others are in the JSON."""
 OBJECTIVE_COLUMNS = 24
+WIDTH_ENDLESS = 10_000
+"""For lines that are copied rather than read."""
 LONGER = 1.25
 """A run that is to show a recovery lasts so many times as long as it is expected to take."""
 OUTCOMES = {STUCK: "red", DRAINING: "yellow", RECOVERED: "green"}
@@ -36,18 +40,23 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.%/ -]*|[0-9][0-9A-Za-z.%/]*")
 
 def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
     """The whole text."""
-    broken = [one for one in data["stresses"] if one["breaks"] is not None]
+    broken = broken_of(data)
     sections = [
-        _headline(data, broken, width),
-        _context(data, width),
+        wrapped(headline(data), width),
+        wrapped(context(data), width),
         _breaks(broken, width),
         _edges(broken, width),
         _afterwards(data["stresses"], width),
         _again(data, broken, width),
-        _rest(data, width),
-        _footer(data, width),
+        wrapped(rest(data), width),
+        wrapped([Said(note(data), "dim")], width),
     ]
     return finished(sections, colour)
+
+
+def broken_of(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """The stresses that break something, nearest to normal first."""
+    return [one for one in data["stresses"] if one["breaks"] is not None]
 
 
 def level_of(level: float, unit: str) -> str:
@@ -68,28 +77,23 @@ def level_of(level: float, unit: str) -> str:
 # What breaks
 
 
-def _headline(data: dict[str, Any], broken: list[dict[str, Any]], width: int) -> list[str]:
-    stopped = (
-        [paint(f"Stopped early: {data['stopped']}. Only finished ladders are shown.", "yellow")]
-        if data["stopped"]
-        else []
-    )
+def headline(data: dict[str, Any]) -> list[Said]:
+    """What breaks first, what does not heal, and whether it ended early."""
+    broken = broken_of(data)
+    stopped = stopped_early(data, "Only finished ladders are shown.")
     if not data["stresses"]:
         return stopped
     stuck = [one for one in data["stresses"] if one["recovery"] and one["recovery"]["stuck_from"] is not None]
-    lines: list[str] = []
-    if broken:
-        lines += [paint(line, "bold") for line in paragraph(_breaks_first(broken), width)]
-    else:
-        lines += [paint(line, "green") for line in paragraph("Nothing that was tried breaks it.", width)]
-    for one in stuck:
-        lines += [paint(line, "red") for line in paragraph(_metastable(one), width)]
+    said = (
+        [Said(_breaks_first(broken), "bold")]
+        if broken
+        else [Said("Nothing that was tried breaks it.", "green")]
+    )
+    said += [Said(_metastable(one), "red") for one in stuck]
     can_tell = data["triggers"]["quiet"]
     if can_tell and not stuck and any(one["recovery"] for one in data["stresses"]):
-        lines += paragraph(
-            f"After every trigger that was tried the backlog returns by itself{_heals(data)}.", width
-        )
-    return [*lines, *stopped]
+        said.append(Said(f"After every trigger that was tried the backlog returns by itself{_heals(data)}."))
+    return [*said, *stopped]
 
 
 def _heals(data: dict[str, Any]) -> str:
@@ -107,15 +111,15 @@ def _heals(data: dict[str, Any]) -> str:
     expected_s, one, after = max(draining, key=lambda its: its[0])
     needed_s = data["run"]["duration_s"] - after["watched_s"] + LONGER * expected_s
     return (
-        f", or is on its way: after {_stress(one)} at {level_of(after['level'], one['unit'])} it needs about"
-        f" {duration(expected_s)}, which run.duration={clock(math.ceil(needed_s / 60) * 60)} would show"
+        f", or is on its way: after {stress_of(one)} at {level_of(after['level'], one['unit'])} it needs"
+        f" about {duration(expected_s)}, which run.duration={clock(math.ceil(needed_s / 60) * 60)} would show"
     )
 
 
 def _breaks_first(broken: list[dict[str, Any]]) -> str:
     first, *others = broken
     point = first["breaks"]
-    objective = _first_of(point)
+    objective = first_of(point)
     sentence = (
         f"Breaks first: {_stress_at(first, point['level'])}:"
         f" '{clean(objective['name'])}' {with_interval(objective['sli_ratio'], 'ratio')}"
@@ -159,21 +163,23 @@ def _in_longer_run(longer: dict[str, Any]) -> str:
     return f"Nor is it back in a longer run, {watched} after the trigger."
 
 
-def _stress(one: dict[str, Any]) -> str:
+def stress_of(one: dict[str, Any]) -> str:
+    """Its name."""
     return clean(one["name"])
 
 
 def _stress_at(one: dict[str, Any], level: float) -> str:
     """`load at 1.34x`."""
-    return _stress(one) if one["unit"] == "once" else f"{_stress(one)} at {level_of(level, one['unit'])}"
+    return stress_of(one) if one["unit"] == "once" else f"{stress_of(one)} at {level_of(level, one['unit'])}"
 
 
-def _first_of(point: dict[str, Any]) -> dict[str, Any]:
+def first_of(point: dict[str, Any]) -> dict[str, Any]:
     """The objective that breaks first."""
     return next(one for one in point["objectives"] if one["name"] == point["first"])
 
 
-def _context(data: dict[str, Any], width: int) -> list[str]:
+def context(data: dict[str, Any]) -> list[Said]:
+    """What stresses are compared with."""
     reference, lines = data["reference"], []
     ignored = [f"'{clean(one['name'])}'" for one in reference["objectives"] if one["ignored"]]
     undecided = [
@@ -208,25 +214,29 @@ def _context(data: dict[str, Any], width: int) -> list[str]:
             " from a"
             " stress cannot be told from theirs."
         )
-    return paragraph(" ".join(lines), width) if lines else []
+    return [Said(" ".join(lines))] if lines else []
 
 
 def _breaks(broken: list[dict[str, Any]], width: int) -> list[str]:
     if not broken:
         return []
+    return [title("WHAT BREAKS IT", "nearest to normal first", width), *table(breaks_columns(broken), width)]
+
+
+def breaks_columns(broken: Sequence[dict[str, Any]]) -> list[Column]:
+    """A row for each stress that breaks something."""
     points = [one["breaks"] for one in broken]
-    columns = [
-        Column("stress", [_stress(one) for one in broken], "<"),
-        Column("holds at", [_holds(one) for one in broken]),
+    return [
+        Column("stress", [stress_of(one) for one in broken], "<"),
+        Column("holds at", [holds_of(one) for one in broken]),
         Column("breaks at", [level_of(one["breaks"]["level"], one["unit"]) for one in broken]),
-        Column("misses first", [cut(clean(one["first"]), OBJECTIVE_COLUMNS) for one in points], "<"),
-        Column("costs", [_cost(one) for one in points]),
-        Column("afterwards", [_outcome_at(one, one["breaks"]["level"]) for one in broken], "<"),
+        Column("misses first", [clean(one["first"]) for one in points], "<", most=OBJECTIVE_COLUMNS),
+        Column("costs", [cost_of(one) for one in points]),
+        Column("afterwards", [outcome_at(one, one["breaks"]["level"]) for one in broken], "<"),
     ]
-    return [title("WHAT BREAKS IT", "nearest to normal first", width), *table(columns, width)]
 
 
-def _holds(one: dict[str, Any]) -> str:
+def holds_of(one: dict[str, Any]) -> str:
     """The highest level that does not break, with a question mark if an objective is undecided there."""
     if one["holds"] is None:
         return level_of(one["base"], one["unit"]) if one["base"] else NOTHING
@@ -234,17 +244,19 @@ def _holds(one: dict[str, Any]) -> str:
     return level_of(one["holds"]["level"], one["unit"]) + (" ?" if is_open else "  ")
 
 
-def _cost(point: dict[str, Any]) -> str:
-    return amount(_first_of(point)["cost_s"]["value"], "s")
+def cost_of(point: dict[str, Any]) -> str:
+    """Of the objective that breaks first."""
+    return amount(first_of(point)["cost_s"]["value"], "s")
 
 
-def _outcome_at(one: dict[str, Any], level: float) -> str:
+def outcome_at(one: dict[str, Any], level: float) -> str:
+    """What became of the backlog after a level that was tried; empty: the stress does not end."""
     if one["recovery"] is None:
         return ""
-    return _outcome(next(its for its in one["recovery"]["points"] if its["level"] == level))
+    return outcome_of(next(its for its in one["recovery"]["points"] if its["level"] == level))
 
 
-def _outcome(after: dict[str, Any]) -> str:
+def outcome_of(after: dict[str, Any]) -> str:
     """`back after 4.10 min`, `draining: 50.0 min`, `stuck`; with the share of replications if not all."""
     word, share = after["outcome"], after["shares"][after["outcome"]]
     if word == RECOVERED:
@@ -259,18 +271,23 @@ def _outcome(after: dict[str, Any]) -> str:
 
 
 def _edges(broken: list[dict[str, Any]], width: int) -> list[str]:
-    rows = [(one, _first_of(one["breaks"])) for one in broken]
-    if not rows:
+    if not broken:
         return []
-    columns = [
-        Column("stress", [_stress(one) for one, _ in rows], "<"),
-        Column("objective", [cut(clean(its["name"]), OBJECTIVE_COLUMNS) for _, its in rows], "<"),
+    note = "the SLI of the objective that breaks first"
+    return [title("AT THE EDGE", note, width), *table(edges_columns(broken), width)]
+
+
+def edges_columns(broken: Sequence[dict[str, Any]]) -> list[Column]:
+    """The objective that breaks first at the level that holds and at the one that breaks."""
+    rows = [(one, first_of(one["breaks"])) for one in broken]
+    return [
+        Column("stress", [stress_of(one) for one, _ in rows], "<"),
+        Column("objective", [clean(its["name"]) for _, its in rows], "<", most=OBJECTIVE_COLUMNS),
         Column("target", [exact_share(its["target_ratio"]) for _, its in rows]),
         Column("where it holds", [_held(one, its["name"]) for one, its in rows]),
         Column("where it breaks [95%]", [with_interval(its["sli_ratio"], "ratio") for _, its in rows]),
         Column("of 30d budget", [_of_budget(its) for _, its in rows], keep=1),
     ]
-    return [title("AT THE EDGE", "the SLI of the objective that breaks first", width), *table(columns, width)]
 
 
 def _held(one: dict[str, Any], objective: str) -> str:
@@ -290,26 +307,29 @@ def _of_budget(objective: dict[str, Any]) -> str:
 
 
 def _afterwards(stresses: list[dict[str, Any]], width: int) -> list[str]:
-    rows = [(one, its) for one in stresses if one["recovery"] for its in _worth_knowing(one)]
+    rows = aftermaths(stresses)
     if not rows:
         return []
-    columns = [
-        Column("stress", [_stress(one) for one, _ in rows], "<"),
+    note = "and where it stops to heal; backlog of the whole system, in messages"
+    return [title("AFTER TWICE AS MUCH", note, width), *table(aftermath_columns(rows), width)]
+
+
+def aftermaths(stresses: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each stress that ends with what came after the levels that are worth knowing."""
+    return [(one, its) for one in stresses if one["recovery"] for its in _worth_knowing(one)]
+
+
+def aftermath_columns(rows: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> list[Column]:
+    """A row for each of `aftermaths`."""
+    return [
+        Column("stress", [stress_of(one) for one, _ in rows], "<"),
         Column("level", [level_of(its["level"], one["unit"]) for one, its in rows]),
         Column("normal", [short(its["normal"]["value"]) for _, its in rows], keep=1),
         Column("highest", [short(its["peak"]["value"]) for _, its in rows]),
         Column("in the end", [_late(its) for _, its in rows]),
         Column("growing by", [_growth(its) for _, its in rows]),
         Column("watched", [duration(its["watched_s"]) for _, its in rows], keep=2),
-        Column("afterwards", [_outcome(its) for _, its in rows], "<"),
-    ]
-    return [
-        title(
-            "AFTER TWICE AS MUCH",
-            "and where it stops to heal; backlog of the whole system, in messages",
-            width,
-        ),
-        *table(columns, width),
+        Column("afterwards", [outcome_of(its) for _, its in rows], "<"),
     ]
 
 
@@ -341,30 +361,28 @@ def _growth(after: dict[str, Any]) -> str:
 
 
 def _again(data: dict[str, Any], broken: list[dict[str, Any]], width: int) -> list[str]:
-    shown = broken[:SHOWN_AGAIN]
-    if not shown:
+    if not broken:
         return []
+    note = "the first breaks; those of the others are in the JSON, changes and faults"
+    lines = [title("TO SEE IT AGAIN", note, width)]
+    for one in broken[:SHOWN_AGAIN]:
+        lines += again(data, one, width)
+    return lines
+
+
+def again(data: dict[str, Any], one: dict[str, Any], width: int) -> list[str]:
+    """What to run, and which faults to add to the file, to see a break once more."""
     command = ["slosim", "run", *shlex.split(data["source"] or "SCENARIO.yaml")]
     if data["reference"]["faults"] == "left out":
         command += ["--set", "faults=[]"]
-    lines = [
-        title(
-            "TO SEE IT AGAIN",
-            "the first breaks; those of the others are in the JSON, changes and faults",
-            width,
-        )
-    ]
-    for one in shown:
-        point = one["breaks"]
-        sets = [
-            word for path, value in point["changes"].items() for word in ("--set", f"{path}={flow(value)}")
-        ]
-        lines.append(f"{_stress(one)} {level_of(point['level'], one['unit'])}")
-        if sets:
-            lines.append("    " + shlex.join([*command, *sets]))
-        if point["faults"]:
-            lines.append("    faults:" + ("" if sets else f"   # {shlex.join(command)}"))
-            lines += [line for fault in point["faults"] for line in fault_lines(fault, width)]
+    point = one["breaks"]
+    sets = [word for path, value in point["changes"].items() for word in ("--set", f"{path}={flow(value)}")]
+    lines = [f"{stress_of(one)} {level_of(point['level'], one['unit'])}"]
+    if sets:
+        lines.append("    " + shlex.join([*command, *sets]))
+    if point["faults"]:
+        lines.append("    faults:" + ("" if sets else f"   # {shlex.join(command)}"))
+        lines += [line for fault in point["faults"] for line in fault_lines(fault, width)]
     return lines
 
 
@@ -391,18 +409,19 @@ def flow(value: Any) -> str:
 # The rest
 
 
-def _rest(data: dict[str, Any], width: int) -> list[str]:
+def rest(data: dict[str, Any]) -> list[Said]:
+    """What holds, and what was not tried or not finished."""
     lines: list[str] = []
     holding = [
-        f"{_stress(one)} {level_of(one['most'], one['unit'])}"
+        f"{stress_of(one)} {level_of(one['most'], one['unit'])}"
         for one in data["stresses"]
         if one["breaks"] is None
     ]
     if holding:
-        lines += paragraph(f"Hold up to the highest level tried: {'; '.join(holding)}.", width)
-    notes = [f"{_stress(one)}: {clean(one['note'])}" for one in data["stresses"] if one["note"]]
+        lines.append(f"Hold up to the highest level tried: {'; '.join(holding)}.")
+    notes = [f"{stress_of(one)}: {clean(one['note'])}" for one in data["stresses"] if one["note"]]
     if notes:
-        lines += paragraph(f"Of these: {'; '.join(notes)}.", width)
+        lines.append(f"Of these: {'; '.join(notes)}.")
     why: dict[tuple[str, str], list[str]] = {}
     for one in data["left_out"]:
         why.setdefault((one["kind"], one["why"]), []).append(
@@ -412,19 +431,20 @@ def _rest(data: dict[str, Any], width: int) -> list[str]:
         text = "; ".join(
             f"{kind} of {enumeration(names)} ({reason})" for (kind, reason), names in why.items()
         )
-        lines += paragraph(f"Not tried: {text}.", width)
+        lines.append(f"Not tried: {text}.")
     if data["unfinished"]:
-        lines += paragraph(f"Not finished: {', '.join(data['unfinished'])}.", width)
-    return lines
+        lines.append(f"Not finished: {', '.join(data['unfinished'])}.")
+    return [Said(line) for line in lines]
 
 
-def _footer(data: dict[str, Any], width: int) -> list[str]:
+def note(data: dict[str, Any]) -> str:
+    """What breaking means, and how it was done."""
     run, place = data["run"], data["triggers"]
     is_all = any(one["target_ratio"] == 1 and not one["ignored"] for one in data["reference"]["objectives"])
     all_of_it = (
         " (of a target of 100%: a single one is bad, which the interval does not show)" if is_all else ""
     )
-    text = (
+    return (
         f"Breaks: the 95% interval of an objective is below its target{all_of_it}; holds: no such interval"
         " is, ?: but one reaches below. Each interval is for itself. The two levels"
         f" lie within 5% and rest on {plural(run['replications'], 'replication')} each, those on the way on"
@@ -436,4 +456,3 @@ def _footer(data: dict[str, Any], width: int) -> list[str]:
         " Order: the share of its ladder that a stress leaves whole (margin_ratio)."
         f" slosim {data['version']}"
     )
-    return [paint(line, "dim") for line in paragraph(text, width)]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from slosim.errors import UserError
 from slosim.experiments.against import run_entry
 from slosim.experiments.judge import Judged, judge, verdict
+from slosim.experiments.kinds import format_of
 from slosim.experiments.quantities import Quantity, change, effect_of, flow_parts, quantities_of
 from slosim.experiments.result import Result, as_plain
 from slosim.experiments.study import Stopped, Study, Wanted
@@ -19,7 +20,6 @@ from slosim.report.units import clock
 from slosim.simulation import INTERRUPTED
 from slosim.version import __version__
 
-FORMAT = "slosim-compare/1"
 SAME_IN_BOTH = ("duration", "warmup", "sample_every")
 """Of `run`: what must be the same for two runs to meet the same work."""
 
@@ -96,7 +96,7 @@ def _content(
     common = [one for one in quantities_of(before.scenario) if one.key in others]
     changes = [_entry(one, before, after) for one in common]
     return {
-        "format": FORMAT,
+        "format": format_of("compare"),
         "version": __version__,
         "stopped": stopped,
         "run": {**run_entry(before.scenario, len(before.summaries)), "other_seed": other_seed},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from slosim.experiments.text import EFFECTS, amount, change_of, finished, points, signed, signed_value
+from slosim.experiments.text import Said, finished, stopped_early, wrapped
+from slosim.report.amounts import EFFECTS, amount, change_of, points, signed, signed_value
 from slosim.report.layout import Column, clean, paint, paragraph, table, title
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import clock, exact_share, plural, three_digits
@@ -15,17 +17,18 @@ SHOWN_PARTS = 6
 def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
     """The whole text."""
     sections = [
-        _headline(data, width),
+        wrapped(headline(data), width),
         _objectives(data, width),
         _latency(data, width),
         *(_where_time_went(flow, its, width) for flow, its in data["where_time_goes_s"].items()),
         _rest(data, width),
-        _footer(data, width),
+        wrapped([Said(note(data), "dim")], width),
     ]
     return finished(sections, colour)
 
 
-def _headline(data: dict[str, Any], width: int) -> list[str]:
+def headline(data: dict[str, Any]) -> list[Said]:
+    """The verdicts and what changes, what is compared, and whether it ended early."""
     before, after = data["before"], data["after"]
     p99 = [one for one in data["changes"] if one["key"].endswith("latency_s.p99")]
     sentences = [_sentence(one) for one in p99]
@@ -35,21 +38,11 @@ def _headline(data: dict[str, Any], width: int) -> list[str]:
     if data["objectives"] and not flips:
         sentences.append("No objective flips.")
     verdicts = f"{before['verdict'].upper()} → {after['verdict'].upper()}. "
-    lines = paragraph(verdicts + " ".join(sentences), width)
-    style = STYLES[after["verdict"]]
     return [
-        *(paint(line, style) for line in lines),
-        *paragraph(f"{clean(before['name'])} → {clean(after['name'])}", width),
-        *_stopped(data),
+        Said(verdicts + " ".join(sentences), STYLES[after["verdict"]]),
+        Said(f"{clean(before['name'])} → {clean(after['name'])}"),
+        *stopped_early(data, "Fewer replications than asked for."),
     ]
-
-
-def _stopped(data: dict[str, Any]) -> list[str]:
-    return (
-        [paint(f"Stopped early: {data['stopped']}. Fewer replications than asked for.", "yellow")]
-        if data["stopped"]
-        else []
-    )
 
 
 def _sentence(one: dict[str, Any]) -> str:
@@ -71,14 +64,19 @@ def _sentence(one: dict[str, Any]) -> str:
     )
 
 
-def _objectives(data: dict[str, Any], width: int) -> list[str]:
+def objectives_with_changes(data: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each objective with the change of its share."""
     by_key = {one["key"]: one for one in data["changes"]}
-    rows = [(one, by_key[f"objectives.{one['name']}.sli_ratio"]) for one in data["objectives"]]
+    return [(one, by_key[f"objectives.{one['name']}.sli_ratio"]) for one in data["objectives"]]
+
+
+def _objectives(data: dict[str, Any], width: int) -> list[str]:
+    rows = objectives_with_changes(data)
     if not rows:
         return []
     columns = [
         Column("objective", [clean(one["name"]) for one, _ in rows], "<"),
-        Column("target", [_targets(one) for one, _ in rows]),
+        Column("target", [targets(one) for one, _ in rows]),
         Column("before", [amount(its["before"]["value"], "ratio") for _, its in rows]),
         Column("after", [amount(its["after"]["value"], "ratio") for _, its in rows]),
         Column("change, points [95%]", [points(its["difference"]) for _, its in rows]),
@@ -88,7 +86,7 @@ def _objectives(data: dict[str, Any], width: int) -> list[str]:
     return [title("OBJECTIVES"), *table(columns, width)]
 
 
-def _targets(one: dict[str, Any]) -> str:
+def targets(one: dict[str, Any]) -> str:
     return " → ".join(exact_share(target) for target in dict.fromkeys(one["target_ratio"]))
 
 
@@ -96,13 +94,31 @@ def _effect(one: dict[str, Any]) -> str:
     return paint(one["effect"], EFFECTS[one["effect"]])
 
 
+def latencies(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Changes of flows."""
+    return [one for one in data["changes"] if one["key"].startswith("flows.")]
+
+
+def others(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Changes of neither flows nor objectives."""
+    return [one for one in data["changes"] if not one["key"].startswith(("flows.", "objectives."))]
+
+
+def is_clear(one: dict[str, Any]) -> bool:
+    """Whether its interval leaves out that nothing changes."""
+    return one["effect"] in ("better", "worse", "changed")
+
+
 def _latency(data: dict[str, Any], width: int) -> list[str]:
-    rows = [one for one in data["changes"] if one["key"].startswith("flows.")]
-    return [title("LATENCY", "of completed instances", width), *_table(rows, width)] if rows else []
+    rows = latencies(data)
+    if not rows:
+        return []
+    return [title("LATENCY", "of completed instances", width), *table(changes_columns(rows), width)]
 
 
-def _table(rows: list[dict[str, Any]], width: int) -> list[str]:
-    columns = [
+def changes_columns(rows: Sequence[dict[str, Any]]) -> list[Column]:
+    """A row for each change."""
+    return [
         Column("", [clean(one["name"]) for one in rows], "<"),
         Column("before", [amount(one["before"]["value"], one["unit"]) for one in rows]),
         Column("after", [amount(one["after"]["value"], one["unit"]) for one in rows]),
@@ -114,11 +130,17 @@ def _table(rows: list[dict[str, Any]], width: int) -> list[str]:
             keep=1,
         ),
     ]
-    return table(columns, width)
 
 
 def _where_time_went(flow: str, its: dict[str, list[dict[str, Any]]], width: int) -> list[str]:
-    """The parts that change most, in the order of the part of the mean."""
+    moved = moved_parts(its)
+    if not moved:
+        return []
+    return [title("WHERE THE TIME WENT", clean(flow), width), *table(parts_columns(moved), width)]
+
+
+def moved_parts(its: dict[str, list[dict[str, Any]]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The parts of a latency that change most in the slowest 1%: of the mean, of the slowest."""
     mean = {one["name"]: one for one in its["mean"]}
     slowest = {one["name"]: one for one in its["slowest_1%"]}
     moved = [
@@ -128,34 +150,44 @@ def _where_time_went(flow: str, its: dict[str, list[dict[str, Any]]], width: int
         and "undefined" not in (mean[name]["effect"], slowest[name]["effect"])
     ]
     moved.sort(key=lambda name: -abs(slowest[name]["difference"]["value"]))
-    if not moved:
-        return []
-    shown = moved[:SHOWN_PARTS]
-    columns = [
-        Column("part", [clean(name) for name in shown], "<"),
-        Column("mean", [amount(mean[name]["before"]["value"], "s") for name in shown]),
-        Column("change", [signed_value(mean[name]["difference"]["value"], "s") for name in shown]),
-        Column("slowest 1%", [amount(slowest[name]["before"]["value"], "s") for name in shown]),
-        Column("change [95%]", [signed(slowest[name]["difference"], "s") for name in shown]),
+    return [(mean[name], slowest[name]) for name in moved[:SHOWN_PARTS]]
+
+
+def parts_columns(moved: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> list[Column]:
+    """A row for each of `moved_parts`."""
+    return [
+        Column("part", [clean(mean["name"]) for mean, _ in moved], "<"),
+        Column("mean", [amount(mean["before"]["value"], "s") for mean, _ in moved]),
+        Column("change", [signed_value(mean["difference"]["value"], "s") for mean, _ in moved]),
+        Column("slowest 1%", [amount(slowest["before"]["value"], "s") for _, slowest in moved]),
+        Column("change [95%]", [signed(slowest["difference"], "s") for _, slowest in moved]),
     ]
-    return [title("WHERE THE TIME WENT", clean(flow), width), *table(columns, width)]
 
 
 def _rest(data: dict[str, Any], width: int) -> list[str]:
-    rest = [one for one in data["changes"] if not one["key"].startswith(("flows.", "objectives."))]
-    clear = [one for one in rest if one["effect"] in ("better", "worse", "changed")]
+    rest = others(data)
+    clear = [one for one in rest if is_clear(one)]
     if not clear:
-        return (
-            paragraph(f"Nothing else changes clearly, of {plural(len(rest), 'number')}.", width)
-            if rest
-            else []
-        )
-    others = len(rest) - len(clear)
-    note = f"{others} more {'does' if others == 1 else 'do'} not change clearly" if others else ""
-    return [title("SERVICES, LAG AND COST", note, width), *_table(clear, width)]
+        return paragraph(nothing_else(rest), width) if rest else []
+    return [
+        title("SERVICES, LAG AND COST", unclear_others(rest), width),
+        *table(changes_columns(clear), width),
+    ]
 
 
-def _footer(data: dict[str, Any], width: int) -> list[str]:
+def nothing_else(rest: Sequence[dict[str, Any]]) -> str:
+    """That none of the other changes is clear."""
+    return f"Nothing else changes clearly, of {plural(len(rest), 'number')}."
+
+
+def unclear_others(rest: Sequence[dict[str, Any]]) -> str:
+    """How many of the other changes are not clear."""
+    count = sum(not is_clear(one) for one in rest)
+    return f"{count} more {'does' if count == 1 else 'do'} not change clearly" if count else ""
+
+
+def note(data: dict[str, Any]) -> str:
+    """How it was done, and what intervals mean."""
     run, pairing = data["run"], data["pairing"]
     warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
     worth = (
@@ -166,10 +198,9 @@ def _footer(data: dict[str, Any], width: int) -> list[str]:
         else ""
     )
     unused = "" if run["other_seed"] is None else f", not {run['other_seed']} of the second variant"
-    text = (
+    return (
         f"{plural(run['replications'], 'pair')} of {clock(run['duration_s'])}{warmup}, seed"
         f" {run['seed']}{unused}: replication k of both meets the same arrivals, keys,"
         " service times and failures, so what they have in common cancels."
         f"{worth} Intervals are 95%, by jackknife over pairs. slosim {data['version']}"
     )
-    return [paint(line, "dim") for line in paragraph(text, width)]

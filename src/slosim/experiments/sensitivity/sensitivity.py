@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slosim.experiments.against import base_entry, described, run_entry, simulate, variant_entry
+from slosim.experiments.kinds import format_of
 from slosim.experiments.result import Result
 from slosim.experiments.sensitivity.variations import SECTIONS, variations_of
 from slosim.experiments.study import Study
@@ -16,7 +17,6 @@ from slosim.model import Scenario
 from slosim.report.units import plural
 from slosim.version import __version__
 
-FORMAT = "slosim-sensitivity/1"
 CLEAR = ("better", "worse", "changed")
 BY_RATIO = 0.1
 LEAST_RATIO = 0.001
@@ -54,7 +54,7 @@ def sensitivity(scenario: Scenario, study: Study, replications: int, by_ratio: f
     ]
     return Result(
         {
-            "format": FORMAT,
+            "format": format_of("sensitivity"),
             "version": __version__,
             "stopped": simulated.stopped,
             "scenario": {"name": scenario.name, "digest": scenario.digest()},

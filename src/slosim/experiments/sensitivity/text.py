@@ -7,8 +7,9 @@ from typing import Any
 
 from slosim.experiments.sensitivity.sensitivity import LEAST_RATIO, moved_flow, moved_objective
 from slosim.experiments.sensitivity.variations import MORE, NEXT, ONE_FEWER, ONE_MORE
-from slosim.experiments.text import finished, points, relative, signed_value, two_digits
-from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title
+from slosim.experiments.text import Said, finished, stopped_early, wrapped
+from slosim.report.amounts import points, relative, signed_value, two_digits
+from slosim.report.layout import Column, clean, paint, table, title
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import NOTHING, clock, exact_share, plural
 
@@ -27,42 +28,43 @@ WIDTH_OF_INTERVALS = 100
 def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
     """The whole text."""
     sections = [
-        _headline(data, width),
+        wrapped(headline(data), width),
         *(_section(data, section, width) for section in NOTES),
-        _not_varied(data, width),
-        _footer(data, width),
+        wrapped(not_varied(data), width),
+        wrapped([Said(note(data), "dim")], width),
     ]
     return finished(sections, colour)
 
 
-def _of(data: dict[str, Any], section: str) -> list[dict[str, Any]]:
+def of_section(data: dict[str, Any], section: str) -> list[dict[str, Any]]:
+    """Its variations, ranked."""
     return [one for one in data["variations"] if one["section"] == section]
 
 
 # What matters, in sentences
 
 
-def _headline(data: dict[str, Any], width: int) -> list[str]:
+def headline(data: dict[str, Any]) -> list[Said]:
+    """What moves most, what one more instance buys, and whether it ended early."""
     by = exact_share(data["by_ratio"])
     sentences = [f"{clean(data['scenario']['name'])}: {data['base']['verdict']} as written."]
-    more = _of(data, MORE)
+    more = of_section(data, MORE)
     if more and (effects := _effects(more[0])):
         sentences.append(f"{by} more {clean(more[0]['name'])} moves {effects}: measure it.")
     elif more:
         sentences.append(f"{by} more of nothing moves a p99 or an objective clearly.")
-    if _of(data, ONE_MORE):
+    if of_section(data, ONE_MORE):
         sentences.append(_best_instance(data))
-    lines = [paint(line, STYLES[data["base"]["verdict"]]) for line in paragraph(" ".join(sentences), width)]
-    if data["stopped"]:
-        missing = sum(not one["finished"] for one in data["variations"])
-        why = f"Stopped early: {data['stopped']}. {plural(missing, 'variation')} missing."
-        lines.append(paint(why, "yellow"))
-    return lines
+    missing = sum(not one["finished"] for one in data["variations"])
+    return [
+        Said(" ".join(sentences), STYLES[data["base"]["verdict"]]),
+        *stopped_early(data, f"{plural(missing, 'variation')} missing."),
+    ]
 
 
 def _best_instance(data: dict[str, Any]) -> str:
     """What the best of one more instance buys: of a p99 or, where none is better, of an objective."""
-    buying = [(gain, one) for one in _of(data, ONE_MORE) if (gain := _gain(one)) > (0.0, 0.0)]
+    buying = [(gain, one) for one in of_section(data, ONE_MORE) if (gain := _gain(one)) > (0.0, 0.0)]
     if not buying:
         return "One more instance of no service makes a p99 or an objective clearly better."
     one = max(buying, key=lambda pair: pair[0])[1]
@@ -83,13 +85,14 @@ def _effects(one: dict[str, Any]) -> str:
     flow, objective = moved_flow(one), moved_objective(one)
     parts = []
     if flow is not None:
-        parts.append(f"{_flow_name(flow[0])} p99 by {relative(flow[1]['ratio'], two_digits)}")
+        parts.append(f"{flow_name(flow[0])} p99 by {relative(flow[1]['ratio'], two_digits)}")
     if objective is not None:
         parts.append(f"'{clean(objective['name'])}' by {points(objective['difference'], two_digits)} points")
     return " and ".join(parts)
 
 
-def _flow_name(key: str) -> str:
+def flow_name(key: str) -> str:
+    """The flow of the key of a p99."""
     return clean(key.removeprefix("flows.").removesuffix(".latency_s.p99"))
 
 
@@ -97,26 +100,34 @@ def _flow_name(key: str) -> str:
 
 
 def _section(data: dict[str, Any], section: str, width: int) -> list[str]:
-    rows = _of(data, section)
-    if not rows:
+    if not of_section(data, section):
         return []
-    heading = f"{exact_share(data['by_ratio'])} MORE" if section == MORE else section.upper()
-    wide = width >= WIDTH_OF_INTERVALS
+    columns = variations_columns(data, section, wide=width >= WIDTH_OF_INTERVALS)
+    return [title(heading(data, section).upper(), NOTES[section], width), *table(columns, width)]
+
+
+def heading(data: dict[str, Any], section: str) -> str:
+    """What is varied: `10% more`, `one more instance`."""
+    return f"{exact_share(data['by_ratio'])} more" if section == MORE else section
+
+
+def variations_columns(data: dict[str, Any], section: str, wide: bool = True) -> list[Column]:
+    """A row for each variation of a section; wide: with intervals."""
+    rows = of_section(data, section)
     several = sum(one["key"].endswith("latency_s.p99") for one in data["quantities"]) > 1
-    columns = [
+    return [
         Column("", [clean(one["name"]) for one in rows], "<"),
         _now(rows) if section == MORE else _change(rows),
         *([] if section == MORE else [Column("cost/h", [_cost(one) for one in rows], keep=3)]),
-        *([Column("flow", [_flow(one) for one in rows], "<")] if several else []),
+        *([Column("flow", [_flow(one) for one in rows], "<", most=NAME_WIDTH // 2)] if several else []),
         Column("p99 [95%]" if wide else "p99", [_p99(one, wide) for one in rows]),
         *(_objective_columns(rows, wide) if data["base"]["objectives"] else []),
     ]
-    return [title(heading, NOTES[section], width), *table(columns, width)]
 
 
 def _objective_columns(rows: Sequence[dict[str, Any]], wide: bool) -> list[Column]:
     return [
-        Column("objective", [_objective(one) for one in rows], "<"),
+        Column("objective", [_objective(one) for one in rows], "<", most=NAME_WIDTH),
         Column("points [95%]" if wide else "points", [_points(one, wide) for one in rows]),
         Column("burn", [_burn(one) for one in rows], keep=4),
         Column("", [_flips(one) for one in rows], "<", keep=2),
@@ -140,7 +151,7 @@ def _cost(one: dict[str, Any]) -> str:
 
 def _flow(one: dict[str, Any]) -> str:
     flow = moved_flow(one)
-    return cut(_flow_name(flow[0]), NAME_WIDTH // 2) if flow else ""
+    return flow_name(flow[0]) if flow else ""
 
 
 def _p99(one: dict[str, Any], wide: bool) -> str:
@@ -171,7 +182,7 @@ def _unmoved(numbers: Sequence[dict[str, Any]]) -> str:
 
 def _objective(one: dict[str, Any]) -> str:
     objective = moved_objective(one)
-    return cut(clean(objective["name"]), NAME_WIDTH) if objective else ""
+    return clean(objective["name"]) if objective else ""
 
 
 def _points(one: dict[str, Any], wide: bool) -> str:
@@ -200,17 +211,19 @@ def _flips(one: dict[str, Any]) -> str:
     return ", ".join(changed)
 
 
-def _not_varied(data: dict[str, Any], width: int) -> list[str]:
+def not_varied(data: dict[str, Any]) -> list[Said]:
+    """What could not be, and why."""
     if not data["not_varied"]:
         return []
     parts = [f"{clean(one['name'])} ({clean(one['why'])})" for one in data["not_varied"]]
-    return paragraph(f"Not varied: {'; '.join(parts)}.", width)
+    return [Said(f"Not varied: {'; '.join(parts)}.")]
 
 
-def _footer(data: dict[str, Any], width: int) -> list[str]:
+def note(data: dict[str, Any]) -> str:
+    """How it was done, and what is shown."""
     run = data["run"]
     warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
-    text = (
+    return (
         "The flow and the objective that change most are shown, the objective by its burn rate; the others"
         " are in the JSON. Changes whose 95% interval holds 0 are unclear. Each interval is for itself:"
         " where nothing changes on average, one in twenty looks clear by chance, and a row shows the clearest"
@@ -218,4 +231,3 @@ def _footer(data: dict[str, Any], width: int) -> list[str]:
         f" {plural(run['replications'], 'replication')} of {clock(run['duration_s'])}{warmup}, seed"
         f" {run['seed']}, all on the same work. slosim {data['version']}"
     )
-    return [paint(line, "dim") for line in paragraph(text, width)]

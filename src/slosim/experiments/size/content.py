@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slosim.compile.offered_load import offered_loads, partitions_of
 from slosim.experiments.against import run_entry
+from slosim.experiments.kinds import format_of
 from slosim.experiments.quantities import Change, change, objective
 from slosim.experiments.size.dimensions import Position, neighbours, value_at
 from slosim.experiments.size.trials import CaseResult, Check, Trial
@@ -19,7 +20,6 @@ from slosim.version import __version__
 if TYPE_CHECKING:
     from slosim.experiments.size.search import Search
 
-FORMAT = "slosim-size/1"
 MATTERS = 0.05
 """Share of what is missing to a target that the largest size must make up for, to be said to matter."""
 
@@ -31,7 +31,7 @@ def content_of(search: Search, stopped: str | None) -> dict[str, Any]:
     unmet = _why_unmet(search) if search.is_over and answer is None else []
     best = answer or _nearest(search)
     return {
-        "format": FORMAT,
+        "format": format_of("size"),
         "version": __version__,
         "stopped": stopped,
         "name": search.scenario.name,

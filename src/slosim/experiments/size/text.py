@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from slosim.experiments.size.cases import demands_text
 from slosim.experiments.size.dimensions import PER_HOUR, shown
-from slosim.experiments.text import finished
-from slosim.report.layout import Column, clean, cut, paint, paragraph, table, title, width_of
+from slosim.experiments.text import Said, finished, stopped_early, wrapped
+from slosim.report.layout import Column, clean, paint, paragraph, table, title, width_of
 from slosim.report.objectives import MET, MISSED, UNDECIDED
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import clock, duration, enumeration, exact_share, plural, share, short, three_digits
@@ -19,20 +21,21 @@ COST_IN_FULL = 1e15
 """From here on a cost has an exponent; floats hold whole numbers up to about this."""
 SHOWN_STEPS = 40
 STEP_COLUMNS = 24
+CONFIGURATION_COLUMNS = 32
 LARGER_IS = {"better": "Size matters", "worse": "More makes it worse", "same": "Size does not change it"}
 
 
 def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
     """The whole text."""
     sections = [
-        _headline(data, width),
+        wrapped(headline(data), width),
         _configuration(data, width),
         _checks(data, width),
         _proof(data, width),
         _unmet(data, width),
         _front(data, width),
         _steps(data, width),
-        _footer(data, width),
+        wrapped([Said(note(data), "dim")], width),
     ]
     return finished(sections, colour)
 
@@ -87,14 +90,15 @@ def _verdict(verdict: str) -> str:
 # ---- the answer ------------------------------------------------------------------------------------------
 
 
-def _headline(data: dict[str, Any], width: int) -> list[str]:
+def headline(data: dict[str, Any]) -> list[Said]:
+    """The answer with its nearest failing neighbour, or what stands in its way; whether it ended early."""
     answer = data["answer"]
     sentence = _infeasible(data) if answer is None else f"{_answer(data)} {_one_fewer(data)}"
-    lines = [paint(line, STYLES[MISSED if answer is None else MET]) for line in paragraph(sentence, width)]
-    if data["stopped"]:
-        what = "the best so far" if answer is not None else "nothing is met so far"
-        lines.append(paint(f"Stopped early: {data['stopped']}. This is {what}, not proven.", "yellow"))
-    return lines
+    what = "the best so far" if answer is not None else "nothing is met so far"
+    return [
+        Said(sentence, STYLES[MISSED if answer is None else MET]),
+        *stopped_early(data, f"This is {what}, not proven."),
+    ]
 
 
 def _answer(data: dict[str, Any]) -> str:
@@ -160,10 +164,19 @@ def _infeasible(data: dict[str, Any]) -> str:
 
 
 def _configuration(data: dict[str, Any], width: int) -> list[str]:
+    notes = [line for note in data["notes"] for line in paragraph(clean(note), width)]
+    return [
+        title("CONFIGURATION"),
+        *table(configuration_columns(data), width),
+        *(paint(line, "dim") for line in notes),
+    ]
+
+
+def configuration_columns(data: dict[str, Any]) -> list[Column]:
     """What was found beside what the file has."""
     its = data["answer"] or data["nearest"]
     paths = list(its["values"])
-    columns = [
+    return [
         Column("", [*(clean(path) for path in paths), "cost"], "<"),
         Column(
             "in the file", [*(_value(data["file"]["values"][path]) for path in paths), _cost(data, "file")]
@@ -174,8 +187,6 @@ def _configuration(data: dict[str, Any], width: int) -> list[str]:
         ),
         Column("tried", [*(_range(one) for one in data["vary"]), ""]),
     ]
-    notes = [line for note in data["notes"] for line in paragraph(clean(note), width)]
-    return [title("CONFIGURATION"), *table(columns, width), *(paint(line, "dim") for line in notes)]
 
 
 def _cost(data: dict[str, Any], key: str) -> str:
@@ -198,26 +209,25 @@ def _checks(data: dict[str, Any], width: int) -> list[str]:
         return []
     return [
         title("WHAT IT MEETS", "left: of the error budget, or of the time to drain", width),
-        *_table(its, width),
+        *table(checks_columns(its), width),
     ]
 
 
-def _table(its: dict[str, Any], width: int) -> list[str]:
+def checks_columns(its: dict[str, Any]) -> list[Column]:
+    """A row for each promise in each case."""
     rows = its["checks"]
-    return table(
-        [
-            Column("promise", [cut(clean(one["name"]), 32) for one in rows], "<"),
-            Column("case", [clean(one["case"]) for one in rows], "<"),
-            Column("verdict", [_verdict(one["verdict"]) for one in rows], "<"),
-            Column("measured", [measured(one) for one in rows], "<"),
-            Column("left", [_left_text(one) for one in rows]),
-            Column("runs", [str(one["replications"]) for one in rows], keep=1),
-        ],
-        width,
-    )
+    return [
+        Column("promise", [clean(one["name"]) for one in rows], "<", most=32),
+        Column("case", [clean(one["case"]) for one in rows], "<"),
+        Column("verdict", [_verdict(one["verdict"]) for one in rows], "<"),
+        Column("measured", [measured(one) for one in rows], "<"),
+        Column("left", [left_of(one) for one in rows]),
+        Column("runs", [str(one["replications"]) for one in rows], keep=1),
+    ]
 
 
-def _left_text(check: dict[str, Any]) -> str:
+def left_of(check: dict[str, Any]) -> str:
+    """What is left of its budget, or of its time."""
     left = check["left_ratio"]
     return "-" if left is None else f"{100 * left:.0f}%"
 
@@ -228,24 +238,34 @@ def _left_text(check: dict[str, Any]) -> str:
 def _proof(data: dict[str, Any], width: int) -> list[str]:
     if not data["proof"]:
         return []
+    *columns, promises = proof_columns(data)
+    columns[0] = replace(columns[0], cells=[_end_of(cell, STEP_COLUMNS) for cell in columns[0].cells])
+    return [
+        title("WHY NOT LESS"),
+        *_with_rest(columns, promises, width),
+        *wrapped([Said(cheaper(data), "dim")], width),
+    ]
+
+
+def proof_columns(data: dict[str, Any]) -> list[Column]:
+    """A row for each path: what one step less of it does."""
     rows = [(one, one["neighbour"]) for one in data["proof"]]
-    columns = [
+    return [
         Column("one step less", [_step_less(one, data) for one, _ in rows], "<"),
         Column("cost", ["" if its is None else money(its["cost"], data["cost_unit"]) for _, its in rows]),
         Column("verdict", ["" if its is None else _verdict(its["verdict"]) for _, its in rows], "<"),
         Column("measured", [_came_to(its) for _, its in rows], "<"),
-    ]
-    return [
-        title("WHY NOT LESS"),
-        *_with_rest(columns, "hardest promise", [_promise(its) for _, its in rows], width),
-        *(paint(line, "dim") for line in paragraph(_cheaper(data), width)),
+        Column("hardest promise", [_promise(its) for _, its in rows], "<"),
     ]
 
 
 def _step_less(one: dict[str, Any], data: dict[str, Any]) -> str:
     its = one["neighbour"] or data["answer"]
-    text = clean(shown({one["path"]: its["values"][one["path"]]}, data["services"]))
-    return text if len(text) <= STEP_COLUMNS else f"…{text[1 - STEP_COLUMNS :]}"
+    return clean(shown({one["path"]: its["values"][one["path"]]}, data["services"]))
+
+
+def _end_of(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"…{text[1 - letters :]}"
 
 
 def _came_to(its: dict[str, Any] | None) -> str:
@@ -262,27 +282,28 @@ def _promise(its: dict[str, Any] | None) -> str:
     return f"{clean(its['hardest']['name'])}{_where(its['hardest'])}"
 
 
-def _with_rest(columns: list[Column], heading: str, cells: list[str], width: int) -> list[str]:
+def _with_rest(columns: list[Column], last: Column, width: int) -> list[str]:
     """A table whose last column is cut to what is left of the width."""
     room = width - width_of(table(columns, width)[0]) - 2
-    if room < len(heading):
+    if room < len(last.title):
         return table(columns, width)
-    return table([*columns, Column(heading, [cut(cell, room) for cell in cells], "<")], width)
+    return table([*columns, replace(last, most=room)], width)
 
 
-def _cheaper(data: dict[str, Any]) -> str:
-    cheaper = data["cheaper"]
-    missed = f"{plural(cheaper['missed'], 'cheaper configuration')} missed"
-    if cheaper["undecided"]:
-        missed += f", {cheaper['undecided']} stayed undecided"
-    if cheaper["is_cheapest"] and not cheaper["missed"] + cheaper["undecided"]:
+def cheaper(data: dict[str, Any]) -> str:
+    """What is known of configurations that cost less than the answer."""
+    its = data["cheaper"]
+    missed = f"{plural(its['missed'], 'cheaper configuration')} missed"
+    if its["undecided"]:
+        missed += f", {its['undecided']} stayed undecided"
+    if its["is_cheapest"] and not its["missed"] + its["undecided"]:
         text = "Nothing in these ranges is cheaper."
-    elif cheaper["is_cheapest"]:
+    elif its["is_cheapest"]:
         text = f"{missed}; all others are smaller than one of these, and less is taken to be never better."
-    elif cheaper["not_tried"] is None:
+    elif its["not_tried"] is None:
         text = f"{missed}; there are too many others to try, so a cheaper one may exist."
     else:
-        text = f"{missed}; {cheaper['not_tried']:,} others were not tried, so a cheaper one may exist."
+        text = f"{missed}; {its['not_tried']:,} others were not tried, so a cheaper one may exist."
     if broken := data["not_monotone"]:
         text += (
             f" In {plural(len(broken), 'pair')} the larger configuration missed what the smaller one met:"
@@ -297,16 +318,26 @@ def _cheaper(data: dict[str, Any]) -> str:
 def _unmet(data: dict[str, Any], width: int) -> list[str]:
     if not data["unmet"]:
         return []
-    lines = [title("WHAT STANDS IN THE WAY", "with the largest configuration", width)]
-    for its in _by_name(data["unmet"]):
-        lines += paragraph(_obstacle(its, data), width, "! ")
-    for limit in data["limits"]:
-        lines += paragraph(clean(limit), width, "· ")
+    return [
+        title("WHAT STANDS IN THE WAY", "with the largest configuration", width),
+        *(line for text in obstacles(data) for line in paragraph(text, width, "! ")),
+        *(line for limit in data["limits"] for line in paragraph(clean(limit), width, "· ")),
+        *(paragraph(text, width, "→ ") if (text := way_out(data)) else []),
+    ]
+
+
+def obstacles(data: dict[str, Any]) -> list[str]:
+    """A sentence for each promise that the largest configuration does not keep."""
+    return [_obstacle(its, data) for its in _by_name(data["unmet"])]
+
+
+def way_out(data: dict[str, Any]) -> str:
+    """The options that size for what size can change; empty: there are none."""
     whatever = [its[0]["name"] for its in _by_name(data["unmet"]) if _is_whatever(its[0])]
-    if whatever and set(whatever) != set(data["demands"]["objectives"]):
-        options = " ".join(f"--ignore '{clean(name)}'" for name in whatever)
-        lines += paragraph(f"To size for the others: {options}", width, "→ ")
-    return lines
+    if not whatever or set(whatever) == set(data["demands"]["objectives"]):
+        return ""
+    options = " ".join(f"--ignore '{clean(name)}'" for name in whatever)
+    return f"To size for the others: {options}"
 
 
 def _by_name(unmet: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -346,30 +377,35 @@ def _front(data: dict[str, Any], width: int) -> list[str]:
     rows = _apart(data["front"])
     if len(rows) < 2:
         return []
-    columns = [
+    bars = Column("", [paint(_bar(one["hardest"]["left_ratio"]), "cyan") for one in rows], "<", keep=2)
+    note = f"of the hardest promise's budget; configurations as {order(data)}"
+    return [title("COST AND WHAT IT LEAVES", note, width), *table([*front_columns(data, rows), bars], width)]
+
+
+def front_columns(data: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[Column]:
+    """A row for each trial of a front."""
+    return [
         Column("cost", [money(one["cost"], data["cost_unit"]) for one in rows]),
-        Column("configuration", [_compact(one["values"]) for one in rows], "<"),
+        Column("configuration", [compact(one["values"]) for one in rows], "<", most=CONFIGURATION_COLUMNS),
         Column("verdict", [_verdict(one["verdict"]) for one in rows], "<"),
-        Column("hardest promise", [_hardest(one) for one in rows], "<", keep=1),
-        Column("left", [_left_text(one["hardest"]) for one in rows]),
-        Column("", [paint(_bar(one["hardest"]["left_ratio"]), "cyan") for one in rows], "<", keep=2),
+        Column("hardest promise", [hardest(one) for one in rows], "<", keep=1, most=STEP_COLUMNS),
+        Column("left", [left_of(one["hardest"]) for one in rows]),
     ]
-    note = f"of the hardest promise's budget; configurations as {_order(data)}"
-    return [title("COST AND WHAT IT LEAVES", note, width), *table(columns, width)]
 
 
 def _apart(front: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without those that leave no more than a cheaper one as far as is shown."""
     rows: list[dict[str, Any]] = []
     for one in front:
-        if not rows or _left_text(one["hardest"]) != _left_text(rows[-1]["hardest"]):
+        if not rows or left_of(one["hardest"]) != left_of(rows[-1]["hardest"]):
             rows.append(one)
     return rows
 
 
-def _hardest(its: dict[str, Any]) -> str:
+def hardest(its: dict[str, Any]) -> str:
+    """The promise that a trial comes nearest to breaking, or breaks most."""
     check = its["hardest"]
-    return cut(clean(check["why"] if check["kind"] == "impossible" else check["name"]), 24)
+    return clean(check["why"] if check["kind"] == "impossible" else check["name"])
 
 
 def _bar(left: float) -> str:
@@ -380,25 +416,35 @@ def _bar(left: float) -> str:
 def _steps(data: dict[str, Any], width: int) -> list[str]:
     steps = data["steps"]
     rows = steps[:SHOWN_STEPS]
-    columns = [
+    more = [f"and {len(steps) - len(rows)} more"] if len(steps) > len(rows) else []
+    return [
+        title("STEPS", f"configurations as {order(data)}", width),
+        *table(steps_columns(data, rows), width),
+        *more,
+    ]
+
+
+def steps_columns(data: dict[str, Any], rows: Sequence[dict[str, Any]]) -> list[Column]:
+    """A row for each of the first steps."""
+    return [
         Column("", [str(number) for number in range(1, len(rows) + 1)]),
-        Column("tried", [cut(clean(one["why"]), 30) for one in rows], "<"),
-        Column("configuration", [_compact(one["values"]) for one in rows], "<"),
+        Column("tried", [clean(one["why"]) for one in rows], "<", most=30),
+        Column("configuration", [compact(one["values"]) for one in rows], "<", most=CONFIGURATION_COLUMNS),
         Column("cost", [money(one["cost"], data["cost_unit"]) for one in rows]),
         Column("verdict", [_verdict(one["verdict"]) for one in rows], "<"),
         Column("runs", [str(one["hardest"]["replications"]) for one in rows]),
-        Column("hardest promise", [_hardest(one) for one in rows], "<", keep=1),
-        Column("left", [_left_text(one["hardest"]) for one in rows]),
+        Column("hardest promise", [hardest(one) for one in rows], "<", keep=1, most=STEP_COLUMNS),
+        Column("left", [left_of(one["hardest"]) for one in rows]),
     ]
-    more = [f"and {len(steps) - len(rows)} more"] if len(steps) > len(rows) else []
-    return [title("STEPS", f"configurations as {_order(data)}", width), *table(columns, width), *more]
 
 
-def _compact(values: dict[str, Any]) -> str:
-    return cut(" ".join(clean(str(value)) for value in values.values()), 32)
+def compact(values: dict[str, Any]) -> str:
+    """A configuration as its values, in the order of `order`."""
+    return " ".join(clean(str(value)) for value in values.values())
 
 
-def _order(data: dict[str, Any]) -> str:
+def order(data: dict[str, Any]) -> str:
+    """What the values of a configuration are of."""
     return ", ".join(clean(_word(one["path"], data)) for one in data["vary"])
 
 
@@ -406,7 +452,8 @@ def _word(path: str, data: dict[str, Any]) -> str:
     return next((name for name in data["services"] if path == f"services.{name}.instances"), path)
 
 
-def _footer(data: dict[str, Any], width: int) -> list[str]:
+def note(data: dict[str, Any]) -> str:
+    """What met means, and how it was done."""
     run, demands = data["run"], data["demands"]
     warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
     drain = demands["drain"]
@@ -418,11 +465,10 @@ def _footer(data: dict[str, Any], width: int) -> list[str]:
     )
     ignored = demands["ignored"]
     left_out = f" Not sized for: {enumeration([clean(name) for name in ignored])}." if ignored else ""
-    text = (
+    return (
         f"Met: the 95% interval of every objective is clear of its target, with at least"
         f" {run['replications']} runs of {clock(run['duration_s'])}{warmup}, seed {run['seed']}, of each"
         f" case; all configurations meet the same work. Where they leave it undecided it gets up to"
         " four times as many, and intervals are not widened for these looks: a promise exactly at its"
         f" target is called met in 6% of searches, not in 2.5%.{outage}{left_out} slosim {data['version']}"
     )
-    return [paint(line, "dim") for line in paragraph(text, width)]

@@ -13,14 +13,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from slosim.experiments.against import base_entry, described, run_entry, simulate, variant_entry
+from slosim.experiments.kinds import format_of
 from slosim.experiments.result import Result
 from slosim.experiments.study import Study
 from slosim.experiments.vary import Axis, grid, variants
 from slosim.model import Scenario
 from slosim.report.objectives import MET, MISSED
 from slosim.version import __version__
-
-FORMAT = "slosim-sweep/1"
 
 
 def sweep(
@@ -46,7 +45,7 @@ def sweep(
     ]
     return Result(
         {
-            "format": FORMAT,
+            "format": format_of("sweep"),
             "version": __version__,
             "stopped": simulated.stopped,
             "scenario": {"name": scenario.name, "digest": scenario.digest()},

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from slosim.experiments.sweep.sweep import lines, verdict_on
-from slosim.experiments.text import amount, finished
+from slosim.experiments.text import Said, finished, stopped_early, wrapped
 from slosim.experiments.vary import Axis
 from slosim.model.paths import NAMED_SECTIONS
+from slosim.report.amounts import amount
 from slosim.report.layout import Column, clean, paint, paragraph, table, title, width_of
 from slosim.report.objectives import MET, MISSED, UNDECIDED
 from slosim.report.text_verdict import STYLES
@@ -30,15 +31,20 @@ WIDTH_ENDLESS = 10_000
 
 def text_of(data: dict[str, Any], width: int, colour: bool) -> str:
     """The whole text."""
-    axes = [Axis(one["path"], tuple(one["values"])) for one in data["axes"]]
+    axes = axes_of(data)
     maps = _maps(data, axes, width) if len(axes) == 2 else []
     sections = [
-        _headline(data, axes, width),
-        _where_it_flips(data, axes, width),
+        wrapped(headline(data), width),
+        [line for text in flips(data) for line in paragraph(text, width, "", "  ")],
         *(maps or [_rows(data, axes, width)]),
-        _footer(data, bool(maps), width),
+        wrapped([Said(note(data, bool(maps)), "dim")], width),
     ]
     return finished(sections, colour)
+
+
+def axes_of(data: dict[str, Any]) -> list[Axis]:
+    """What was varied."""
+    return [Axis(one["path"], tuple(one["values"])) for one in data["axes"]]
 
 
 def label(path: str) -> str:
@@ -50,31 +56,26 @@ def label(path: str) -> str:
 # Where objectives flip
 
 
-def _headline(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[str]:
+def headline(data: dict[str, Any]) -> list[Said]:
+    """The grid, how much of it is met, and whether it ended early."""
+    axes = axes_of(data)
     rows = [row for row in data["rows"] if row["finished"]]
     met = sum(row["verdict"] == MET for row in rows)
     grid = " × ".join(f"{label(axis.path)} ({len(axis.values)})" for axis in axes)
     text = f"{clean(data['scenario']['name'])}: {grid}, {plural(len(data['rows']), 'variant')}."
     if data["base"]["objectives"]:
         text += f" {met} of {len(rows)} meet every objective; as written: {data['base']['verdict']}."
-    result = [paint(line, "bold") for line in paragraph(text, width)]
-    if data["stopped"]:
-        missing = len(data["rows"]) - len(rows)
-        why = f"Stopped early: {data['stopped']}. {plural(missing, 'variant')} missing."
-        result.append(paint(why, "yellow"))
-    return result
+    missing = plural(len(data["rows"]) - len(rows), "variant")
+    return [Said(text, "bold"), *stopped_early(data, f"{missing} missing.")]
 
 
-def _where_it_flips(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[str]:
-    """A sentence for each objective, along the first of at most two axes."""
+def flips(data: dict[str, Any]) -> list[str]:
+    """Where each objective flips: a sentence, along the first of at most two axes."""
+    axes = axes_of(data)
     if len(axes) > 2:
         return []
     names = dict.fromkeys(one["name"] for row in data["rows"] for one in row["objectives"])
-    return [
-        line
-        for name in names
-        for line in paragraph(f"{clean(name)}: {_sentence(data, axes, name)}.", width, "", "  ")
-    ]
+    return [f"{clean(name)}: {_sentence(data, axes, name)}." for name in names]
 
 
 def _sentence(data: dict[str, Any], axes: Sequence[Axis], name: str) -> str:
@@ -149,29 +150,8 @@ def _in_words(stretches: Sequence[tuple[str, list[str]]]) -> str:
 
 def _rows(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[str]:
     shown = data["rows"][:ROWS_MOST]
-    rows = [data["base"], *shown]
     columns = [
-        *(
-            _column(
-                label(axis.path),
-                ["as written" if not place else "", *(clean(row["values"][place]) for row in shown)],
-            )
-            for place, axis in enumerate(axes)
-        ),
-        _column("", [_verdict(row) for row in rows], "<"),
-        *(
-            _column(
-                f"{clean(one['name'])} {exact_share(one['target_ratio'])}",
-                [_share(row, one["name"]) for row in rows],
-            )
-            for one in data["base"]["objectives"]
-        ),
-        *(
-            _column(one["name"], [amount(_value(row, one["key"]), one["unit"]) for row in rows])
-            for one in data["quantities"]
-            if one["key"].endswith("latency_s.p99") or one["key"] == "cost_per_h"
-        ),
-        _column("busiest", [_busiest(data, row) for row in rows], "<"),
+        (narrow(column.title), column.cells, column.align) for column in variants_columns(data, ROWS_MOST)
     ]
     note = f"{len(data['rows']) - len(shown):,} more in the files" if len(data["rows"]) > len(shown) else ""
     lines_of_table = table(_of_one_height(columns), width)
@@ -179,8 +159,41 @@ def _rows(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[str]:
     return [*([title("VARIANTS", note, width)] if note else []), *lines_of_table[begin:]]
 
 
-def _column(heading: str, cells: list[str], align: str = ">") -> tuple[list[str], list[str], str]:
-    return narrow(heading), cells, align
+def variants_columns(data: dict[str, Any], most: int) -> list[Column]:
+    """A row for the scenario as written, and one for each of the first variants."""
+    shown = data["rows"][:most]
+    rows = [data["base"], *shown]
+    return [
+        *(
+            Column(
+                label(axis.path),
+                ["as written" if not place else "", *(clean(row["values"][place]) for row in shown)],
+            )
+            for place, axis in enumerate(axes_of(data))
+        ),
+        Column("", [_verdict(row) for row in rows], "<"),
+        *(
+            Column(
+                f"{clean(one['name'])} {exact_share(one['target_ratio'])}",
+                [_share(row, one["name"]) for row in rows],
+            )
+            for one in data["base"]["objectives"]
+        ),
+        *(
+            Column(one["name"], [amount(value_of(row, one["key"]), one["unit"]) for row in rows])
+            for one in quantities_shown(data)
+        ),
+        Column("busiest", [_busiest(data, row) for row in rows], "<"),
+    ]
+
+
+def quantities_shown(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of a table of variants: each p99, and the cost."""
+    return [
+        one
+        for one in data["quantities"]
+        if one["key"].endswith("latency_s.p99") or one["key"] == "cost_per_h"
+    ]
 
 
 def narrow(heading: str) -> list[str]:
@@ -220,7 +233,8 @@ def _marked(text: str, verdict: str | None) -> str:
     return paint(f"{text} {MARKS[verdict]}", STYLES[verdict]) if verdict in STYLES else text
 
 
-def _value(row: dict[str, Any], key: str) -> float | None:
+def value_of(row: dict[str, Any], key: str) -> float | None:
+    """A quantity of a row; None where it is undefined or not finished."""
     return row["quantities"].get(key, {"value": None})["value"]
 
 
@@ -229,7 +243,7 @@ def _busiest(data: dict[str, Any], row: dict[str, Any]) -> str:
     busy = [
         (value, one["key"].split(".", 1)[1].removesuffix(".utilisation_ratio"))
         for one in data["quantities"]
-        if one["key"].endswith(".utilisation_ratio") and (value := _value(row, one["key"])) is not None
+        if one["key"].endswith(".utilisation_ratio") and (value := value_of(row, one["key"])) is not None
     ]
     if not busy:
         return NOTHING
@@ -271,7 +285,7 @@ def _maps(data: dict[str, Any], axes: Sequence[Axis], width: int) -> list[list[s
             "",
             one["unit"],
             False,
-            lambda row, key=one["key"]: _value(row, key),
+            lambda row, key=one["key"]: value_of(row, key),
             lambda row: None,
         )
         for one in data["quantities"]
@@ -291,9 +305,9 @@ def _drawn(
     room, and a mark.
     """
     values = [one.value(row) for row in data["rows"]]
-    shades = _shades(values, one.higher, logarithmic=one.unit == "s")
+    shades = shades_of(values, one.higher, logarithmic=one.unit == "s")
     cells = [
-        _cell(row, one, value, shade, is_full)
+        _cell(row, one, value, "" if shade is None else SHADES[shade], is_full)
         for row, value, shade in zip(data["rows"], values, shades, strict=True)
     ]
     count = len(axes[1].values)
@@ -322,32 +336,35 @@ def _cell(row: dict[str, Any], one: _Map, value: float | None, shade: str, is_fu
     return paint(text, STYLES[verdict]) if verdict else text
 
 
-def _shades(values: Sequence[float | None], higher: bool, logarithmic: bool) -> list[str]:
-    """A shade for each value, darker for worse ones, between the best and the worst."""
+def shades_of(values: Sequence[float | None], higher: bool, logarithmic: bool) -> list[int | None]:
+    """For each value a place in SHADES, darker for worse ones, between the best and the worst; None: none.
+
+    higher: whether more is better
+    """
     scaled = [
         None if value is None else math.log(max(value, 1e-9)) if logarithmic else value for value in values
     ]
     known = [value for value in scaled if value is not None]
-    if not known or min(known) == max(known):
-        return [SHADES[0] if value is not None else "" for value in scaled]
-    low, high = min(known), max(known)
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    if low == high:
+        return [None if value is None else 0 for value in scaled]
     steps = len(SHADES)
     return [
-        ""
+        None
         if value is None
-        else SHADES[min(steps - 1, int(steps * ((high - value if higher else value - low) / (high - low))))]
+        else min(steps - 1, int(steps * ((high - value if higher else value - low) / (high - low))))
         for value in scaled
     ]
 
 
-def _footer(data: dict[str, Any], has_maps: bool, width: int) -> list[str]:
+def note(data: dict[str, Any], has_maps: bool) -> str:
+    """What the marks mean, and how it was done."""
     run = data["run"]
     warmup = f", measured from {clock(run['warmup_s'])} on" if run["warmup_s"] else ""
     marks = "✓ met, ✗ missed, ? undecided. " if data["base"]["objectives"] else ""
     shades = "Darker is worse, within each map. " if has_maps else ""
-    text = (
+    return (
         f"{marks}{shades}{plural(run['replications'], 'replication')} of"
         f" {clock(run['duration_s'])}{warmup} for each variant, seed {run['seed']}, all on the same work."
         f" Intervals, and changes from the scenario as written, are in the JSON. slosim {data['version']}"
     )
-    return [paint(line, "dim") for line in paragraph(text, width)]

@@ -52,7 +52,7 @@
       value && typeof value === "object" && typeof value.theme === "string" ? colour(value.theme) : value);
     spec.datasets = Object.fromEntries(Object.entries(charts[key].rows).map(([name, columns]) => [name, rowsOf(columns)]));
     const shown = windows.get(groupOf(key));
-    for (const parameter of spec.params) parameter.value = shown[parameter.name];
+    if (shown) for (const parameter of spec.params) parameter.value = shown[parameter.name];
     return spec;
   }
 
@@ -64,6 +64,7 @@
     });
     views.get(key)?.finalize();
     views.set(key, view);
+    if (!windows.has(groupOf(key))) return; // nothing to zoom
     view.addSignalListener("brush", (_, value) => { brushed = {key, range: Object.values(value)[0]}; });
     view.addEventListener("dblclick", () => show(groupOf(key), -Infinity, Infinity));
   }
@@ -132,8 +133,8 @@
   }
 
   for (const key of Object.keys(charts)) {
-    const [from, to] = charts[key].spec.params.map(parameter => parameter.value);
-    windows.set(groupOf(key), {from, to, first: from, last: to});
+    const [from, to] = (charts[key].spec.params ?? []).map(parameter => parameter.value);
+    if (charts[key].spec.params?.[0]?.name === "from") windows.set(groupOf(key), {from, to, first: from, last: to});
   }
   const toolbar = document.querySelector(".zoom");
   if (windows.has("time")) {

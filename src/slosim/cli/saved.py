@@ -40,7 +40,10 @@ def read_saved(path: Path) -> Report | Result:
     Raises:
         UserError: it cannot be read, is neither, is not whole, or is of another format.
     """
-    data = _read(path)
+    return _saved(path, _read(path))
+
+
+def _saved(path: Path, data: dict[str, Any]) -> Report | Result:
     found = data.get("format")
     from slosim.report import Report
     from slosim.report.content import FORMAT
@@ -72,9 +75,11 @@ def read_report(path: Path) -> Report:
     Raises:
         UserError: as `read_saved`, or it is an experiment.
     """
+    from slosim.experiments.kinds import FORMATS
     from slosim.report import Report
 
-    saved = read_saved(path)
+    data = _read(path)
+    saved = None if data.get("format") in FORMATS else _saved(path, data)
     if isinstance(saved, Report):
         return saved
     raise UserError(

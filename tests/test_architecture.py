@@ -57,7 +57,7 @@ FORMS = {"report/report.py": {"html", "outputs"}}
 """A report hands out its own forms, so it imports their makers, in the methods that need them. These read its
 data and nothing of the object, so data still flows one way."""
 PAGES_OF_EXPERIMENTS = "html/experiments/"
-"""What else of `html` shows reports, and knows no experiment; of experiments pages need the words of the text."""
+"""They need the words of the texts; what else is in `html` shows reports, and knows no experiment."""
 HEAVY = {"numpy", "numba", "scipy", "llvmlite", "rich", "ruamel"}
 
 
@@ -90,9 +90,9 @@ def test_imports_follow_the_arrows():
 
 
 def test_only_pages_of_experiments_know_experiments():
-    files = {path for path, _, part, imported in parts_and_imports() if (part, imported) == ("html", "experiments")}
-    assert files
-    assert {path for path in files if not path.startswith(PAGES_OF_EXPERIMENTS)} == set()
+    found = [path for path, _, *its in parts_and_imports() if its == ["html", "experiments"]]
+    assert found
+    assert [path for path in found if not path.startswith(PAGES_OF_EXPERIMENTS)] == []
 
 
 def test_the_language_needs_no_numerical_package_when_imported():

@@ -4,8 +4,8 @@
 #   make test      the same environment with the development tools, and all tests
 #   make lint      style and likely mistakes            make types    static types
 #   make docs      write the generated documents anew   make goldens  write the examples' expected reports anew
-#   make bench     speed against other simulators       make lock     pin the dependencies anew
-#   make clean     remove the environment
+#   make notebook  run the notebook anew                make lock     pin the dependencies anew
+#   make bench     speed against other simulators       make clean    remove the environment
 #
 # The environment is .venv (VENV=elsewhere), made with the first suitable Python (PYTHON=this one). Stamp files in
 # it say what has been installed, so a second run installs nothing and needs no network.
@@ -16,7 +16,7 @@ PY := "$(VENV)/bin/python"
 PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet
 TESTS ?=
 
-.PHONY: demo test lint types docs goldens bench lock clean
+.PHONY: demo test lint types docs goldens notebook bench lock clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.package
@@ -36,6 +36,10 @@ docs: $(VENV)/.package
 
 goldens: $(VENV)/.developer
 	$(PY) -m pytest tests/test_examples.py --update-goldens
+
+# Not among the documents: letters in its pictures differ by a shade where fonts do.
+notebook: $(VENV)/.developer
+	$(PY) tools/notebook.py
 
 bench: $(VENV)/.peers
 	$(PY) benchmarks/pipeline.py

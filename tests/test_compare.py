@@ -28,9 +28,9 @@ from slosim.experiments.result import Result, as_plain
 from slosim.experiments.store import Store
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import from_plain, to_plain
-from slosim.experiments.text import change_of
 from slosim.measure.intervals import Estimate
 from slosim.model import Scenario, load, loads
+from slosim.report.amounts import change_of
 from slosim.theory import mm
 from slosim.workers import open_workers
 from test_cli import ROOT, written

@@ -65,7 +65,7 @@ def assert_metadata(metadata: dict) -> None:
     assert set(metadata) <= {"name", "displayName", "labels", "annotations"}
     assert LABEL.fullmatch(metadata["name"])
     assert isinstance(metadata.get("displayName", "-"), str)
-    assert metadata.get("displayName", "-")
+    assert 0 < len(metadata.get("displayName", "-")) <= 63
 
 
 def assert_slo(spec: dict) -> None:
@@ -96,7 +96,10 @@ def assert_slo(spec: dict) -> None:
 
 
 def slos(text: str) -> dict[str, dict]:
-    return {one["metadata"]["displayName"]: one["spec"] for one in read(text) if one["kind"] == "SLO"}
+    """Specs by the whole name of their objective."""
+    return {
+        one["spec"]["objectives"][0]["displayName"]: one["spec"] for one in read(text) if one["kind"] == "SLO"
+    }
 
 
 def wrong(tmp_path: Path, scenario: slosim.Scenario, text: str) -> str:
@@ -283,6 +286,7 @@ REFUSED = {
     "{target: [1]}": "F:8 spec.objectives[0].target: expected a number above 0 and below 1, got a list",
     "{targetPercent: 100}": "F:8 spec.objectives[0].targetPercent: expected a number above 0 and below 100",
     "{taget: 0.9}": "F:8 spec.objectives[0].taget: OpenSLO v1 has no key 'taget' here",
+    "{target: 0.9, indicatorRef: x}": "F:8 spec.objectives[0]: a composite SLO, which has indicatorRef",
     "0.9": "F:8 spec.objectives[0]: expected an objective, got 0.9",
 }
 

@@ -1979,6 +1979,7 @@ def paths_of(value: object, names_at: set[str], path: str = "") -> set[str]:
 def test_every_number_is_documented_and_every_documented_number_exists():
     names_at = {
         *("flows", "services", "topics", "topics.*.consumers", "dependencies", "services.*.theory.compared"),
+        "left_out.numbers",
         *(f"flows.*.where_time_goes_s.{which}" for which in ("mean", "slowest_1%")),
     }
     stopped = build_report(scenario(), [replication()], stopped="interrupted", precision=0.1)

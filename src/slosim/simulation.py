@@ -11,6 +11,7 @@ from slosim.kept import Kept
 from slosim.model import Scenario
 from slosim.report import Report, build_report
 from slosim.report.precision import replications_wanted
+from slosim.report.sample import sample_entry
 from slosim.workers import Status, Work, Workers, digest_of_runs, open_workers, processors
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def run(
     cluster: str | None = None,
     precision: float | None = None,
     keep: Path | str | None = None,
+    sample: int | None = None,
 ) -> Report:
     """Simulate a scenario and judge what happened.
 
@@ -69,6 +71,8 @@ def run(
         backend: "threads", "processes", or "dask" with
         cluster: the address of its scheduler.
         keep: a folder where every finished replication is kept; what is there is not simulated again.
+        sample: follow at most so many messages of the first replication, and the slowest of each flow, and
+            keep what became of each in `report.data["sample"]`, for a trace.
 
     Returns:
         The report; `report.stopped` tells why it is partial: "interrupted" (KeyboardInterrupt), "memory
@@ -77,12 +81,14 @@ def run(
     Raises:
         ScenarioError: a replaced seed or number of replications is not accepted.
         EngineError: a bug of slosim.
-        UserError: no such backend, cluster or folder; a precision that is no share.
+        UserError: no such backend, cluster or folder; a precision that is no share; a sample of nothing.
         WorkerLost: before anything was simulated.
         KeyboardInterrupt: before anything was simulated.
     """
     if precision is not None and not 0 < precision < 1:
         raise UserError(f"precision {precision}: expected a share above 0 and below 1, e.g. 0.02")
+    if sample is not None and sample < 1:
+        raise UserError(f"sample {sample}: expected how many messages to follow, at least 1, e.g. 500")
     given = {} if seed is None else {"run.seed": seed}
     if precision is None and replications is not None:
         given["run.replications"] = replications
@@ -95,9 +101,10 @@ def run(
         workers = min(most, workers or processors())
     with open_workers(backend, workers, cluster, memory_limit_bytes) as pool:
         simulated = _Replications(scenario, digest, pool, progress, kept)
-        if precision is None:
-            return simulated.report(most)
-        return _until_precise(simulated, precision, most)
+        report = simulated.report(most) if precision is None else _until_precise(simulated, precision, most)
+        if sample is not None:
+            report.data["sample"] = simulated.sample(report, sample, memory_limit_bytes)
+        return report
 
 
 def _until_precise(simulated: _Replications, precision: float, most: int) -> Report:
@@ -143,6 +150,28 @@ class _Replications:
             raise KeyboardInterrupt
         measurements = self._in_order() or [max(self.partial, key=lambda one: one.ended_s)]
         return build_report(scenario, measurements, stopped=self.stopped or INTERRUPTED, precision=precision)
+
+    def sample(self, report: Report, most: int, memory_limit_bytes: int | None) -> dict:
+        """`sample` of the report; if it has none, why it stopped."""
+        if report.stopped is not None:
+            return {"stopped": report.stopped}
+        from slosim.engine import sample as engine
+
+        duration_s, messages = self.scenario.run.duration, sum(one.messages for one in self.whole.values())
+
+        def tell(share: float) -> None:
+            if self.progress is not None:
+                seen = messages + round(2 * share * self.whole[0].messages)
+                self.progress(Progress(share * duration_s, duration_s, 0, 1, seen, "following some messages"))
+
+        limit_bytes = memory_limit_bytes or engine.MEMORY_LIMIT_BYTES
+        try:
+            found = engine.sample(self.scenario, most=most, memory_limit_bytes=limit_bytes, tell=tell)
+        except KeyboardInterrupt:
+            return {"stopped": INTERRUPTED}
+        except engine.Unfinished as stopped:
+            return {"stopped": str(stopped)}
+        return sample_entry(self.scenario, found)
 
     def _in_order(self) -> list[Measurements]:
         return [self.whole[replication] for replication in sorted(self.whole)]

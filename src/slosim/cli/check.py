@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from slosim.cli import exits
+from slosim.cli.annotations import Annotations
 from slosim.cli.grouped import grouped
 from slosim.cli.options import Machines, ScenarioFile
 from slosim.cli.outputs import Outputs
@@ -12,7 +13,13 @@ from slosim.cli.simulate import Asked, exit_code, simulate_file
 
 
 @grouped
-def check(scenario: ScenarioFile, asked: Asked, outputs: Outputs, machines: Machines) -> None:
+def check(
+    scenario: ScenarioFile,
+    asked: Asked,
+    outputs: Outputs,
+    machines: Machines,
+    annotations: Annotations = None,
+) -> None:
     """Simulate a scenario and fail unless it keeps its promises: a gate for pipelines.
 
     Exit codes:
@@ -23,7 +30,7 @@ def check(scenario: ScenarioFile, asked: Asked, outputs: Outputs, machines: Mach
     130 interrupted, with a partial report
     1 a fault of slosim
     """
-    report = simulate_file(scenario, asked, outputs, machines)
+    report = simulate_file(scenario, asked, outputs, machines, annotations)
     code = exit_code(report)
     if code == exits.OK and report.verdict in ("missed", "undecided"):
         code = exits.NOT_MET

@@ -196,7 +196,8 @@ def show_again(result: Result, asked: outputs.Outputs, path: Path) -> None:
         if field.name not in ("json", "html", "quiet") and getattr(asked, field.name):
             option = f"--{field.name.replace('_', '-')}"
             raise UserError(f"{option}: {path} is an experiment, of which there are --json and --html")
-    deliver(result, asked.quiet, to_stdout=asked.json_to_stdout)
-    if asked.json is not None and not asked.json_to_stdout:
+    to_stdout = outputs.JSON in asked.printed()
+    deliver(result, asked.quiet, to_stdout=to_stdout)
+    if asked.json is not None and not to_stdout:
         write_whole(asked.json, result.to_json())
     Results(html=asked.html, quiet=True).save_page(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from slosim.cli.annotations import Annotations
 from slosim.cli.grouped import grouped
 from slosim.cli.options import Machines, ScenarioFile
 from slosim.cli.outputs import Outputs
@@ -11,7 +12,13 @@ from slosim.cli.simulate import Asked, exit_code, simulate_file
 
 
 @grouped
-def run(scenario: ScenarioFile, asked: Asked, outputs: Outputs, machines: Machines) -> None:
+def run(
+    scenario: ScenarioFile,
+    asked: Asked,
+    outputs: Outputs,
+    machines: Machines,
+    annotations: Annotations = None,
+) -> None:
     """Simulate a scenario and print its SLO report.
 
     Exit codes:
@@ -21,5 +28,5 @@ def run(scenario: ScenarioFile, asked: Asked, outputs: Outputs, machines: Machin
     130 interrupted, with a partial report
     1 a fault of slosim
     """
-    report = simulate_file(scenario, asked, outputs, machines)
+    report = simulate_file(scenario, asked, outputs, machines, annotations)
     raise typer.Exit(exit_code(report))

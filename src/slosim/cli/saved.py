@@ -26,6 +26,8 @@ PARTS = [
     "findings",
 ]
 """What every report has."""
+NAME_MOST = 40
+"""Columns of the name of a run."""
 EXPECTED = (
     "expected a report as `slosim run SCENARIO --json FILE` writes it, or the file of an experiment (`slosim"
     " compare`, `sweep`, `sensitivity`, `size`, `break`)"
@@ -62,6 +64,37 @@ def read_saved(path: Path) -> Report | Result:
                 " (`scenario.resolved` in a report), or use the version that wrote it (`version` in the file)"
             )
     raise UserError(f"{path}: a {found}: {EXPECTED}")
+
+
+def read_report(path: Path) -> Report:
+    """The report in a file.
+
+    Raises:
+        UserError: as `read_saved`, or it is an experiment.
+    """
+    from slosim.report import Report
+
+    saved = read_saved(path)
+    if isinstance(saved, Report):
+        return saved
+    raise UserError(
+        f"{path}: an experiment, and a report is wanted here, as `slosim run SCENARIO --json FILE` writes it"
+    )
+
+
+def run_names(paths: Sequence[Path], scenarios: Sequence[str]) -> list[str]:
+    """Short names that tell the runs of these files apart: of the file, the scenario or the folder."""
+    folders = [f"{path.resolve().parent.name}/{path.stem}" for path in paths]
+    for names in ([path.stem for path in paths], list(scenarios), folders):
+        if len({_short(name) for name in names}) == len(names):
+            return [_short(name) for name in names]
+    return [f"{_short(path.stem)} {number}" for number, path in enumerate(paths, start=1)]
+
+
+def _short(name: str) -> str:
+    from slosim.report.layout import clean, cut
+
+    return cut(clean(name), NAME_MOST)
 
 
 def _require(parts: Sequence[str], data: dict[str, Any], complaint: str) -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from slosim.cli import exits
+from slosim.cli.annotations import Style, annotate, require_stdout, tell
 from slosim.cli.options import Machines, Replications, Sets, load_scenario, parse_share
 from slosim.cli.outputs import Outputs
 from slosim.cli.progress import ProgressBar
+from slosim.errors import ScenarioError
 
 if TYPE_CHECKING:
     from slosim.model import Scenario
     from slosim.report import Report
+
+SAMPLE = 500
+"""Messages that a trace follows, beside the slowest of each flow."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,21 @@ class Asked:
     ] = None
 
 
-def simulate_file(scenario_file: Path, asked: Asked, outputs: Outputs, machines: Machines) -> Report:
+def simulate_file(
+    scenario_file: Path, asked: Asked, outputs: Outputs, machines: Machines, style: Style | None = None
+) -> Report:
     """Load, simulate, print and save.
 
     Ctrl-C and the memory limit end in a partial report. What can be refused is refused before time is spent.
     """
     memory_limit_bytes = machines.memory_limit_bytes
     precision_ratio = parse_share("--precision", asked.precision)
-    scenario = load_scenario(scenario_file, asked.sets, asked.targets)
+    require_stdout(style, outputs)
+    try:
+        scenario = load_scenario(scenario_file, asked.sets, asked.targets)
+    except ScenarioError as error:
+        tell(error, style)
+        raise typer.Exit(exits.WRONG_INPUT) from None
     outputs.require(scenario_file, "scenario")
     if asked.targets is not None:
         outputs.require(asked.targets, "file of targets")
@@ -86,8 +98,14 @@ def simulate_file(scenario_file: Path, asked: Asked, outputs: Outputs, machines:
             backend=machines.backend,
             cluster=machines.cluster,
             keep=asked.keep,
+            sample=None if outputs.trace is None else SAMPLE,
         )
-    outputs.deliver(report, source_of(scenario_file, asked.sets, asked.targets))
+    if (missing := sample_stopped(report)) is not None:
+        exits.complain(f"no messages were followed ({missing}), so there is no trace")
+        outputs = replace(outputs, trace=None)
+    outputs.deliver(report, source_of(scenario_file, asked.sets, asked.targets), style is not None)
+    if style is not None:
+        annotate(report, scenario)
     return report
 
 
@@ -113,6 +131,11 @@ def source_of(scenario_file: Path, sets: list[str] | None, targets: Path | None 
     return shlex.join([scenario_file.name, *changes, *read])
 
 
+def sample_stopped(report: Report) -> str | None:
+    """Why the messages that were to be followed were not; None: they were, or nobody asked."""
+    return report.data.get("sample", {}).get("stopped")
+
+
 def exit_code(report: Report) -> int:
-    """0 for a complete report whatever its verdict, else why it is partial."""
-    return exits.code_of(report.stopped)
+    """0 for a complete report whatever its verdict, else why it, or its sample of messages, is partial."""
+    return exits.code_of(report.stopped or sample_stopped(report))

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from slosim.cli import exits
+from slosim.cli.annotations import Annotations, tell
 from slosim.cli.options import Sets, load_scenario
-from slosim.cli.outputs import print_out
+from slosim.cli.outputs import print_out, shielded
+from slosim.errors import ScenarioError
 
 
 def validate(
@@ -17,19 +19,18 @@ def validate(
         list[Path], typer.Argument(metavar="SCENARIO...", help="Scenarios, YAML files.", show_default=False)
     ],
     sets: Sets = None,
+    annotations: Annotations = None,
 ) -> None:
     """Check scenarios without running them; every mistake is listed, each with its line.
 
     Exit codes: 0 all are valid, 2 one is not.
     """
-    from slosim.errors import ScenarioError
-
     code = exits.OK
     for path in scenarios:
         try:
             scenario = load_scenario(path, sets)
         except ScenarioError as error:
-            exits.complain(str(error))
+            tell(error, annotations)
             code = exits.WRONG_INPUT
             continue
         parts = {
@@ -39,5 +40,6 @@ def validate(
         counted = ", ".join(
             f"{len(part)} {word}{'' if len(part) == 1 else 's'}" for word, part in parts.items()
         )
-        print_out(f"{path}: valid ({counted})")
+        line = f"{path}: valid ({counted})"
+        print_out(line if annotations is None else shielded(line))
     raise typer.Exit(code)

@@ -142,7 +142,7 @@ def leave_for_good(S, m, now, succeeded, loss, dead_topic):
 
 @rule
 def tell_completed(S, m):
-    """A row of the trace for each instance of message m that is complete and counts: when, and its latency."""
+    """A row of the trace for each instance of message m that is complete and counts: its latency."""
     run, block = S.run[0], S.messages[m].instance
     for k in range(block * run.flows_per_producer, (block + 1) * run.flows_per_producer):
         instance = S.flow_instances[k]

@@ -1,8 +1,8 @@
 """A sample of the messages of one replication: which, and what became of each.
 
-The replication runs twice. The first time tells how many messages there are and which of them are the slowest;
-the second time the rows of those that are chosen are kept. The rows come in parts that are let go at once, so
-memory is that of the run and of what is kept.
+The replication runs twice. The first time tells how many messages there are and which of them are the
+slowest; the second time the rows of those that are chosen are kept. The rows come in parts that are let go at
+once, so memory is that of the run and of what is kept.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class _Journeys:
                     stories[place] = _Story(self, origin, place, time)
                 story = stories[place]
                 story.tell(time, what, attempt, value)
-                if what in (P.SET_ASIDE, P.JOINED):
+                if what in (P.VISIBLE, P.JOINED) and self.program.arrays["mechanisms"][where]["joins"]:
                     joins.append((story, what == P.JOINED, time))
         ordered = sorted(stories.values(), key=lambda story: story.message.published_s)
         self._link(ordered)
@@ -183,20 +183,27 @@ class _Journeys:
 
 
 def _join(events: list[tuple[_Story, bool, float]]) -> None:
-    """What was set aside goes on as one with the message that leads: the first one of each other topic."""
-    aside: list[_Story] = []
-    for story, is_joined, time in events:
-        if not is_joined:
-            aside.append(story)
+    """What waits for its partners goes on as one with the message that leads: the first of each other topic.
+
+    events  (message, False: it is visible, or True: it leads a join, s) at services with joins
+    """
+    waiting: dict[_Story, None] = {}
+    leaders: set[_Story] = set()
+    for story, leads, time in events:
+        if not leads:
+            if story not in leaders:
+                waiting[story] = None
             continue
+        leaders.add(story)
+        waiting.pop(story, None)
         topics = {story.message.topic}
-        for other in [*aside]:
-            is_partner = other.where == story.where and other.message.topic not in topics
-            if other is story or (is_partner and other.message.left_s is None):
-                aside.remove(other)
-            if other is not story and is_partner and other.message.left_s is None:
+        for other in [*waiting]:
+            if other.message.left_s is not None:
+                del waiting[other]
+            elif other.where == story.where and other.message.topic not in topics:
                 topics.add(other.message.topic)
                 other.leave("joined", time)
+                del waiting[other]
 
 
 class _Story:
@@ -279,10 +286,8 @@ class _Story:
         message = self.message
         if self.visible_since is not None and message.left_s is None:
             message.waits_s.append((self.visible_since, None))
-        end = message.left_s
-        message.back_offs_s = [
-            (start, until if end is None else min(until, end)) for start, until in message.back_offs_s
-        ]
+        if (end := message.left_s) is not None:  # an older attempt may settle it meanwhile
+            message.back_offs_s = [(since, min(until or end, end)) for since, until in message.back_offs_s]
         return message
 
     def publishes(self) -> Iterator[tuple[int, int | None, str]]:

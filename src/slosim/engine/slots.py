@@ -1,9 +1,9 @@
 """Which slot each attempt held, found from the trace of a whole replication.
 
-The engine counts busy slots and does not number them. Here an attempt is given the lowest slot of its instance
-that is free when it is taken; on a queue without mechanisms the slots of all instances are one pool. A slot is
-held until the work is over: to the end of abandoned work, of all messages of a batch, and through the back-off
-of a blocking retry on a queue. Every attempt is followed, whoever asks for a few of them.
+The engine counts busy slots and does not number them. Here an attempt is given the lowest slot of its
+instance that is free when it is taken; on a queue without mechanisms the slots of all instances are one pool.
+A slot is held until the work is over: to the end of abandoned work, of all messages of a batch, and through
+the back-off of a blocking retry on a queue. Every attempt is followed, though only a few are asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ class _Service:
         """An attempt begins."""
         before = self.held.pop(key[:2], None) if self.held else None
         if before is not None:
-            self.part(before, time)
+            self.note_freed(before, time)
             work = _Work(before.pool, before.slot)
         elif self.filling:
             work = self.works[self.filling[-1]]
@@ -142,16 +143,19 @@ class _Service:
         self.settle()
         pool = self.pools.pop(instance, None)
         for those in (self.works, self.held, self.abandoned):
-            for key in [key for key, work in those.items() if work.pool is pool]:
-                self.part(those.pop(key), time)
+            self.drop(those, pool, time)
 
-    def part(self, work: _Work, time: float) -> None:
+    def drop(self, those: dict[Any, _Work], pool: _Pool | None, time: float) -> None:
+        for key in [key for key, work in those.items() if work.pool is pool]:
+            self.note_freed(those.pop(key), time)
+
+    def note_freed(self, work: _Work, time: float) -> None:
         for holding in work.holdings:
             holding.freed_s = time
 
     def free(self, work: _Work, time: float) -> None:
         heappush(work.pool.free, work.slot)
-        self.part(work, time)
+        self.note_freed(work, time)
 
 
 class Slots:

@@ -15,12 +15,10 @@ from typing import NamedTuple
 import numpy as np
 
 from slosim.experiments.summary import ServiceSummary, Summary
-from slosim.measure import intervals
+from slosim.measure import changes, intervals
 from slosim.measure.intervals import Estimate, Pooled, quantiles_of_sums
 from slosim.model import Scenario
 
-LOG_RATIO_MOST = math.log(1e6)
-"""Beyond it, an interval of a logarithm says only that there are too few replications."""
 PAIRS_LEAST = 5
 """With fewer pairs two variances, and more so their ratio, say nothing."""
 LATENCY_QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "p99.9": 0.999}
@@ -80,53 +78,20 @@ def change(quantity: Quantity, before: Sequence[Summary], after: Sequence[Summar
         raise ValueError(f"pairs need the same number of replications, got {len(before)} and {len(after)}")
     pairs = [_jackknifed(quantity, _statistics(quantity, its)) for its in (before, after)]
     (old, olds), (new, news) = pairs
-    difference = _estimate(new - old, news - olds, least=-math.inf)
+    its = changes.paired(old, new, olds, news)
     own = [_estimate(pooled, left_out, least=-math.inf) for pooled, left_out in pairs]
     return Change(
         estimate(quantity, before),
         estimate(quantity, after),
-        difference,
-        _relative(old, new, olds, news),
-        _pairing(own, difference) if len(before) >= PAIRS_LEAST else None,
+        its.difference,
+        its.ratio,
+        _pairing(own, its.difference) if len(before) >= PAIRS_LEAST else None,
     )
 
 
-def is_told_as_ratio(unit: str, ratio: float | None) -> bool:
-    """Whether people are told a change as a ratio with its interval, and judge it by that: all but shares,
-    whose points are told, and what was nothing before.
-    """
-    return unit != "ratio" and ratio is not None
-
-
 def effect_of(quantity: Quantity, its: Change) -> str:
-    """The effect that the interval shown beside it says: `same` in every replication, `unclear` when the
-    interval holds 0 or there is none, else `better`, `worse` or, where neither side is good, `changed`;
-    `undefined` where there is nothing to compare.
-    """
-    if its.difference.value is None:
-        return "undefined"
-    if its.difference.low == its.difference.high == 0:
-        return "same"
-    told = its.ratio if is_told_as_ratio(quantity.unit, its.ratio.value) else its.difference
-    if told.low is None or told.high is None or told.low <= 0 <= told.high:
-        return "unclear"
-    if not quantity.better:
-        return "changed"
-    return "better" if (told.low > 0) == (quantity.better == "higher") else "worse"
-
-
-def _relative(old: float, new: float, olds: np.ndarray, news: np.ndarray) -> Estimate:
-    """new / old - 1. Its interval is that of log(new / old), whose spread is alike to both sides: a queue
-    that is nearly full doubles in one replication and grows tenfold in another.
-    """
-    if not old:
-        return intervals.UNDEFINED
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio, ratios = new / old, news / olds
-        log = _estimate(float(np.log(ratio)), np.log(ratios), least=-math.inf)
-    if log.low is None or log.high is None or log.high > LOG_RATIO_MOST:
-        return _estimate(ratio - 1.0, ratios - 1.0, least=-1.0)
-    return Estimate(ratio - 1.0, math.expm1(log.low), math.expm1(log.high))
+    """The effect that the interval shown beside it says, as `changes.effect_of` puts it."""
+    return changes.effect_of(quantity.unit, quantity.better, changes.Change(its.difference, its.ratio))
 
 
 def _pairing(own: Sequence[Estimate], difference: Estimate) -> float | None:

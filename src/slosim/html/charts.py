@@ -20,6 +20,8 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 """Names the language of a specification; nothing is loaded from there."""
 COLOURS = 8
 """Colours of the palette."""
+RUN_COLOURS = (0, 1, 3, 6, 4, 5, 2, 7)
+"""The order in which runs take them."""
 DIGITS = 6
 """Digits that a place on a chart has; what is told at a place is text, made from the whole number."""
 TIMES = {"t_s": "t", "until_s": "until"}
@@ -103,6 +105,19 @@ def line_mark(field_name: str, name: str, interpolate: str = "linear") -> dict:
 def palette(number: int) -> str:
     """The class of the style sheet of the colour of a line."""
     return f"c{number % COLOURS}"
+
+
+def run_colour(number: int) -> str:
+    """The same of a run among others: neighbours are easy to tell apart."""
+    return palette(RUN_COLOURS[number % COLOURS])
+
+
+def run_mark(number: int, interpolate: str = "linear") -> dict:
+    """The line of a run over the column `s`. The first one is broad, so that others show on top of it."""
+    its = line_mark("s", run_colour(number), interpolate)
+    if number == 0:
+        its["mark"] |= {"strokeWidth": 4, "opacity": 0.45}
+    return {"data": {"name": f"run {number}"}, **its}
 
 
 def window(start: float, end: float) -> list[dict]:

@@ -17,6 +17,8 @@ from slosim.html.charts import (
     line_mark,
     palette,
     ruler,
+    run_colour,
+    run_mark,
     told,
     window,
     x_axis,
@@ -122,6 +124,33 @@ def latency_chart(number: int, flow: str, data: dict) -> Chart | None:
     chart = _spectrum_chart(f"latency-{number}", flow, rows, marks, table, legend, widest)
     aid = LATENCY_AID + (OBJECTIVE_AID if promised else "")
     return replace(chart, aid=aid, what="End-to-end latency")
+
+
+def runs_latency_chart(key: str, flow: str, its: dict[int, tuple[str, dict]]) -> Chart | None:
+    """The latency of a flow in several runs; its: {number of the run: (its name, STAT)}."""
+    curves = {number: (name, stat, spectrum(stat)) for number, (name, stat) in its.items()}
+    curves = {number: one for number, one in curves.items() if one[2]["p"]}
+    if not curves:
+        return None
+    all_rows: Columns = {"nines": [], "p": [], "s": [], "line": []}
+    rows, marks = {}, []
+    for number, (name, stat, curve) in curves.items():
+        for column, values in curve.items():
+            all_rows[column] += values
+        all_rows["line"] += [name] * len(curve["p"])
+        rows[f"run {number}"] = begun(curve, stat)
+        marks.append(run_mark(number, "step-before"))
+    rows["rows"] = _spoken(all_rows)
+    keys = ("mean", "p50", "p90", "p95", "p99", "p99.9")
+    table = Table(
+        ["run", *keys, "maximum"],
+        [
+            [name, *(duration(stat[key]["value"]) for key in keys), duration(stat["max"])]
+            for name, stat in its.values()
+        ],
+    )
+    legend = [(run_colour(number), name) for number, (name, _, _) in curves.items()]
+    return _spectrum_chart(key, flow, rows, marks, table, legend, max(all_rows["nines"]))
 
 
 def event_lag_table(data: dict) -> Table | None:

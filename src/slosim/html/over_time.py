@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,11 +20,13 @@ from slosim.html.charts import (
     line_mark,
     palette,
     ruler,
+    run_colour,
+    run_mark,
     told,
     window,
     x_axis,
 )
-from slosim.html.series import Columns, budget_left, every, highest_in_parts, per_second, thinned
+from slosim.html.series import PIXELS, Columns, budget_left, every, highest_in_parts, per_second, thinned
 from slosim.report.text_tables import line_rows
 from slosim.report.units import clock, duration, share, short
 
@@ -246,6 +249,57 @@ def _many_over_time(
         legend=[(palette(number), name) for number, name in enumerate(names)],
     )
     return replace(chart, aid=aid)
+
+
+def runs_chart(
+    key: str,
+    title: str,
+    its: dict[int, tuple[str, list, list]],
+    shared: dict,
+    form: Any = short,
+    axis: dict | None = None,
+) -> Chart | None:
+    """The same series of several runs, each at its own times.
+
+    its: {number of the run: (its name, times s, values)}; shared: what takes the place of a report's data.
+    """
+    its = {number: one for number, one in its.items() if one[1]}
+    if not its:
+        return None
+    every_time = {time for _, times, _ in its.values() for time in times}
+    columns: Columns = {"t_s": _spread(sorted(every_time), PIXELS)}
+    for number, (_, times, values) in its.items():
+        columns[f"s{number}"] = _latest(columns["t_s"], times, values)
+    chart = _over_time(
+        key,
+        title,
+        columns,
+        {f"s{number}": name for number, (name, _, _) in its.items()},
+        [run_mark(number) for number in its],
+        shared,
+        form=form,
+        axis=axis,
+        legend=[(run_colour(number), name) for number, (name, _, _) in its.items()],
+    )
+    lines = {
+        f"run {number}": thinned({"t_s": times, "s": values}) for number, (_, times, values) in its.items()
+    }
+    return replace(chart, rows=chart.rows | lines)
+
+
+def _spread(times: Sequence[float], most: int) -> list[float]:
+    """At most so many of the times, evenly, and the last one."""
+    step = -(-len(times) // most)
+    return [*times[:-1:step], times[-1]]
+
+
+def _latest(at: Sequence[float], times: Sequence[float], values: Sequence) -> list:
+    """The value that was the last one at each time; None before the first one and behind the last one."""
+    found = []
+    for time in at:
+        index = bisect_right(times, time) - 1
+        found.append(values[index] if index >= 0 and time <= times[-1] else None)
+    return found
 
 
 def _range(values: Sequence[float | None]) -> float:

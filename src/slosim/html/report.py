@@ -12,7 +12,7 @@ from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
 from slosim.html.page import page_of
 from slosim.report import text_tables, text_theory, text_verdict
-from slosim.report.layout import Column, bare
+from slosim.report.layout import Column, bare, whole_titles
 from slosim.report.units import NOTHING, clock, count, duration, exact_share, plural, share, short
 
 FATES = ("completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
@@ -124,16 +124,7 @@ def _table(columns: Sequence[Column]) -> Table | None:
     if not kept:
         return None
     rows = [[bare(cell) for cell in row] for row in zip(*(column.cells for column in kept), strict=True)]
-    return Table(_whole_titles([column.title for column in kept]), rows)
-
-
-def _whole_titles(titles: Sequence[str]) -> list[str]:
-    """Titles that lean on the one before them in full: lag mean, p99, max: lag mean, lag p99, lag max."""
-    whole: list[str] = []
-    for title in titles:
-        leaning = title in ("p99", "max") and whole and " " in whole[-1]
-        whole.append(f"{whole[-1].rsplit(' ', 1)[0]} {title}" if leaning else title)
-    return whole
+    return Table(whole_titles([column.title for column in kept]), rows)
 
 
 def ran(data: dict) -> str:

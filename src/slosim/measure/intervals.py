@@ -106,24 +106,44 @@ def _central_probability(t: float, degrees: int) -> float:
 
 
 def jackknife(
-    pooled: float | None, left_out: Sequence[float | None], least: float = 0.0, most: float = math.inf
+    pooled: float | None,
+    left_out: Sequence[float | None],
+    least: float = 0.0,
+    most: float = math.inf,
+    sizes: Sequence[int] | None = None,
 ) -> Estimate:
-    """Estimate from the pooled value and the values with one replication left out each.
+    """Estimate from the pooled value and those with one replication, or one group of them, left out each.
 
     least, most: the range of the quantity, to which the bounds (never the value) are confined.
+    sizes: replications in each group, where they are not alike.
     """
     if pooled is None:
         return UNDEFINED
     n = len(left_out)
     if n < 2 or any(value is None for value in left_out):
         return Estimate(pooled)
-    # (n - 1) * left_out are the pseudo-values up to a sign and a constant, so their spread is the same.
-    mean = math.fsum(left_out) / n  # type: ignore[arg-type]
-    squares = math.fsum((value - mean) ** 2 for value in left_out)  # type: ignore[operator]
-    half_width = student_t(n - 1) * math.sqrt(squares * (n - 1) / n)
+    values = [value for value in left_out if value is not None]
+    if sizes is None or len(set(sizes)) == 1:
+        # (n - 1) * left_out are the pseudo-values up to a sign and a constant, so their spread is the same.
+        mean = math.fsum(values) / n
+        variance = math.fsum((value - mean) ** 2 for value in values) * (n - 1) / n
+    else:
+        variance = _variance_of_unequal(pooled, values, sizes)
+    half_width = student_t(n - 1) * math.sqrt(variance)
     return Estimate(
         pooled, max(min(least, pooled), pooled - half_width), min(max(most, pooled), pooled + half_width)
     )
+
+
+def _variance_of_unequal(pooled: float, left_out: Sequence[float], sizes: Sequence[int]) -> float:
+    """Of the delete-m(j) jackknife: Busing, Meijer and van der Leeden, Statistics and Computing 9 (1999)."""
+    n, whole = len(left_out), sum(sizes)
+    times = [whole / size for size in sizes]
+    # With pooled taken off everything: only differences matter, and they keep their digits.
+    off = [value - pooled for value in left_out]
+    pseudo = [-(h - 1) * value for h, value in zip(times, off, strict=True)]
+    mean = -math.fsum((1 - 1 / h) * value for h, value in zip(times, off, strict=True))
+    return math.fsum((one - mean) ** 2 / (h - 1) for one, h in zip(pseudo, times, strict=True)) / n
 
 
 def of_mean(values: Sequence[float], least: float = 0.0, most: float = math.inf) -> Estimate:

@@ -12,7 +12,10 @@ Span = tuple[float, float | None]
 
 @dataclass
 class Call:
-    """A call of a dependency; the outcome is `answered`, `failed` or `timed_out`, None with `ended_s`: open."""
+    """A call of a dependency.
+
+    outcome  `answered`, `failed` or `timed_out`; None, as `ended_s`: it had no answer when its attempt ended
+    """
 
     dependency: str
     began_s: float

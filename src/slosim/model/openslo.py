@@ -33,6 +33,7 @@ KEYS_OF_SPEC = (
 KEYS_OF_OBJECTIVE = (
     "displayName", "op", "value", "target", "targetPercent", "timeSliceTarget", "timeSliceWindow",
 )  # fmt: skip
+KEYS_OF_COMPOSITE = ("indicator", "indicatorRef", "compositeWeight")
 KEYS_OF_WINDOW = ("duration", "isRolling", "calendar")
 DAYS_OF_WEEK = 7
 
@@ -58,7 +59,7 @@ def labels_of(names: Sequence[str], otherwise: str) -> list[str]:
 def read_targets(path: str | Path, scenario: Scenario) -> dict[str, Any]:
     """Targets and windows of a scenario's objectives from an OpenSLO file, for `scenario.replace`.
 
-    Objectives are found by `displayName` or `metadata.name`; those that the file leaves out keep theirs.
+    Objectives are found by their names there; those that the file leaves out keep what they have.
 
     Raises:
         ScenarioError: with everything that cannot be used, each with its line.
@@ -122,23 +123,28 @@ class _Reading:
             self.changes[f"objectives[{name}].window"] = window
 
     def objective_of(self, root: MapNode) -> str | None:
-        """The name of the objective that an SLO is about; None, and a problem, if there is none."""
-        metadata = root.entries.get("metadata")
-        entries = metadata.entries if isinstance(metadata, MapNode) else {}
-        given = [(key, node) for key in ("displayName", "name") if (node := entries.get(key)) is not None]
-        if not given:
-            self.refuse(metadata or root, "metadata.name", "an SLO without a name")
-            return None
+        """The name of the objective that an SLO is about; None, and a problem, if there is none.
+
+        It is looked for as `metadata.displayName`, as `metadata.name`, and as `displayName` of its one
+        objective, which holds what is too long for the first. Our labels may be names of other objectives, so
+        a `name` is taken for a label first, and the others are not.
+        """
         own_names = {name: name for name in self.objectives}
-        for key, node in given:  # our labels may be names of others, so each is looked for in its own place
-            known = own_names | self.by_label if key == "name" else self.by_label | own_names
+        given = [
+            (path, node, own_names | self.by_label if path == "metadata.name" else self.by_label | own_names)
+            for path in ("metadata.displayName", "metadata.name", "spec.objectives.displayName")
+            if (node := _at(root, path)) is not None
+        ]
+        for _, node, known in given:
             if (name := known.get(_text(node))) is not None:
                 return self.first(name, node)
-        key, node = given[0]
+        if not any(path.startswith("metadata") for path, _, _ in given):
+            self.refuse(root.entries.get("metadata") or root, "metadata.name", "an SLO without a name")
+            return None
+        path, node, _ = given[0]
         close = _meant(_text(node), [*self.objectives, *self.by_label])
         declared = f"objectives: {listed(self.objectives)}" if self.objectives else "it declares none"
-        what = f"no objective of the scenario is called {describe(node)}"
-        self.refuse(node, f"metadata.{key}", what, declared, close)
+        self.refuse(node, path, f"no objective of the scenario is called {describe(node)}", declared, close)
         return None
 
     def first(self, name: str, node: Node) -> str | None:
@@ -159,6 +165,10 @@ class _Reading:
         item = items.items[0]
         if not isinstance(item, MapNode):
             return self.refuse(item, f"{path}[0]", f"expected an objective, got {describe(item)}")
+        composite = [key for key in KEYS_OF_COMPOSITE if key in item.entries]
+        if composite:
+            what = f"a composite SLO, which has {composite[0]} in its objectives"
+            return self.refuse(item, f"{path}[0]", what, "an objective of a scenario judges one thing")
         self.known_keys(item, f"{path}[0]", KEYS_OF_OBJECTIVE)
         given = [key for key in ("target", "targetPercent") if key in item.entries]
         if len(given) != 1:
@@ -225,6 +235,15 @@ class _Reading:
 
 def _text(node: Node | None) -> str:
     return node.text if isinstance(node, Scalar) else ""
+
+
+def _at(node: Node | None, path: str) -> Node | None:
+    """What stands at a path of keys, through lists of one item; None if nothing does."""
+    for key in path.split("."):
+        if isinstance(node, ListNode) and len(node.items) == 1:
+            node = node.items[0]
+        node = node.entries.get(key) if isinstance(node, MapNode) else None
+    return node
 
 
 def _found(node: Node | None) -> str:

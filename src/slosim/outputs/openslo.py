@@ -14,6 +14,7 @@ from slosim.model.openslo import VERSION, labels_of
 from slosim.model.values import parse_duration, parse_share, quoted, show
 
 DESCRIPTION_MAX = 1050  # characters, by the standard
+DISPLAY_NAME_MAX = 63  # characters of a metadata.displayName, by the standard's own checks
 UNITS_S = {"d": 86_400, "h": 3_600, "m": 60}
 HEADER = """\
 # OpenSLO v1: what the scenario {name} promises, written by slosim.
@@ -46,7 +47,7 @@ def _service(label: str, resolved: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": VERSION,
         "kind": "Service",
-        "metadata": {"name": label, "displayName": resolved["name"]},
+        "metadata": _metadata(label, resolved["name"]),
         "spec": {"description": description[:DESCRIPTION_MAX]} if description else {},
     }
 
@@ -59,7 +60,7 @@ def _slo(label: str, service: str, objective: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": VERSION,
         "kind": "SLO",
-        "metadata": {"name": label, "displayName": objective["name"]},
+        "metadata": _metadata(label, objective["name"]),
         "spec": {
             "description": _description(objective, window),
             "service": service,
@@ -69,6 +70,12 @@ def _slo(label: str, service: str, objective: dict[str, Any]) -> dict[str, Any]:
             "objectives": [promise],
         },
     }
+
+
+def _metadata(label: str, name: str) -> dict[str, str]:
+    """Of an object; the whole name of an objective stands in its `objectives`, where it may be longer."""
+    short = name if len(name) <= DISPLAY_NAME_MAX else name[: DISPLAY_NAME_MAX - 1] + "…"
+    return {"name": label, "displayName": short}
 
 
 def shorthand(seconds: float) -> str | None:

@@ -1,8 +1,8 @@
 """Charts of the page, and its drawing of the system, as SVG and PNG: without a browser and without network.
 
 They are the page's own specifications and drawing on white paper in its light colours, with the title and the
-legend inside that the page shows around them. The font is one that vl-convert carries, so that a picture has
-the same bytes on any machine, except for letters that this font lacks.
+legend inside that the page shows around them. The font is one that vl-convert carries. So an SVG has the same
+bytes on any machine; a PNG may differ in the shades of its letters where another edition of it is installed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache, cached_property
+from html import escape
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,8 @@ class ChartPicture(Picture):
         import vl_convert
 
         its = _specification(self._chart, self._subtitle)
-        return vl_convert.vegalite_to_svg(its, vl_version=VEGA_LITE, allowed_base_urls=[])
+        svg = vl_convert.vegalite_to_svg(its, vl_version=VEGA_LITE, allowed_base_urls=[])
+        return _named(_renumbered(svg, self.name), self.title)
 
 
 class SystemPicture(Picture):
@@ -206,6 +208,23 @@ def _rows(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
+def _renumbered(svg: str, name: str) -> str:
+    """With clips that count from 0 and bear the picture's name: Vega counts on from one to the next, and a
+    document may hold several.
+    """
+    numbers: dict[str, int] = {}
+    return re.sub(
+        r'(?<=id=")(clip\d+)(?=")|(?<=url\(#)(clip\d+)(?=\))',
+        lambda match: f"{name}-{numbers.setdefault(match[0], len(numbers))}",
+        svg,
+    )
+
+
+def _named(svg: str, title: str) -> str:
+    """With what it shows in words, for those who cannot see it."""
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)
+
+
 def _coloured(value: Any) -> Any:
     """A specification with colours for their names."""
     if isinstance(value, dict):
@@ -264,6 +283,7 @@ def _config() -> dict[str, Any]:
     ink, soft, faint = (colours()[name] for name in ("ink", "soft", "faint"))
     return {
         "font": FONT,
+        "aria": False,
         "view": {"stroke": None},
         "axis": {
             "labelColor": soft,

@@ -3,13 +3,14 @@
 The format is the Trace Event Format (JSON) that both read. A process is a service, a thread one of its slots;
 an attempt is a slice on it, with its calls inside. What has no slot (delays, waits, back-offs) is an
 asynchronous slice of the service, levels are counters, and arrows lead from an attempt to those of what it
-published. Times are simulated, µs from 0, in whole ns, so that what ends when the next begins does not overlap
-it by a rounding.
+published. Times are simulated, µs from 0, in whole ns, so that what ends when the next begins does not
+overlap it by a rounding.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -21,7 +22,7 @@ COLOURS = {"failed": "terrible", "timed_out": "bad", "lost": "terrible", "duplic
 """Of chrome://tracing; Perfetto colours by the name, numbers aside."""
 LOSSES = ("rejected", "dropped", "expired", "shed", "dead_lettered")
 FAULTS = "faults"
-LIKE = "for example slosim run SCENARIO --trace trace.json"
+LIKE = "for example: slosim run SCENARIO --trace trace.json"
 
 Event = dict[str, Any]
 Place = tuple[str, int | None, int]
@@ -34,13 +35,7 @@ def trace_of(data: dict[str, Any]) -> str:
     Raises:
         UserError: the report has no sample.
     """
-    sample = data.get("sample")
-    if sample is None:
-        raise UserError(f"the report has no sample of messages: make one with a run, {LIKE}")
-    if "stopped" in sample:
-        raise UserError(
-            f"the report has no sample of messages ({sample['stopped']} before it was taken): run again, {LIKE}"
-        )
+    sample = sample_in(data)
     trace = _Trace(data, sample)
     run = data["run"]
     return json.dumps(
@@ -60,8 +55,31 @@ def trace_of(data: dict[str, Any]) -> str:
     )
 
 
+def sample_in(data: dict[str, Any]) -> dict[str, Any]:
+    """The sample in a report's data.
+
+    Raises:
+        UserError: it has none.
+    """
+    sample = data.get("sample")
+    if sample is None:
+        raise UserError(f"the report has no sample of messages; simulate again with --trace, {LIKE}")
+    if "stopped" in sample:
+        why = f"the run was stopped before it had one ({sample['stopped']})"
+        raise UserError(f"the report has no sample of messages: {why}; simulate again, {LIKE}")
+    return sample
+
+
 def _ns(seconds: float) -> int:
     return round(seconds * NS_PER_S)
+
+
+def _us(ns: int) -> float:
+    """µs from which a reader that cuts parts of a ns, as Perfetto does, gets these ns and not one less."""
+    if ns % 1000 == 0:
+        return ns // 1000
+    us = ns / 1000
+    return us if int(us * 1000) == ns else math.nextafter(us, math.inf)
 
 
 class _Trace:
@@ -98,9 +116,8 @@ class _Trace:
         ]
         timed.sort(key=lambda event: (event["ts"], event["ph"] != "e"))  # what ends makes room first
         for event in timed:
-            event["ts"] /= 1000
-            if "dur" in event:
-                event["dur"] /= 1000
+            for key in event.keys() & {"ts", "dur"}:
+                event[key] = _us(event[key])
         return [*self.names(), *timed]
 
     def names(self) -> Iterator[Event]:

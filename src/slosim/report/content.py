@@ -26,6 +26,7 @@ from slosim.measure.measurements import (
 from slosim.report import statistics
 from slosim.report.assumptions import Structure
 from slosim.report.faults import fault_entries
+from slosim.report.left_out import left_out
 from slosim.report.objectives import objective_entry, verdict_of_all
 from slosim.report.theory import dependency_theory, service_theory
 from slosim.report.warmup import start_of, suggested_s
@@ -67,6 +68,7 @@ def content_of(
         "topics": {name: _topic(name, measurements) for name in measurements[0].topics},
         "dependencies": {name: _dependency(name, structure) for name in measurements[0].dependencies},
         "faults": fault_entries(scenario, measurements),
+        "left_out": left_out(scenario, measurements),
     }
 
 

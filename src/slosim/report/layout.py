@@ -80,6 +80,15 @@ class Column:
     most: int = 0
 
 
+def whole_titles(titles: Sequence[str]) -> list[str]:
+    """Titles that lean on the one before them in full: lag mean, p99, max: lag mean, lag p99, lag max."""
+    whole: list[str] = []
+    for title in titles:
+        leaning = title in ("p99", "max") and whole and " " in whole[-1]
+        whole.append(f"{whole[-1].rsplit(' ', 1)[0]} {title}" if leaning else title)
+    return whole
+
+
 def table(columns: Sequence[Column], width: int, gap: int = 2) -> list[str]:
     """Header and rows, columns as narrow as their content; the first one is cut if nothing else helps."""
     kept = [_cut(column) for column in columns if any(cell for cell in column.cells) or not column.keep]

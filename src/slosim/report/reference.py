@@ -410,6 +410,156 @@ FINDINGS = (
     Entry("findings[].text", "text", "The finding, with the numbers to check it by hand."),
 )
 
+SAMPLE = (
+    Entry("sample.replication", "number", "The replication whose messages were followed: 0, the first."),
+    Entry(
+        "sample.every",
+        "number",
+        "Every n-th message of the producers is here, counted through one producer after the other.",
+    ),
+    Entry("sample.journeys[].producer", "text", "Who published the message."),
+    Entry("sample.journeys[].number", "number", "Its number at the producer, from 0."),
+    Entry("sample.journeys[].latency_s.*", "s", "By flow: latency of its instances that are completed."),
+    Entry(
+        "sample.journeys[].slowest_of",
+        "list of text",
+        "Flows of which it is among the 20 slowest; those are here whatever their number.",
+    ),
+    Entry(
+        "sample.journeys[].messages[].topic",
+        "text",
+        "The message and all its descendants, one entry for each line that it is in, by publishing.",
+    ),
+    Entry(
+        "sample.journeys[].messages[].service",
+        "text",
+        "The consumer; null where it rests in a topic that nobody consumes.",
+    ),
+    Entry("sample.journeys[].messages[].published_s", "s", "When."),
+    Entry(
+        "sample.journeys[].messages[].parent",
+        "number",
+        "Place in `messages` of the message that it comes from; null at the producer.",
+    ),
+    Entry(
+        "sample.journeys[].messages[].attempt",
+        "number",
+        "Number of the attempt that published it; null for a loss without one.",
+    ),
+    Entry("sample.journeys[].messages[].visible_s", "s", "When it was first visible; null: never."),
+    Entry(
+        "sample.journeys[].messages[].waits_s",
+        "list",
+        "Pairs (from, until) in which it was visible and not taken; until null: to the end of the run.",
+    ),
+    Entry("sample.journeys[].messages[].back_offs_s", "list", "Pairs in which it waited for a retry."),
+    Entry("sample.journeys[].messages[].left_s", "s", "When it settled; null: it was there at the end."),
+    Entry(
+        "sample.journeys[].messages[].outcome",
+        "text",
+        "`succeeded`, `dead_lettered`, `rejected`, `expired`, `dropped`, `shed`, `rested`, or `joined`: it"
+        " went on as one with the message that leads its join; null as above.",
+    ),
+    Entry("sample.journeys[].messages[].attempts[].number", "number", "From 1."),
+    Entry(
+        "sample.journeys[].messages[].attempts[].instance",
+        "number",
+        "From 0; null on a queue that does not tell its instances apart.",
+    ),
+    Entry(
+        "sample.journeys[].messages[].attempts[].slot",
+        "number",
+        "From 0: of its instance, or else of the service, the lowest that was free among all attempts of the"
+        " run, those that are not here included.",
+    ),
+    Entry(
+        "sample.journeys[].messages[].attempts[].messages", "number", "How many began together as a batch."
+    ),
+    Entry("sample.journeys[].messages[].attempts[].taken_s", "s", "Begin."),
+    Entry(
+        "sample.journeys[].messages[].attempts[].ended_s", "s", "End; null: in work at the end of the run."
+    ),
+    Entry(
+        "sample.journeys[].messages[].attempts[].outcome",
+        "text",
+        "`succeeded`, `failed`, `timed_out`, `lost`, `duplicate`, or null.",
+    ),
+    Entry(
+        "sample.journeys[].messages[].attempts[].freed_s",
+        "s",
+        "When the slot was free: later than the end where abandoned work goes on, others of the batch are not"
+        " done, or a blocking retry keeps it. Null: busy at the end.",
+    ),
+    Entry("sample.journeys[].messages[].attempts[].calls[].dependency", "text", "What was called."),
+    Entry("sample.journeys[].messages[].attempts[].calls[].began_s", "s", "When."),
+    Entry("sample.journeys[].messages[].attempts[].calls[].hedged_s", "s", "Its second request, or null."),
+    Entry("sample.journeys[].messages[].attempts[].calls[].ended_s", "s", "Its answer or time-out, or null."),
+    Entry(
+        "sample.journeys[].messages[].attempts[].calls[].outcome",
+        "text",
+        "`answered`, `failed`, `timed_out`, or null.",
+    ),
+    Entry("sample.lines[].topic", "text", "Levels of each line in this replication."),
+    Entry("sample.lines[].service", "text", "Its consumer."),
+    Entry("sample.lines[].t_s", "list of s", "Sample times, every second or third … of more than 2000."),
+    Entry("sample.lines[].lag", "list", "Lag."),
+    Entry("sample.lines[].waiting", "list", "Waiting."),
+    Entry("sample.faults[].name", "text", "Faults of this replication, random ones too."),
+    Entry("sample.faults[].target", "text", "As declared."),
+    Entry("sample.faults[].start_s", "s", "Start."),
+    Entry("sample.faults[].end_s", "s", "End, or that of the run."),
+    Entry(
+        "sample.stopped",
+        "text",
+        "Instead of all this: why there is no sample (`interrupted`, `memory limit`).",
+    ),
+)
+
+LEFT_OUT = (
+    Entry(
+        "left_out.groups",
+        "number",
+        "Groups of replications: one for each, and at most 40. Replication k belongs to group k modulo their"
+        " number.",
+    ),
+    Entry(
+        "left_out.numbers.*",
+        "list",
+        "A headline number over all replications, and then with each group left out (not with one"
+        " replication). Quantiles are interpolated inside their bucket. Those that are undefined are left"
+        " out.",
+    ),
+)
+
+LEFT_OUT_NOTE = """\
+What the difference of two reports needs that met the same work: the spread of the differences of these values
+is its interval, as if all replications were at hand. `--baseline` and `slosim report` with several files use
+it. The headline numbers are, by the names that experiments give them:
+
+- `objectives.*.sli_ratio`; `dependencies.*.utilisation_ratio`;
+- `flows.*.latency_s.mean`, `.p50`, `.p95`, `.p99` and `.p99.9`, `flows.*.dead_lettered` and `.dropped`;
+- `services.*.utilisation_ratio`, `.wait_s.mean`, `.attempts_per_message`, `.retried` and `.dead_lettered`;
+- `topics.*.consumers.*.lag.mean`, `.lag.p99`, `.lag.max_mean` (the mean of each replication's largest),
+  `.age_s.p99` and `.event_lag_s.p99`;
+- of the first eight occurrences of each fault, by its start, `faults.NAME.2700s.peak_lag`,
+  `.recovered_after_s` and `.recovered_ratio`;
+- `cost_per_h`: the instance hours of all services times their prices, per hour.
+
+What changed from one report to another:
+
+- *Paired*, where both have this part and the same seed, duration, warm-up, sample times and number of
+  replications, and none was stopped early. Producers' identities are hashed by name, so replication k of both
+  meets the same arrivals, and what they have in common cancels. The interval is the jackknife over pairs, as
+  in `slosim compare`; over groups of unequal size that of Busing, Meijer and van der Leeden (1999).
+- *Independent* otherwise: each bound of the difference is as far from it as the root of the sum of squares of
+  the two sides that push it there (Zou and Donner, 2008). It is a little wider than Welch's interval.
+- A change is clear (`better`, `worse`, or `changed` where neither side is good) when its interval leaves out
+  0 and it is at least what the numbers resolve: 0.5% of a percentile (a bucket), one message of a percentile
+  of lag, 0.1% of any other number and of the distance of a share to 0 or 1; and 1 µs, 0.01 messages, 0.001
+  attempts per message. It is `same` where the whole interval is below that, else `unclear`. With one
+  replication nothing is clear.
+"""
+
 ENTRIES = (
     *RUN,
     *OBJECTIVES,
@@ -420,8 +570,31 @@ ENTRIES = (
     *DEPENDENCIES,
     *THEORY,
     *FAULTS,
+    *LEFT_OUT,
     *FINDINGS,
 )
+
+SAMPLE_NOTE = """\
+`sample` is there after `--trace FILE`, or `slosim.run(…, sample=500)`. It is made by running the first
+replication again, and changes no other number. `slosim report report.json --trace FILE` makes the trace of it
+without simulating.
+
+### The trace
+
+`--trace FILE` writes the sample in the Trace Event Format. Open it at <https://ui.perfetto.dev> (the file
+stays on your machine) or in `chrome://tracing`. Times are simulated.
+
+- A service is a process, in the order in which messages reach them; each of its slots that a followed message
+  was in is a thread. Slots look idle while they work on messages that are not in the sample.
+- An attempt is a slice with its message, outcome and wait; its calls are slices inside it. Attempts that did
+  not succeed say so in their name. A batch is one slice with those of its messages that are in the sample.
+  Abandoned work, and a back-off that keeps its slot, follow the attempt as slices of their own.
+- Delays, waits and back-offs are asynchronous slices of the service. A message that is lost is an instant.
+- Arrows lead from an attempt to the first attempts of what it published.
+- Lag and waiting of every line are counters; faults are a process of their own.
+
+The slowest messages of each flow have `among the slowest of` in their arguments: search for it.
+"""
 
 MECHANISMS_NOTE = """\
 `mechanisms` is there for a service that uses any of them, so that its instances may come and go or it has
@@ -505,7 +678,9 @@ def reference() -> str:
         ("Dependencies", DEPENDENCIES, ""),
         ("Theory", THEORY, THEORY_NOTE),
         ("Faults", FAULTS, ""),
+        ("Left out", LEFT_OUT, LEFT_OUT_NOTE),
         ("Findings", FINDINGS, _rules()),
+        ("A sample of messages", SAMPLE, SAMPLE_NOTE),
     ]
     return INTRODUCTION + "".join(_section(*section) for section in sections)
 

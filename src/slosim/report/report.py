@@ -16,6 +16,7 @@ from slosim.report.findings.evidence import Evidence
 if TYPE_CHECKING:
     from slosim.model import Scenario
     from slosim.outputs.pictures import Pictures
+    from slosim.report.differences import NamedReport
 
 
 class Value(NamedTuple):
@@ -159,16 +160,23 @@ class Report(View):
         """The report as JSON, one line per innermost object or list; ends with a newline."""
         return json_text(self._data)
 
-    def to_text(self, width: int = 100, colour: bool = False, source: str | None = None) -> str:
+    def to_text(
+        self,
+        width: int = 100,
+        colour: bool = False,
+        source: str | None = None,
+        baseline: NamedReport | None = None,
+    ) -> str:
         """The report for people.
 
-        width   columns, at least 72
-        colour  with ANSI colours
-        source  the scenario file, and `--set` if it was changed, for the command that makes this report again
+        width     columns, at least 72
+        colour    with ANSI colours
+        source    the scenario file, and `--set` if it was changed, for the command that makes it again
+        baseline  another report: what changes from it is told, too
         """
         from slosim.report.text import text_of
 
-        return text_of(self._data, width, colour, source)
+        return text_of(self._data, width, colour, source, baseline)
 
     def to_html(self, source: str | None = None) -> str:
         """The report as a page of one file that loads nothing; `source` as in `to_text`."""

@@ -6,7 +6,7 @@ cannot disagree with it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slosim.report.layout import clean, finish, paint, paragraph
 from slosim.report.text_plots import event_lag_section, lag_section
@@ -24,16 +24,30 @@ from slosim.report.text_theory import theory_section
 from slosim.report.text_verdict import alerts_section, findings_section, headline_section, objectives_section
 from slosim.report.units import clock
 
+if TYPE_CHECKING:
+    from slosim.report.differences import NamedReport
+
 NARROWEST = 72
 
 
-def text_of(data: dict[str, Any], width: int = 100, colour: bool = False, source: str | None = None) -> str:
-    """The whole report; `source`: the scenario as the command that reproduces it names it."""
+def text_of(
+    data: dict[str, Any],
+    width: int = 100,
+    colour: bool = False,
+    source: str | None = None,
+    baseline: NamedReport | None = None,
+) -> str:
+    """The whole report.
+
+    source    the scenario as the command that reproduces it names it
+    baseline  another report: what changes from it is told behind the objectives
+    """
     width = max(width, NARROWEST)
     sections = [
         headline_section(data, width),
         objectives_section(data, width),
         alerts_section(data, width),
+        _changes_section(data, width, baseline),
         findings_section(data, width),
         *(flow_section(name, numbers, data, width) for name, numbers in data["flows"].items()),
         services_section(data, width),
@@ -53,6 +67,15 @@ def text_of(data: dict[str, Any], width: int = 100, colour: bool = False, source
         if section:
             text += [*([""] if text else []), *section]
     return finish(text, colour)
+
+
+def _changes_section(data: dict[str, Any], width: int, baseline: NamedReport | None) -> list[str]:
+    if baseline is None:
+        return []
+    from slosim.report.differences import differences_of
+    from slosim.report.text_differences import changes_section
+
+    return changes_section(differences_of(baseline.data, data), baseline.name, width)
 
 
 def _footer(data: dict, width: int, source: str | None) -> list[str]:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK
-from slosim.experiments.text import Said, amount, finished, stopped_early, with_interval, wrapped
+from slosim.experiments.text import Said, finished, stopped_early, wrapped
 from slosim.model.values import write_duration, write_number
+from slosim.report.amounts import amount, with_interval
 from slosim.report.layout import Column, clean, paint, table, title, width_of
 from slosim.report.objectives import MET
 from slosim.report.text_verdict import STYLES

@@ -5,29 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from slosim.experiments.text import (
-    Said,
-    amount,
-    change_of,
-    finished,
-    points,
-    signed,
-    signed_value,
-    stopped_early,
-    wrapped,
-)
+from slosim.experiments.text import Said, finished, stopped_early, wrapped
+from slosim.report.amounts import EFFECTS, amount, change_of, points, signed, signed_value
 from slosim.report.layout import Column, clean, paint, paragraph, table, title
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import clock, exact_share, plural, three_digits
 
-EFFECTS = {
-    "better": "green",
-    "worse": "red",
-    "unclear": "dim",
-    "same": "dim",
-    "changed": "bold",
-    "undefined": "dim",
-}
 SHOWN_PARTS = 6
 
 

@@ -7,16 +7,8 @@ from typing import Any
 
 from slosim.experiments.sensitivity.sensitivity import LEAST_RATIO, moved_flow, moved_objective
 from slosim.experiments.sensitivity.variations import MORE, NEXT, ONE_FEWER, ONE_MORE
-from slosim.experiments.text import (
-    Said,
-    finished,
-    points,
-    relative,
-    signed_value,
-    stopped_early,
-    two_digits,
-    wrapped,
-)
+from slosim.experiments.text import Said, finished, stopped_early, wrapped
+from slosim.report.amounts import points, relative, signed_value, two_digits
 from slosim.report.layout import Column, clean, paint, table, title
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import NOTHING, clock, exact_share, plural

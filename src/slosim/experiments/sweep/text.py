@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from slosim.experiments.sweep.sweep import lines, verdict_on
-from slosim.experiments.text import Said, amount, finished, stopped_early, wrapped
+from slosim.experiments.text import Said, finished, stopped_early, wrapped
 from slosim.experiments.vary import Axis
 from slosim.model.paths import NAMED_SECTIONS
+from slosim.report.amounts import amount
 from slosim.report.layout import Column, clean, paint, paragraph, table, title, width_of
 from slosim.report.objectives import MET, MISSED, UNDECIDED
 from slosim.report.text_verdict import STYLES

@@ -8,12 +8,12 @@ from typing import Any
 
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK
 from slosim.experiments.breaks import text
-from slosim.experiments.text import amount, with_interval
 from slosim.html.charts import Chart, Table, colour, finished, palette, told
 from slosim.html.experiments import marks
 from slosim.html.experiments.content import Content, Section, table_of
 from slosim.html.experiments.marks import Scale
 from slosim.html.series import Columns
+from slosim.report.amounts import amount, with_interval
 from slosim.report.layout import bare, clean
 from slosim.report.units import NOTHING, exact_share, share
 

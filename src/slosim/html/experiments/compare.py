@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from slosim.experiments.compare import text
-from slosim.experiments.quantities import is_told_as_ratio
-from slosim.experiments.text import Said, amount, change_of, points, signed, with_interval
+from slosim.experiments.text import Said
 from slosim.html.charts import SECONDS_LABEL, Chart
 from slosim.html.experiments import marks
 from slosim.html.experiments.content import Content, Section, table_of
 from slosim.html.experiments.marks import NOTHING_LEFT, Scale
 from slosim.html.series import Columns
+from slosim.measure.changes import is_told_as_ratio
+from slosim.report.amounts import amount, change_of, points, signed, with_interval
 from slosim.report.layout import clean
 from slosim.report.units import plural, three_digits
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from slosim.experiments.sensitivity import text
 from slosim.experiments.sensitivity.sensitivity import moved_flow, moved_objective
-from slosim.experiments.text import points, relative, two_digits
 from slosim.html.charts import Chart
 from slosim.html.experiments import marks
 from slosim.html.experiments.compare import COLOURS, legend_of
 from slosim.html.experiments.content import Content, Section, table_of
 from slosim.html.series import Columns
+from slosim.report.amounts import points, relative, two_digits
 from slosim.report.layout import clean
 
 AID = (

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -195,14 +195,15 @@ class Outputs:
         if self.charts is not None:
             self._draw(report, self.charts)
 
-    def require_runs(self) -> None:
-        """Refuse what is made of one report alone."""
-        options = ("json", "baseline", "junit", "openslo", "out", "charts", "tables")
-        for option in options:
-            if getattr(self, option) is not None:
+    def require_runs(self, input_files: Sequence[Path]) -> None:
+        """Refuse what is made of one report alone, and places that cannot be written to."""
+        for field in fields(self):
+            if field.name not in ("html", "markdown", "quiet") and getattr(self, field.name):
                 raise UserError(
-                    f"--{option} is for one report: several are compared as text, --html or --markdown"
+                    f"--{field.name} is for one report: several are compared as text, --html or --markdown"
                 )
+        for path in input_files:
+            self.require(path, "input")
 
     def deliver_runs(self, runs: Sequence[NamedReport]) -> None:
         """Print and save what changes from the first report to each of the others."""

@@ -34,8 +34,6 @@ def report(
     2 a file is none of this version's, or the command line is wrong
     1 a fault of slosim
     """
-    for path in files:
-        outputs.require(path, "input")
     if len(files) > 1:
         _compare(files, outputs)
         return
@@ -43,6 +41,7 @@ def report(
     from slosim.report import Report
 
     saved = read_saved(files[0])
+    outputs.require(files[0], "input")
     if not isinstance(saved, Report):
         show_again(saved, outputs, files[0])
         return
@@ -53,7 +52,7 @@ def report(
 
 def _compare(files: Sequence[Path], outputs: Outputs) -> None:
     """What changes from the first report to each of the others."""
-    outputs.require_runs()
+    outputs.require_runs(files)
     if len(files) > RUNS_MOST:
         raise UserError(f"{len(files)} files: at most {RUNS_MOST} runs are compared, each in its colour")
     reports = [read_report(path).data for path in files]

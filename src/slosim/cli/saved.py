@@ -40,7 +40,10 @@ def read_saved(path: Path) -> Report | Result:
     Raises:
         UserError: it cannot be read, is neither, is not whole, or is of another format.
     """
-    data = _read(path)
+    return _saved(path, _read(path))
+
+
+def _saved(path: Path, data: dict[str, Any]) -> Report | Result:
     found = data.get("format")
     from slosim.report import Report
     from slosim.report.content import FORMAT
@@ -72,9 +75,11 @@ def read_report(path: Path) -> Report:
     Raises:
         UserError: as `read_saved`, or it is an experiment.
     """
+    from slosim.experiments.kinds import FORMATS
     from slosim.report import Report
 
-    saved = read_saved(path)
+    data = _read(path)
+    saved = None if data.get("format") in FORMATS else _saved(path, data)
     if isinstance(saved, Report):
         return saved
     raise UserError(
@@ -103,9 +108,7 @@ def _runs_so_far(path: Path) -> str:
 
     if not journal_of(path).is_file():
         return ""
-    return (
-        "; an experiment was stopped before it had a result; the command that began it goes on from there"
-    )
+    return "; an experiment was stopped before it had a result; the command that began it goes on from there"
 
 
 def _require(parts: Sequence[str], data: dict[str, Any], complaint: str) -> None:

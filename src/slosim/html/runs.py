@@ -20,6 +20,8 @@ RUNS_MOST = COLOURS
 """Each run has a colour of its own."""
 
 
+LINES_MOST = 12
+"""Lines whose lag is drawn over time; a page of fifty charts is read by nobody."""
 PARTS = (("mean", "mean"), ("slowest_1%", "slowest 1%"))
 
 
@@ -38,7 +40,8 @@ def content(runs: Sequence[NamedReport]) -> dict[str, Any]:
     ]
     shared = _shared(runs)
     flows = [_flow(number, name, runs) for number, name in enumerate(_names(runs, "flows"))]
-    budgets, lines = list(_budgets(runs, shared)), list(_lines(runs, shared))
+    series = _series(runs)
+    budgets, lines = list(_budgets(runs, shared)), list(_lines(runs, _highest(series), shared))
     charts = [
         *(one["chart"] for one in comparisons),
         *(one["chart"] for one in flows),
@@ -54,6 +57,7 @@ def content(runs: Sequence[NamedReport]) -> dict[str, Any]:
         "flows": flows,
         "budgets": budgets,
         "lines": lines,
+        "more_lines": max(0, len(series) - LINES_MOST),
         "provenance": _provenance(runs),
         "all_charts": [chart for chart in charts if chart is not None],
     }
@@ -237,12 +241,30 @@ SERIES = (
 """Column of a line, title, how to read it, and how it is written."""
 
 
-def _lines(runs: Sequence[NamedReport], shared: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Lag, waiting and age of each line, where they are not nothing in all runs."""
-    its: dict[str, dict[int, dict[str, list]]] = {}
+Series = dict[str, dict[int, dict[str, list]]]
+"""{line: {number of the run: its series}}"""
+
+
+def _series(runs: Sequence[NamedReport]) -> Series:
+    its: Series = {}
     for at, run in enumerate(runs):
         for label, _, line in text_tables.line_rows(run.data):
             its.setdefault(label, {})[at] = line["series"]
+    return its
+
+
+def _highest(its: Series) -> Series:
+    """The LINES_MOST lines whose lag rises highest in any run, in their order."""
+
+    def peak(label: str) -> float:
+        return max(max(one["lag"], default=0.0) for one in its[label].values())
+
+    kept = sorted(its, key=peak, reverse=True)[:LINES_MOST]
+    return {label: one for label, one in its.items() if label in kept}
+
+
+def _lines(runs: Sequence[NamedReport], its: Series, shared: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Charts of lag, waiting and age of each line, where they are not nothing in all runs."""
     for number, (label, lines) in enumerate(its.items()):
         charts = []
         for column, title, aid, form in SERIES:

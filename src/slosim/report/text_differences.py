@@ -78,11 +78,11 @@ def _objectives(differences: dict[str, Any], width: int) -> list[str]:
     its = [one["sli_ratio"] for one in rows]
     columns = [
         Column("objective", [clean(one["name"]) for one in rows], "<"),
-        Column("target", [targets(one) for one in rows]),
-        Column("before", [amount(one["before"]["value"], "ratio") for one in its]),
+        Column("target", [targets(one) for one in rows], keep=3),
+        Column("before", [amount(one["before"]["value"], "ratio") for one in its], keep=2),
         Column("after", [amount(one["after"]["value"], "ratio") for one in its]),
         Column("change, points [95%]", [points(one["difference"]) for one in its]),
-        Column("", [effect(one) for one in its], "<"),
+        Column("", [effect(one) for one in its], "<", keep=1),
         Column("verdict", [verdicts(one) for one in rows], "<"),
     ]
     return table(columns, width)
@@ -107,7 +107,7 @@ def largest(differences: dict[str, Any], most: int = SHOWN) -> tuple[list[dict[s
 def columns_of(changes: Sequence[dict[str, Any]]) -> list[Column]:
     return [
         Column("", [clean(one["name"]) for one in changes], "<"),
-        Column("before", [amount(one["before"]["value"], one["unit"]) for one in changes]),
+        Column("before", [amount(one["before"]["value"], one["unit"]) for one in changes], keep=1),
         Column("after", [amount(one["after"]["value"], one["unit"]) for one in changes]),
         Column("change [95%]", [change_of(one) for one in changes]),
         Column("", [effect(one) for one in changes], "<"),

@@ -18,10 +18,10 @@ from slosim.experiments.result import Result
 from slosim.experiments.store import Store
 from slosim.experiments.study import Study
 from slosim.experiments.sweep.sweep import sweep
-from slosim.experiments.text import with_interval
 from slosim.experiments.vary import parse_axes
 from slosim.html.experiments import html_of, marks
 from slosim.html.experiments.sweep import binding
+from slosim.report.amounts import with_interval
 from slosim.simulation import Progress
 from slosim.workers import open_workers
 from test_cli import slosim, written
@@ -114,7 +114,7 @@ def test_a_page_tells_what_the_text_tells(results: Results, pages: Pages, name: 
     headline = " ".join(text.split("\n\n")[0].split("\n")[0].split())
     assert shown.index(headline) < shown.index("How it was made")
     told = set(re.findall(r"[^\s░▒▓█]*\d[^\s░▒▓█]*", text))
-    assert len(told) > 20
+    assert len(told) >= 20
     assert {word for word in told if word not in shown} == set()
 
 
@@ -343,6 +343,13 @@ def test_files_of_something_else_are_refused(
     assert ran.returncode == 2
     assert complaint in ran.stderr
     assert not (tmp_path / "a.html").exists()
+
+
+def test_an_experiment_that_has_only_runs_so_far_is_named(tmp_path: Path):
+    (tmp_path / ".a.json.runs").write_text("[]\n", encoding="utf-8")
+    ran = slosim("report", tmp_path / "a.json")
+    assert ran.returncode == 2
+    assert "an experiment was stopped before it had a result; the command that began it goes on" in ran.stderr
 
 
 def test_what_only_reports_have_is_refused(tmp_path: Path, results: Results):

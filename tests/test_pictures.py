@@ -17,7 +17,7 @@ from slosim.errors import UserError
 from slosim.html.charts import Chart, Table
 from slosim.outputs import pictures
 from slosim.outputs.pictures import FORMATS, Picture, Pictures, pictures_of, size_of
-from test_cli import EXAMPLES, KEPT, slosim, written
+from test_cli import BROKEN, EXAMPLES, KEPT, slosim, written
 
 SVG = "{http://www.w3.org/2000/svg}"
 SPECIAL = {
@@ -158,6 +158,43 @@ def test_the_scenario_s_text_is_text_and_nothing_else():
         words = " ".join(texts_of(picture.to_svg()))
         assert picture.name == "system" or "<script>x</script> & אבג 🦄 ' \\u0022" in words
         assert pixels_of(picture.to_png(1))[2] > 20
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, library.Result]:
+    before = library.loads(BROKEN)
+    vary = ["services.s.instances=1..3", "services.s.concurrency=1,2"]
+    return {
+        "compare": library.compare(before, before.replace({"services.s.instances": 2})),
+        "sweep": library.sweep(before, vary),
+        "sensitivity": library.sensitivity(before),
+        "size": library.size(library.loads(KEPT), vary),
+        "break": library.find_breaks(library.loads(KEPT), only=["slow"]),
+    }
+
+
+@pytest.mark.parametrize("kind", ["compare", "sweep", "sensitivity", "size", "break"])
+def test_results_have_the_charts_of_their_pages(kind: str, results: dict[str, library.Result]):
+    result = results[kind]
+    assert 'id="charts"' in result.to_html()
+    assert len(result.charts) > 0
+    for picture in result.charts.values():
+        svg = picture.to_svg()
+        found = texts_of(svg)
+        assert picture.title in found
+        assert any(text.endswith(f"seed {result.data['run']['seed']}") for text in found)
+        assert len(found) > 3
+        assert "var(" not in svg
+        assert pixels_of(picture.to_png(1))[2] > 20
+
+
+def test_what_a_legend_says_is_in_the_picture_of_a_result(results: dict[str, library.Result]):
+    """Its scale of colours is its own: one that the marks have does not hide it."""
+    charts = results["sweep"].charts
+    its = next(charts[name] for name in charts if name.startswith("map-"))
+    assert {"best", "worst"} <= set(texts_of(its.to_svg()))
+    cells = [path for path in ElementTree.fromstring(its.to_svg()).iter(f"{SVG}path") if path.get("fill")]
+    assert len({path.get("fill") for path in cells} & set(pictures.colours().values())) >= 3
 
 
 # ---- names -------------------------------------------------------------------------------------------------

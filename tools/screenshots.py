@@ -1,4 +1,4 @@
-"""The two pictures of the HTML report in docs. Needs Chromium and its driver."""
+"""The pictures of pages in docs: of a report, a sweep and a break. Needs Chromium and its driver."""
 
 import base64
 import json
@@ -11,11 +11,14 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 import slosim  # noqa: E402
 from browser import DARK, LIGHT, Browser  # noqa: E402  (after the path)
+from slosim.html import experiments  # noqa: E402
 from slosim.html.report import html_of  # noqa: E402
+
+EXAMPLE = ROOT / "examples" / "orders.yaml"
 
 
 def main() -> None:
-    report = slosim.run(slosim.load(ROOT / "examples" / "orders.yaml"))
+    report = slosim.run(slosim.load(EXAMPLE))
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "orders.html"
         page.write_text(html_of(json.loads(report.to_json()), "orders.yaml"), encoding="utf-8")
@@ -24,6 +27,8 @@ def main() -> None:
             browser.command("Emulation.setScrollbarsHidden", hidden=True)
             show_verdict(browser, page)
             show_backlog(browser, page)
+            show_sweep(browser, page)
+            show_break(browser, page)
         finally:
             browser.close()
 
@@ -47,6 +52,44 @@ def show_backlog(browser: Browser, page: Path) -> None:
         browser.mouse("mouseMoved", x + at * width, y + height / 2)
     browser.wait("return document.querySelector('#vg-tooltip-element.visible') !== null")
     save(browser, "html-backlog.png")
+
+
+def show_sweep(browser: Browser, page: Path) -> None:
+    """Where a sweep of two axes meets everything, in light colours, with the pointer over a cell."""
+    healthy = slosim.load(EXAMPLE, overrides=["faults=[]"])
+    load = "producers.checkout.arrivals.poisson=3/s..10/s:8"
+    result = slosim.sweep(healthy, ["services.payment.instances=1..5", load])
+    page.write_text(experiments.html_of(result.data), encoding="utf-8")
+    browser.look(1100, 700, LIGHT)
+    browser.open(page)
+    browser.run("document.querySelector('#numbers').scrollIntoView({behavior: 'instant'})")
+    browser.run("window.scrollBy(0, -330)")
+    hover(browser, "map-0", 0.68, 0.33)
+    save(browser, "html-sweep.png")
+
+
+def show_break(browser: Browser, page: Path) -> None:
+    """Ladders of a break, in dark colours, with the pointer over a row."""
+    result = slosim.find_breaks(slosim.load(EXAMPLE))
+    page.write_text(experiments.html_of(result.data), encoding="utf-8")
+    browser.look(1100, 700, DARK)
+    browser.open(page)
+    browser.run("document.querySelector('#how-near').scrollIntoView({behavior: 'instant'})")
+    browser.run("window.scrollBy(0, -100)")
+    hover(browser, "how-near", 0.4, 0.27)
+    save(browser, "html-break.png")
+
+
+def hover(browser: Browser, chart: str, at_x: float, at_y: float) -> None:
+    """The pointer over a place of a chart that is in sight, in shares of its size."""
+    x, y, width, height = browser.run(
+        "const box = document.querySelector(`#${arguments[0]} canvas`).getBoundingClientRect();"
+        "return [box.x, box.y, box.width, box.height]",
+        chart,
+    )
+    for step in (3, 0):
+        browser.mouse("mouseMoved", x + at_x * width + step, y + at_y * height)
+    browser.wait("return document.querySelector('#vg-tooltip-element.visible') !== null")
 
 
 def save(browser: Browser, name: str) -> None:

@@ -102,6 +102,15 @@ def _short(name: str) -> str:
     return cut(clean(name), NAME_MOST)
 
 
+def _runs_so_far(path: Path) -> str:
+    """That a file is not there yet, but finished runs are."""
+    from slosim.experiments.store import journal_of
+
+    if not journal_of(path).is_file():
+        return ""
+    return "; an experiment was stopped before it had a result; the command that began it goes on from there"
+
+
 def _require(parts: Sequence[str], data: dict[str, Any], complaint: str) -> None:
     missing = [part for part in parts if part not in data]
     if missing:
@@ -112,7 +121,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+        raise UserError(f"cannot read {path}: {error.strerror or error}{_runs_so_far(path)}") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error}): {EXPECTED}") from None
     if not isinstance(data, dict):

@@ -109,7 +109,7 @@ class _Journeys:
         self.program = program
         self.chosen = chosen
         self.slots = Slots(program, set(chosen.tolist()))
-        self.kept: list[np.ndarray] = []
+        self.kept = [np.zeros(0, P.TRACE_ROW)]
 
     def see(self, rows: np.ndarray) -> None:
         self.slots.follow(rows)

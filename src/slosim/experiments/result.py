@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from html import escape
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slosim.experiments.kinds import FORMATS, KINDS
 from slosim.experiments.quantities import Change
@@ -14,6 +15,9 @@ from slosim.files import json_text
 from slosim.measure.intervals import Estimate
 from slosim.report.content import plain
 from slosim.report.report import View
+
+if TYPE_CHECKING:
+    from slosim.outputs.pictures import Pictures
 
 
 class Result(View):
@@ -59,6 +63,19 @@ class Result(View):
         """For people, at most so many columns wide, at least 72."""
         home = KINDS[self.kind].home
         return import_module(f"slosim.experiments.{home}.text").text_of(self._data, width, colour)
+
+    def to_html(self) -> str:
+        """As a page of one file that loads nothing."""
+        from slosim.html.experiments import html_of
+
+        return html_of(self._data)
+
+    @cached_property
+    def charts(self) -> Pictures:
+        """The charts of the page by name, which notebooks show."""
+        from slosim.outputs.pictures import pictures_of_result
+
+        return pictures_of_result(self._data)
 
     @classmethod
     def from_json(cls, text: str) -> Result:

@@ -87,7 +87,7 @@ class Store:
             runs.setdefault(digest, {})[str(replication)] = to_plain(self._runs[digest, replication])
         write_whole(self.path, json_text({"format": self.format, **result, "runs": runs}))
         with suppress(OSError):
-            _journal_of(self.path).unlink()  # while it is still locked: another process may not lose its own
+            journal_of(self.path).unlink()  # while it is still locked: another process may not lose its own
         self._close_journal()
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class Store:
                     f"{path} is there and is no {self.format} that could be gone on with; name another"
                     " file, or remove it"
                 ) from None
-        journal = _journal_of(path)
+        journal = journal_of(path)
         if journal.exists():
             for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
                 with suppress(*NOT_OURS):  # the last line may be cut
@@ -123,9 +123,9 @@ class Store:
                 " the result as JSON"
             )
         try:
-            journal = open(_journal_of(path), "a", encoding="utf-8")  # noqa: SIM115  (open as long as this)
+            journal = open(journal_of(path), "a", encoding="utf-8")  # noqa: SIM115  (open as long as this)
         except OSError as error:
-            raise UserError(f"cannot write {_journal_of(path)}: {error.strerror or error}") from None
+            raise UserError(f"cannot write {journal_of(path)}: {error.strerror or error}") from None
         try:
             fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -138,15 +138,17 @@ class Store:
     def _close_journal(self) -> None:
         if self._journal is not None and self.path is not None:
             with suppress(OSError):
-                if not _journal_of(self.path).stat().st_size:
-                    _journal_of(self.path).unlink()
+                if not journal_of(self.path).stat().st_size:
+                    journal_of(self.path).unlink()
             with suppress(OSError):
                 self._journal.close()
             self._journal = None
 
 
-def _journal_of(path: Path) -> Path:
-    """Beside the file itself, whatever links lead to it: one file has one journal, and one lock."""
+def journal_of(path: Path) -> Path:
+    """Where finished runs are appended: beside the file itself, whatever links lead to it, so that one file
+    has one journal, and one lock.
+    """
     file = Path(os.path.realpath(path))
     return file.with_name(f".{file.name}.runs")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache, cached_property
 from html import escape
@@ -20,7 +20,7 @@ from typing import Any
 from slosim.errors import UserError
 from slosim.files import write_whole
 from slosim.html.bundle import VEGA_LITE
-from slosim.html.charts import Chart, drawn
+from slosim.html.charts import SHOWN_WHEN_NEAR, Chart, drawn
 from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
 from slosim.html.page import asset
@@ -31,6 +31,8 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 PLOT_WIDTH = 640
 LETTER_WIDTH, SIGN_WIDTH = 5.7, 26
 """Of legends: pixels of a usual letter, and of what is around a text."""
+NAMED = {"edge": "ink"}
+"""The colour of a class of the style sheet that is not called like it."""
 SHADED, SHADE = ("fault", "warmup"), 0.45
 """What legends show with this opacity."""
 SCALE = 2
@@ -145,15 +147,27 @@ class Pictures(Mapping[str, Picture]):
 
 
 def pictures_of(data: dict[str, Any]) -> Pictures:
-    """All pictures of a report: the system, then the charts as on its page."""
-    pictures: list[Picture] = [SystemPicture(data)]
-    names = {SYSTEM}
+    """All pictures of a report: the system, then the charts of its page."""
     subtitle = f"{data['scenario']['name']}: {ran(data)}"
-    for chart in charts_of(data).every:
+    return Pictures([SystemPicture(data), *_drawn(charts_of(data).every, subtitle)])
+
+
+def pictures_of_result(data: dict[str, Any]) -> Pictures:
+    """All pictures of the result of an experiment: the charts of its page."""
+    from slosim.html.experiments import content_of
+
+    content = content_of(data)
+    subtitle = f"{content.name}: {content.kind}, seed {data['run']['seed']}"
+    return Pictures(list(_drawn([chart for its in content.sections for chart in its.charts], subtitle)))
+
+
+def _drawn(charts: Iterable[Chart], subtitle: str) -> Iterator[Picture]:
+    """The pictures of charts, by names that differ."""
+    names = {SYSTEM}
+    for chart in charts:
         name = _unlike(_name_of(chart), names)
         names.add(name)
-        pictures.append(ChartPicture(name, chart, subtitle))
-    return Pictures(pictures)
+        yield ChartPicture(name, chart, subtitle)
 
 
 def size_of(svg: str) -> tuple[int, int]:
@@ -189,19 +203,24 @@ def _unlike(name: str, others: set[str]) -> str:
 
 
 def _specification(chart: Chart, subtitle: str) -> dict[str, Any]:
-    """The whole specification of a picture: rows and colours put in, without what follows the pointer."""
-    spec = _coloured(chart.spec)
-    marks = [layer for layer in spec["layer"] if "params" not in layer]
+    """The whole specification of a picture: rows and colours put in, without what only the pointer shows."""
+    marks = [layer for layer in chart.spec["layer"] if _color_of(layer) != SHOWN_WHEN_NEAR]
+    spec = _coloured(chart.spec | {"layer": marks})
     return spec | {
         "width": PLOT_WIDTH,
         "autosize": "pad",
         "padding": 10,
         "background": colours()["paper"],
         "title": {"text": chart.whole_title, "subtitle": subtitle},
-        "layer": [*marks, *([_legend(chart)] if chart.legend else [])],
+        "layer": [*spec["layer"], *([_legend(chart)] if chart.legend else [])],
+        "resolve": {"scale": {"color": "independent"}},
         "datasets": {name: _rows(columns) for name, columns in drawn(chart.rows).items()},
         "config": _config(),
     }
+
+
+def _color_of(layer: dict[str, Any]) -> Any:
+    return layer.get("encoding", {}).get("color")
 
 
 def _rows(columns: dict[str, list[Any]]) -> list[dict[str, Any]]:
@@ -238,7 +257,9 @@ def _legend(chart: Chart) -> dict[str, Any]:
     """A layer without marks, whose scale of colours has the legend."""
     texts = [text for _, text in chart.legend]
     columns = _columns_of_legend(texts)
-    its_colours = [_pale(kind) if kind in SHADED else colours()[kind] for kind, _ in chart.legend]
+    its_colours = [
+        _pale(kind) if kind in SHADED else colours()[NAMED.get(kind, kind)] for kind, _ in chart.legend
+    ]
     return {
         "data": {"values": []},
         "mark": "square",

@@ -89,7 +89,8 @@ class _Groups:
     def _with_each_left_out(self, sums: np.ndarray) -> np.ndarray:
         """From sums of each group, [groups, ...], to those of all and of all but each group."""
         total = sums.sum(axis=0, keepdims=True)
-        return total if self.count == 1 else np.concatenate([total, total - sums])
+        with np.errstate(invalid="ignore"):  # of unlimited slots there are infinitely many: no number
+            return total if self.count == 1 else np.concatenate([total, total - sums])
 
 
 def _objectives(scenario: Scenario, measurements: Sequence[Measurements], groups: _Groups) -> Numbers:

@@ -15,7 +15,7 @@ from slosim.html.experiments.marks import Scale
 from slosim.html.series import Columns
 from slosim.report.amounts import amount, with_interval
 from slosim.report.layout import bare, clean
-from slosim.report.units import exact_share, share
+from slosim.report.units import NOTHING, exact_share, share
 
 HOLDS = "nothing breaks"
 UNITS = {
@@ -75,7 +75,7 @@ def _rows(stresses: Sequence[dict[str, Any]]) -> Columns:
         "holds text": [text.holds_of(one).strip() for one in stresses],
         "breaks text": [_breaks_at(one) for one in stresses],
         "share": [_share(its) for its in points],
-        "costs": ["" if its is None else text.cost_of(its) for its in points],
+        "costs": [NOTHING if its is None else text.cost_of(its) for its in points],
         "afterwards": [_outcome(one) for one in stresses],
     }
 
@@ -88,13 +88,14 @@ def _breaks_at(one: dict[str, Any]) -> str:
 
 def _share(point: dict[str, Any] | None) -> str:
     if point is None:
-        return ""
+        return NOTHING
     its = text.first_of(point)
     return f"{with_interval(its['sli_ratio'], 'ratio')} of {exact_share(its['target_ratio'])}"
 
 
 def _outcome(one: dict[str, Any]) -> str:
-    return bare(text.outcome_at(one, one["breaks"]["level"])) if one["breaks"] is not None else ""
+    outcome = text.outcome_at(one, one["breaks"]["level"]) if one["breaks"] is not None else ""
+    return bare(outcome) or NOTHING
 
 
 def _table(stresses: Sequence[dict[str, Any]]) -> Table:

@@ -13,6 +13,8 @@ from slosim.html.charts import SECONDS_LABEL, Chart, Table, colour, finished, to
 from slosim.html.series import Columns
 
 ROW_PIXELS = 26
+ROW_GAP = 0.25
+"""Between rows, as a share of a row."""
 AXIS_PIXELS = 46
 NAME_LIMIT = {"expr": "containerSize()[0] < 560 ? 118 : 300"}
 """Pixels that names beside a chart may take."""
@@ -129,7 +131,7 @@ def names(rows: Columns) -> dict[str, Any]:
     return {
         "field": "name",
         "type": "nominal",
-        "scale": {"domain": list(rows["name"]), "paddingInner": 0.25, "paddingOuter": 0.15},
+        "scale": {"domain": list(rows["name"]), "paddingInner": ROW_GAP, "paddingOuter": ROW_GAP / 2},
         "axis": {"title": None, "labelLimit": NAME_LIMIT, "domain": False, "ticks": False, "grid": False},
     }
 
@@ -167,9 +169,9 @@ def base_rule(scale: Scale) -> list[dict[str, Any]]:
 
 
 def hover_rows(fields: Mapping[str, str]) -> dict[str, Any]:
-    """The whole row answers to the pointer."""
+    """The whole row answers to the pointer, up to the next one."""
     return {
-        "mark": {"type": "rect", "color": colour("ink")},
+        "mark": {"type": "rect", "color": colour("ink"), "height": {"band": 1 / (1 - ROW_GAP)}},
         "params": [
             {"name": "hover", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}}
         ],

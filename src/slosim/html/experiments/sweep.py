@@ -47,14 +47,13 @@ class Measure(NamedTuple):
 
 def content_of(data: dict[str, Any]) -> Content:
     axes = text.axes_of(data)
-    has_maps = len(axes) > 1
     return Content(
         kind="Sweep: every combination of some values",
         name=clean(data["scenario"]["name"]),
         verdict="",
         headline=text.headline(data),
         sections=[one for one in _sections(data, axes) if one is not None],
-        note=text.note(data, has_maps),
+        note=text.note(data, has_maps=False),  # a shade that is worse is darker on paper only
         made=[("scenario digest", data["scenario"]["digest"])],
     )
 
@@ -181,11 +180,15 @@ def _grid(axes: Sequence[Axis]) -> Grid:
     )
 
 
-def _places(rows: Sequence[dict[str, Any]]) -> Columns:
+def _places(rows: Sequence[dict[str, Any]], axes: Sequence[Axis]) -> Columns:
+    names = [text.label(axis.path) for axis in axes]
     return {
         "x": [clean(row["values"][-1]) for row in rows],
         "y": [clean(row["values"][-2]) for row in rows],
-        "variant": [", ".join(clean(value) for value in row["values"]) for row in rows],
+        "variant": [
+            ", ".join(f"{name}={clean(value)}" for name, value in zip(names, row["values"], strict=True))
+            for row in rows
+        ],
     }
 
 
@@ -195,7 +198,7 @@ def _verdict_map(key: str, title: str, rows: Sequence[dict[str, Any]], axes: Seq
     its_marks = [text.MARKS.get(one, "-") for one in verdicts]
     names = ["" if one is None else clean(one["name"]) for one in hardest]
     columns: Columns = {
-        **_places(rows),
+        **_places(rows, axes),
         "kind": verdicts,
         "mark": its_marks,
         "text": [f"{mark} {name}" for mark, name in zip(its_marks, names, strict=True)],
@@ -280,7 +283,7 @@ def _numbers(one: Measure, rows: Sequence[dict[str, Any]]) -> Columns:
 
 
 def _map(key: str, one: Measure, rows: Sequence[dict[str, Any]], axes: Sequence[Axis]) -> Chart:
-    columns = {**_places(rows), **_numbers(one, rows)}
+    columns = {**_places(rows, axes), **_numbers(one, rows)}
     has_verdicts = one.target is not None
     told = {one.title: "told", **({"verdict": "verdict"} if has_verdicts else {})}
     return marks.cells(
@@ -360,7 +363,7 @@ def _any_number(data: dict[str, Any], axes: Sequence[Axis]) -> Section | None:
             _points(one, rows)
             if len(axes) == 1
             else {
-                **_places(rows),
+                **_places(rows, axes),
                 **_numbers(one, rows),
                 **{f"axis{n}": [clean(row["values"][n]) for row in rows] for n in range(len(axes) - 2)},
             }

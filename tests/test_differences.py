@@ -262,7 +262,7 @@ def test_a_run_that_was_stopped_is_no_partner_and_versions_are_told(queue: dict)
     assert found["unpaired"] == "one was stopped early"
     version = queue["run"]["version"]
     assert f"Made by different versions, {version} and 9.9: they may differ in more." in found["notes"]
-    assert "The second was stopped early, at 1m30s." in found["notes"]
+    assert "The run was stopped early, at 1m30s." in found["notes"]
 
 
 def test_one_replication_makes_no_change_clear(faster: dict):

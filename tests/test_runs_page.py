@@ -159,6 +159,8 @@ def test_differences_of_the_scenarios_are_told(page: Page):
         ({"l": [{"name": "x", "v": 1}]}, {"l": [{"name": "y"}, {"name": "x", "v": 2}]},
          [("l.x.v", "1", "2"), ("l.y", None, '{"name": "y"}')]),
         ({"l": [1, 2]}, {"l": [1, 3]}, [("l", "[1, 2]", "[1, 3]")]),
+        ({"l": []}, {"l": [{"name": "x"}]}, [("l.x", None, '{"name": "x"}')]),
+        ({"l": []}, {"l": [1]}, [("l", "[]", "[1]")]),
         ({"a": None}, {"a": "none"}, [("a", "null", "none")]),
         ({"a": 1}, {"a": 1}, []),
     ],

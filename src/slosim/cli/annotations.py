@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli import exits
-from slosim.cli.outputs import Outputs, print_out
+from slosim.cli.outputs import Outputs
+from slosim.cli.terminal import print_out
 from slosim.errors import ScenarioError, UserError
 
 if TYPE_CHECKING:

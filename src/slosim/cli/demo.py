@@ -9,8 +9,9 @@ import typer
 
 from slosim.cli import exits
 from slosim.cli.options import Machines
-from slosim.cli.outputs import Outputs, print_out
+from slosim.cli.outputs import Outputs
 from slosim.cli.simulate import Asked, exit_code, simulate_file
+from slosim.cli.terminal import print_out
 
 ORDERS = Path(__file__).parent.parent / "examples" / "orders.yaml"
 

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from slosim.cli import exits, outputs
+from slosim.cli import exits
+from slosim.cli.forms import JSON
 from slosim.cli.options import Machines, Quiet
+from slosim.cli.outputs import Outputs
 from slosim.cli.progress import ProgressBar
 from slosim.cli.simulate import announce_compilation
+from slosim.cli.terminal import print_out, print_text
 from slosim.errors import UserError
 from slosim.files import require_writable, write_whole
 
@@ -176,9 +179,9 @@ def run_experiment(
 def deliver(result: Result, quiet: bool, to_stdout: bool) -> None:
     """Print a result: as JSON if stdout is where it goes, else as text."""
     if to_stdout:
-        outputs.print_out(result.to_json())
+        print_out(result.to_json())
     elif not quiet:
-        outputs.print_text(result.to_text)
+        print_text(result.to_text)
 
 
 def exit_code(result: Result) -> int:
@@ -186,7 +189,7 @@ def exit_code(result: Result) -> int:
     return exits.OK if result.complete else exits.code_of(result.stopped)
 
 
-def show_again(result: Result, asked: outputs.Outputs, path: Path) -> None:
+def show_again(result: Result, asked: Outputs, path: Path) -> None:
     """A saved result, as text, as JSON without its runs, or as a page.
 
     Raises:
@@ -196,7 +199,7 @@ def show_again(result: Result, asked: outputs.Outputs, path: Path) -> None:
         if field.name not in ("json", "html", "quiet") and getattr(asked, field.name):
             option = f"--{field.name.replace('_', '-')}"
             raise UserError(f"{option}: {path} is an experiment, of which there are --json and --html")
-    to_stdout = outputs.JSON in asked.printed()
+    to_stdout = JSON in asked.printed()
     deliver(result, asked.quiet, to_stdout=to_stdout)
     if asked.json is not None and not to_stdout:
         write_whole(asked.json, result.to_json())

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from slosim.cli.options import ScenarioFile, Sets, load_scenario
-from slosim.cli.outputs import print_out
+from slosim.cli.terminal import print_out
 from slosim.files import yaml_text
 from slosim.model import Clients
 

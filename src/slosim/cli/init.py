@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from slosim.cli import outputs
+from slosim.cli.terminal import print_out
 from slosim.errors import UserError
 from slosim.files import require_writable, write_whole
 
@@ -23,7 +23,7 @@ def init(
         raise UserError(f"{target} exists; --force overwrites it")
     require_writable(target)
     write_whole(target, starter())
-    outputs.print_out(f"wrote {target}; next: slosim run {target}")
+    print_out(f"wrote {target}; next: slosim run {target}")
 
 
 def starter() -> str:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from slosim.cli import outputs
 from slosim.cli.options import ScenarioFile, Sets, load_scenario
+from slosim.cli.terminal import print_out
 from slosim.errors import UserError
 from slosim.files import require_writable, write_whole
 
@@ -29,7 +29,7 @@ def openslo(
 
     text = openslo_of(loaded.resolved())
     if out is None:
-        outputs.print_out(text)
+        print_out(text)
         return
     if out.exists() and out.samefile(scenario):
         raise UserError(f"cannot write {out}: it is the scenario itself")

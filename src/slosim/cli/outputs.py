@@ -1,29 +1,40 @@
-"""Writing what a run found: to the terminal, to a file, to a folder. Files appear whole or not at all."""
+"""Where the outputs of a command go: to the terminal, to files, to folders; whole or not at all."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from slosim.cli import exits
+from slosim.cli.forms import (
+    CSV,
+    FORMS,
+    FORMS_OF_RUNS,
+    HTML,
+    JSON,
+    JUNIT,
+    MARKDOWN,
+    OPENSLO,
+    PARQUET,
+    TRACE,
+    Told,
+    text_of_runs,
+)
 from slosim.cli.options import Quiet
+from slosim.cli.terminal import print_out, print_text
 from slosim.errors import UserError
-from slosim.files import require_folder, require_writable, write_whole, yaml_text
-from slosim.outputs.tables import PARQUET_NEEDS, Table, has_parquet, histograms_of, series_of
+from slosim.files import require_folder, require_writable, write_whole
+from slosim.outputs.tables import PARQUET_NEEDS, has_parquet
 
 if TYPE_CHECKING:
     from slosim.report import Report
     from slosim.report.differences import NamedReport
-
-WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,7 @@ class Outputs:
     quiet: Quiet = False
 
     def files(self) -> Iterator[tuple[Path, str]]:
-        """(path, its name in MAKERS) of every file that is asked for, stdout aside."""
+        """(path, its name in FORMS) of every file that is asked for, stdout aside."""
         for name, path in self._single():
             if not _is_stdout(path):
                 yield path, name
@@ -128,16 +139,16 @@ class Outputs:
             for name in (*CSV, *PARQUET):
                 yield self.tables / name, name
         if self.out is not None:
-            for name in MAKERS:
+            for name in FORMS:
                 if name != TRACE and (name not in PARQUET or has_parquet()):
                     yield self.out / name, name
 
     def printed(self) -> list[str]:
-        """Names in MAKERS of what goes to stdout instead of the text."""
+        """Names in FORMS of what goes to stdout instead of the text."""
         return [name for name, path in self._single() if _is_stdout(path)]
 
     def _single(self) -> Iterator[tuple[str, Path]]:
-        """Name in MAKERS and path of each output that has an option of its own."""
+        """Name in FORMS and path of each output that has an option of its own."""
         for name, path in (
             (JSON, self.json),
             (HTML, self.html),
@@ -181,16 +192,16 @@ class Outputs:
 
         shield  as for `print_text`
         """
-        makers = _makers(self.compared_with)
+        told = Told(source, self.compared_with)
         printed = self.printed()
         if printed:
-            print_out(str(makers[printed[0]](report, source)))
+            print_out(str(FORMS[printed[0]](report, told)))
         elif not self.quiet:
-            print_text(partial(report.to_text, source=source, baseline=self.compared_with), shield)
+            print_text(partial(report.to_text, **told._asdict()), shield)
         made: dict[str, str | bytes] = {}
         for path, name in self.files():
             if name not in made:
-                made[name] = makers[name](report, source)
+                made[name] = FORMS[name](report, told)
             write_whole(path, made[name])
         if self.charts is not None:
             self._draw(report, self.charts)
@@ -209,11 +220,11 @@ class Outputs:
         """Print and save what changes from the first report to each of the others."""
         printed = self.printed()
         if printed:
-            print_out(MAKERS_OF_RUNS[printed[0]](runs))
+            print_out(FORMS_OF_RUNS[printed[0]](runs))
         elif not self.quiet:
-            print_text(partial(_text_of_runs, runs))
+            print_text(partial(text_of_runs, runs))
         for path, name in self.files():
-            write_whole(path, MAKERS_OF_RUNS[name](runs))
+            write_whole(path, FORMS_OF_RUNS[name](runs))
 
     def _draw(self, report: Report, folder: Path) -> None:
         """Each picture is whole as soon as it is there; a dozen take two seconds."""
@@ -228,140 +239,3 @@ class Outputs:
 
 def _is_stdout(path: Path) -> bool:
     return str(path) == "-"
-
-
-# ---- what is made of a report ------------------------------------------------------------------------------
-
-
-def _json(report: Report, source: str | None) -> str:
-    return report.to_json()
-
-
-def _text(report: Report, source: str | None, baseline: NamedReport | None = None) -> str:
-    return report.to_text(source=source, baseline=baseline).removesuffix("\n") + "\n"
-
-
-def _html(report: Report, source: str | None) -> str:
-    return report.to_html(source)
-
-
-def _markdown(report: Report, source: str | None, baseline: NamedReport | None = None) -> str:
-    from slosim.outputs.markdown import markdown_of
-
-    return markdown_of(report.data, source, baseline)
-
-
-def _junit(report: Report, source: str | None) -> str:
-    from slosim.outputs.junit import junit_of
-
-    return junit_of(report.data)
-
-
-def _openslo(report: Report, source: str | None) -> str:
-    from slosim.outputs.openslo import openslo_of
-
-    return openslo_of(report.data["scenario"]["resolved"])
-
-
-def _trace(report: Report, source: str | None) -> str:
-    from slosim.outputs.trace import trace_of
-
-    return trace_of(report.data)
-
-
-def _scenario(report: Report, source: str | None) -> str:
-    return yaml_text(report.data["scenario"]["resolved"])
-
-
-def _csv(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
-    return lambda report, source: table_of(report.data).to_csv()
-
-
-def _parquet(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
-    return lambda report, source: table_of(report.data).to_parquet()
-
-
-Maker = Callable[["Report", str | None], str | bytes]
-JSON, TEXT, HTML, MARKDOWN = "report.json", "report.txt", "report.html", "report.md"
-JUNIT, OPENSLO, TRACE = "junit.xml", "openslo.yaml", "trace.json"
-CSV = {"series.csv": _csv(series_of), "histograms.csv": _csv(histograms_of)}
-PARQUET = {"series.parquet": _parquet(series_of), "histograms.parquet": _parquet(histograms_of)}
-MAKERS: dict[str, Maker] = {
-    JSON: _json,
-    TEXT: _text,
-    HTML: _html,
-    MARKDOWN: _markdown,
-    JUNIT: _junit,
-    OPENSLO: _openslo,
-    "scenario.yaml": _scenario,
-    **CSV,
-    **PARQUET,
-    TRACE: _trace,
-}
-"""What a file holds, by its name in a folder of outputs."""
-
-
-def _makers(baseline: NamedReport | None) -> dict[str, Maker]:
-    """The same, where some tell what changes from a baseline."""
-    if baseline is None:
-        return MAKERS
-    telling = {TEXT: partial(_text, baseline=baseline), MARKDOWN: partial(_markdown, baseline=baseline)}
-    return {**MAKERS, **telling}
-
-
-def _text_of_runs(runs: Sequence[NamedReport], width: int = 100, colour: bool = False) -> str:
-    from slosim.report.text_differences import text_of_runs
-
-    return text_of_runs(runs, width, colour)
-
-
-def _html_of_runs(runs: Sequence[NamedReport]) -> str:
-    from slosim.html.runs import html_of_runs
-
-    return html_of_runs(runs)
-
-
-def _markdown_of_runs(runs: Sequence[NamedReport]) -> str:
-    from slosim.outputs.markdown import markdown_of_runs
-
-    return markdown_of_runs(runs)
-
-
-MAKERS_OF_RUNS = {HTML: _html_of_runs, MARKDOWN: _markdown_of_runs}
-"""What is made of several reports."""
-
-
-# ---- the terminal ------------------------------------------------------------------------------------------
-
-
-def print_out(text: str) -> None:
-    """Print to stdout. A reader who leaves early (`| head`) changes neither the outcome nor the exit code."""
-    try:
-        print(text.removesuffix("\n"), flush=True)
-    except BrokenPipeError:
-        exits.forget_stdout()
-
-
-def print_text(to_text: Callable[..., str], shield: bool = False) -> None:
-    """What `to_text(width=…, colour=…)` writes, as wide and as colourful as the terminal allows.
-
-    shield  whether whoever reads stdout obeys commands in it, and must not obey what is in the text
-    """
-    if sys.stdout.isatty():
-        width = min(shutil.get_terminal_size().columns, WIDTH_MAX)
-        text = to_text(width=width, colour=wants_colour())
-    else:
-        text = to_text(colour=bool(os.environ.get("FORCE_COLOR")))
-    print_out(shielded(text) if shield else text)
-
-
-def shielded(text: str) -> str:
-    """The text as a reader of workflow commands may see it."""
-    from slosim.outputs import annotations
-
-    return annotations.shielded(text)
-
-
-def wants_colour() -> bool:
-    """Whether a terminal shows colour: not with NO_COLOR, not where it is dumb."""
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -108,9 +108,7 @@ def _runs_so_far(path: Path) -> str:
 
     if not journal_of(path).is_file():
         return ""
-    return (
-        "; an experiment was stopped before it had a result; the command that began it goes on from there"
-    )
+    return "; an experiment was stopped before it had a result; the command that began it goes on from there"
 
 
 def _require(parts: Sequence[str], data: dict[str, Any], complaint: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from slosim.cli import outputs
+from slosim.cli.terminal import print_out
 from slosim.files import require_writable, write_whole
 
 
@@ -21,7 +21,7 @@ def schema(
     Name it in the first line of a scenario: # yaml-language-server: $schema=scenario.schema.json
     """
     if out is None:
-        outputs.print_out(text_of_schema())
+        print_out(text_of_schema())
     else:
         require_writable(out)
         write_whole(out, text_of_schema())

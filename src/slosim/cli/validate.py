@@ -10,7 +10,7 @@ import typer
 from slosim.cli import exits
 from slosim.cli.annotations import Annotations, tell
 from slosim.cli.options import Sets, load_scenario
-from slosim.cli.outputs import print_out, shielded
+from slosim.cli.terminal import print_out, shielded
 from slosim.errors import ScenarioError
 
 

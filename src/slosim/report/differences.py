@@ -117,7 +117,7 @@ def _notes(before: dict[str, Any], after: dict[str, Any], has_intervals: bool) -
     if before["scenario"]["digest"] == after["scenario"]["digest"]:
         same = "The scenario is the same."
         notes.append(f"{same[:-1]}, and so is all luck." if _are_alike(before, after) else same)
-    for word, its in zip(("first", "second"), runs, strict=True):
+    for word, its in zip(("baseline", "run"), runs, strict=True):
         if "stopped" in its:
             notes.append(f"The {word} was stopped early, at {clock(its['ended_s'])}.")
     return notes

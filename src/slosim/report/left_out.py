@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from slosim.measure.histogram import BUCKET_COUNT, Histogram
+from slosim.measure.histogram import BUCKET_COUNT, Histogram, buckets_of
 from slosim.measure.intervals import quantiles_of_sums
 from slosim.measure.measurements import Measurements
 from slosim.report.faults import courses_of, occurrences_of
@@ -65,12 +65,13 @@ class _Groups:
     def mean(self, values: Sequence[float]) -> list[float]:
         return self.ratio(values, [1.0] * len(values))
 
-    def quantile(self, histograms: Sequence[Histogram], share: float) -> list[float]:
-        """Quantile of the summed histogram, linear inside its bucket."""
+    def quantiles(self, histograms: Sequence[Histogram], shares: Sequence[float]) -> list[list[float]]:
+        """Of each share, the quantile of the summed histogram, linear inside its bucket."""
         counts = np.zeros((self.count, BUCKET_COUNT))
         for group, its in zip(self.of_replication, histograms, strict=True):
             counts[group, its.filled] += its.filled_counts
-        return self._quantile(counts, share)
+        sums = self._with_each_left_out(counts)
+        return [quantiles_of_sums(sums, share).tolist() for share in shares]
 
     def quantile_of_samples(self, samples: Sequence[np.ndarray], share: float) -> list[float]:
         gathered = [
@@ -79,10 +80,8 @@ class _Groups:
             )
             for group in range(self.count)
         ]
-        return self._quantile(np.array([Histogram.of(its).counts for its in gathered]), share)
-
-    def _quantile(self, counts: np.ndarray, share: float) -> list[float]:
-        return quantiles_of_sums(self._with_each_left_out(counts), share).tolist()
+        counts = np.array([np.bincount(buckets_of(its), minlength=BUCKET_COUNT) for its in gathered])
+        return quantiles_of_sums(self._with_each_left_out(counts.astype(np.float64)), share).tolist()
 
     def _sums(self, values: Sequence[float]) -> np.ndarray:
         return self._with_each_left_out(np.bincount(self.of_replication, values, self.count))
@@ -111,8 +110,9 @@ def _flows(measurements: Sequence[Measurements], groups: _Groups) -> Numbers:
         path = f"flows.{name}"
         totals = [one.total for one in latencies]
         yield f"{path}.latency_s.mean", groups.ratio(totals, [float(one.count) for one in latencies])
-        for word, share in LATENCY_QUANTILES.items():
-            yield f"{path}.latency_s.{word}", groups.quantile(latencies, share)
+        quantiles = groups.quantiles(latencies, list(LATENCY_QUANTILES.values()))
+        for word, its in zip(LATENCY_QUANTILES, quantiles, strict=True):
+            yield f"{path}.latency_s.{word}", its
         yield f"{path}.dead_lettered", groups.mean([flow.dead_lettered for flow in flows])
         yield f"{path}.dropped", groups.mean([flow.dropped for flow in flows])
 
@@ -156,7 +156,8 @@ def _lines(measurements: Sequence[Measurements], groups: _Groups) -> Numbers:
         yield f"{path}.lag.max_mean", groups.mean([one.lag.maximum for one in its])
         ages = [one.age_samples[its] for one, its in zip(its, inside, strict=True)]
         yield f"{path}.age_s.p99", groups.quantile_of_samples(ages, 0.99)
-        yield f"{path}.event_lag_s.p99", groups.quantile([one.event_lag for one in its], 0.99)
+        (event_lag_s,) = groups.quantiles([one.event_lag for one in its], [0.99])
+        yield f"{path}.event_lag_s.p99", event_lag_s
 
 
 def _faults(scenario: Scenario, measurements: Sequence[Measurements], groups: _Groups) -> Numbers:

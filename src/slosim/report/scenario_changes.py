@@ -47,7 +47,7 @@ def _fields(value: Any) -> dict[str, Any] | None:
     """What is compared one by one: fields of an object, items of a list that have names of their own."""
     if isinstance(value, dict):
         return cast("dict[str, Any]", value)
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list):
         return None
     items = cast("list[Any]", value)
     names = [clean(item["name"]) for item in items if isinstance(item, dict) and "name" in item]

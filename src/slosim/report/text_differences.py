@@ -175,8 +175,8 @@ def notes_of(differences: dict[str, Any]) -> list[str]:
         *_scenario(differences["scenario"]),
         *differences["notes"],
         *(
-            f"Only in the {word}: {enumeration([clean(name) for name in differences['missing'][side]])}."
-            for word, side in (("first", "before"), ("second", "after"))
+            f"{word}: {enumeration([clean(name) for name in differences['missing'][side]])}."
+            for word, side in (("No longer there", "before"), ("New", "after"))
             if differences["missing"][side]
         ),
     ]

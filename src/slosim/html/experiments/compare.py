@@ -190,6 +190,4 @@ def _parts(key: str, title: str, parts: list[dict[str, Any]], table: Any) -> Cha
     }
     low, high = marks.spread([*marks.bounds_of(rows, "before", "after"), 0.0], 0.04)
     scale = Scale("linear", (low, high), SECONDS_LABEL, "", 0.0)
-    return marks.before_and_after(
-        key, title, rows, scale, COLOURS, TOLD, table, legend=legend_of(rows["kind"])
-    )
+    return marks.before_and_after(key, title, rows, scale, COLOURS, TOLD, table, legend_of(rows["kind"]))

@@ -22,6 +22,19 @@ LETTER_PIXELS = 6.5
 TILTED_PIXELS = 110
 """The length of names below a chart that has no room for them side by side."""
 CELL_PIXELS = 34
+CELLS_PIXELS = 1_000
+"""The most that the cells of a map are high together, as long as each has 4 pixels."""
+ABOVE = {
+    "titleAngle": 0,
+    "titleAlign": "left",
+    "titleBaseline": "bottom",
+    "titleX": 0,
+    "titleY": -5,
+    "labelOverlap": True,
+}
+"""The title of the vertical axis lies above the map: it may be longer than that is high."""
+LINE_PIXELS = 13
+"""A cell that is lower has no text."""
 CELL_OF_TEXT_PIXELS = 58
 """A cell that is narrower shows its mark alone."""
 RATIO_LABEL = "datum.value == 1 ? '0%' : format(datum.value - 1, '+,.3~%')"
@@ -61,11 +74,8 @@ class Scale(NamedTuple):
 
     @property
     def encoding(self) -> dict[str, Any]:
-        scale: dict[str, Any] = {"type": self.kind, "domain": list(self.domain), "nice": False, "zero": False}
-        if self.kind == "symlog":
-            scale["constant"] = 0.2
-        if self.kind != "linear":
-            del scale["zero"]
+        scale: dict[str, Any] = {"type": self.kind, "domain": list(self.domain), "nice": False}
+        scale |= {"linear": {"zero": False}, "symlog": {"constant": 0.2}}.get(self.kind, {})
         axis: dict[str, Any] = {"labelExpr": self.label, "title": self.title, "labelOverlap": True}
         axis |= {"values": list(self.ticks)} if self.ticks else {"tickCount": {"expr": "width / 70"}}
         return {"type": "quantitative", "scale": scale, "axis": axis}
@@ -242,9 +252,15 @@ def intervals(
 
 
 def before_and_after(
-    key: str, title: str, rows: Columns, scale: Scale, colours: Mapping[str, str], fields: Mapping[str, str],
-    table: Table, *, legend: Sequence[tuple[str, str]] = (), aid: str = "",
-) -> Chart:  # fmt: skip
+    key: str,
+    title: str,
+    rows: Columns,
+    scale: Scale,
+    colours: Mapping[str, str],
+    fields: Mapping[str, str],
+    table: Table,
+    legend: Sequence[tuple[str, str]],
+) -> Chart:
     """A row for each value: a ring where it was, a dot where it is; rows: name, before, after, kind …"""
     before, after = ({"field": name, **scale.encoding} for name in ("before", "after"))
     layers = [
@@ -263,7 +279,7 @@ def before_and_after(
         hover_rows(fields),
     ]
     spec = {"data": {"name": "rows"}, "encoding": {"y": names(rows)}, "layer": layers}
-    return Chart(key, title, finished(spec, height_of(rows)), {"rows": rows}, table, "", list(legend), aid)
+    return Chart(key, title, finished(spec, height_of(rows)), {"rows": rows}, table, "", list(legend))
 
 
 # ---- cells -------------------------------------------------------------------------------------------------
@@ -291,14 +307,16 @@ class Grid(NamedTuple):
                 "title": self.across_title or None,
             }
         else:
-            look["title"] = self.down_title or None
+            look |= {"title": f"{self.down_title} ↓" if self.down_title else None, **ABOVE}
         scale = {"domain": list(values), "paddingInner": 0, "paddingOuter": 0}
         return {"field": axis, "type": "ordinal", "sort": None, "scale": scale, "axis": look, **more}
 
     @property
     def height(self) -> int:
         longest = LETTER_PIXELS * max(map(len, self.across), default=0)
-        return round(CELL_PIXELS * len(self.down) + AXIS_PIXELS + min(0.7 * TILTED_PIXELS, longest))
+        cell = max(4.0, min(CELL_PIXELS, CELLS_PIXELS / max(1, len(self.down))))
+        above = LINE_PIXELS + 5 if self.down_title else 0
+        return round(cell * len(self.down) + above + AXIS_PIXELS + min(0.7 * TILTED_PIXELS, longest))
 
 
 def cells(
@@ -327,7 +345,7 @@ def cells(
     """
     data: dict[str, Columns] = {"rows": rows}
     x, y = grid.encoding("x"), grid.encoding("y")
-    narrow = f"bandwidth('x') < {CELL_OF_TEXT_PIXELS}"
+    low, narrow = f"bandwidth('y') < {LINE_PIXELS}", f"bandwidth('x') < {CELL_OF_TEXT_PIXELS}"
     layers: list[dict[str, Any]] = [
         {
             "mark": {"type": "rect", "stroke": colour("paper"), "strokeWidth": 1},
@@ -352,7 +370,7 @@ def cells(
             "encoding": {
                 "x": x,
                 "y": y,
-                "text": {"value": {"expr": f"{narrow} ? datum.mark : datum.text"}},
+                "text": {"value": {"expr": f"{low} ? '' : {narrow} ? datum.mark : datum.text"}},
                 "color": kinds(texts) if texts else {"value": colour("ink")},
             },
         },

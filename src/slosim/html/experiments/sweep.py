@@ -27,8 +27,8 @@ PAPERS = {MET: "good-paper", MISSED: "bad-paper", UNDECIDED: "unsure-paper", MIS
 """Behind a verdict."""
 SHADES = {str(number): f"shade{number}" for number in range(len(text.SHADES))} | {MISSING: "card"}
 SLICES_MOST = 12
-CELLS_MOST = 12_000
-"""Of the chart that shows any number: beyond, a page is too heavy to send."""
+CELLS_MOST = 8_000
+"""Of all maps of numbers, and of the chart that shows any number: beyond, a page is too heavy to send."""
 BORDER = "The thick line is the border of what is met."
 EVERY = "every objective"
 
@@ -246,12 +246,15 @@ def _table(axes: Sequence[Axis], columns: Columns, shown: dict[str, str]) -> Tab
 
 def _maps(data: dict[str, Any], axes: Sequence[Axis]) -> Section:
     measures = [*_objectives(data), *_quantities(text.quantities_shown(data))]
+    shown = measures[: max(1, CELLS_MOST // max(1, len(data["rows"])))]
+    more = len(measures) - len(shown)
     return Section(
         "numbers",
         "Each number",
         "The stronger the colour the worse, from the best to the worst of each map. ✓ met, ✗ missed,"
         f" ? undecided. {BORDER}",
-        charts=[_map(f"map-{number}", one, data["rows"], axes) for number, one in enumerate(measures)],
+        said=[Said(f"Of so many variants {more} more maps are not drawn; --csv has them.")] if more else [],
+        charts=[_map(f"map-{number}", one, data["rows"], axes) for number, one in enumerate(shown)],
         is_grid=True,
     )
 
@@ -350,26 +353,11 @@ def _line(key: str, one: Measure, rows: Sequence[dict[str, Any]], axis: Axis) ->
 
 def _any_number(data: dict[str, Any], axes: Sequence[Axis]) -> Section | None:
     """One chart for all numbers: which one, and which slice, is chosen on the page."""
-    measures = [*_objectives(data), *_quantities(data["quantities"])]
     rows = data["rows"]
-    if len(measures) * len(rows) > CELLS_MOST:
-        few = [*_objectives(data), *_quantities(text.quantities_shown(data))]
-        measures = few if len(few) * len(rows) <= CELLS_MOST else []
-    if not measures or not rows:
+    measures = [*_objectives(data), *_quantities(data["quantities"])]
+    if not rows or not measures or len(measures) * len(rows) > CELLS_MOST:
         return None
-    columns: Columns = {}
-    for one in measures:
-        its = (
-            _points(one, rows)
-            if len(axes) == 1
-            else {
-                **_places(rows, axes),
-                **_numbers(one, rows),
-                **{f"axis{n}": [clean(row["values"][n]) for row in rows] for n in range(len(axes) - 2)},
-            }
-        )
-        for name, values in {"number": [one.title] * len(rows), **its}.items():
-            columns.setdefault(name, []).extend(values)
+    columns = _columns_of_any(measures, rows, axes)
     slices = [
         _chosen(f"axis{n}", text.label(axis.path), [clean(value) for value in axis.values])
         for n, axis in enumerate(axes[:-2])
@@ -381,24 +369,67 @@ def _any_number(data: dict[str, Any], axes: Sequence[Axis]) -> Section | None:
             *(f"datum.axis{n} === chosen_axis{n}" for n in range(len(slices))),
         ],
     }
-    fields = {"": "number", "value": "told", "verdict": "verdict", "against as written": "change"}
-    table = Table(["number", "variant", "value"], [])
-    names = columns["x"] if len(axes) == 1 else columns["variant"]
-    table.rows += [
-        list(row) for row in zip(columns["number"], names, columns["told"], strict=True)
-    ][:ROWS_MOST]  # fmt: skip
-    if len(axes) == 1:
-        along = text.label(axes[0].path)
-        chart = marks.line(
-            "any", "Any number", [clean(value) for value in axes[0].values], columns, _label_of(measures),
-            VERDICTS, {along: "x", **fields}, table, axis_title=along, **options,
-        )  # fmt: skip
-    else:
-        chart = marks.cells(
-            "any", "Any number", _grid(axes), columns, SHADES, {"variant": "variant", **fields}, table,
-            legend=[("shade0", "best, or least"), ("shade4", "worst, or most")], **options,
-        )  # fmt: skip
+    chart = (_any_line if len(axes) == 1 else _any_map)(columns, axes, measures, options)
     return Section("any-number", "Any number", "Choose what the chart shows.", charts=[chart])
+
+
+def _columns_of_any(
+    measures: Sequence[Measure], rows: Sequence[dict[str, Any]], axes: Sequence[Axis]
+) -> Columns:
+    """The rows of each measure, one after the other, with its name and the values of the axes of slices."""
+    columns: Columns = {}
+    for one in measures:
+        if len(axes) == 1:
+            its = _points(one, rows)
+        else:
+            its = _places(rows, axes) | _numbers(one, rows)
+            for n in range(len(axes) - 2):
+                its[f"axis{n}"] = [clean(row["values"][n]) for row in rows]
+        for name, values in {"number": [one.title] * len(rows), **its}.items():
+            columns.setdefault(name, []).extend(values)
+    return columns
+
+
+TOLD_OF_ANY = {"": "number", "value": "told", "verdict": "verdict", "against as written": "change"}
+
+
+def _any_line(
+    columns: Columns, axes: Sequence[Axis], measures: Sequence[Measure], options: dict[str, Any]
+) -> Chart:
+    along = text.label(axes[0].path)
+    return marks.line(
+        "any",
+        "Any number",
+        [clean(value) for value in axes[0].values],
+        columns,
+        _label_of(measures),
+        VERDICTS,
+        {along: "x", **TOLD_OF_ANY},
+        _table_of_any(columns, "x"),
+        axis_title=along,
+        **options,
+    )
+
+
+def _any_map(
+    columns: Columns, axes: Sequence[Axis], measures: Sequence[Measure], options: dict[str, Any]
+) -> Chart:
+    return marks.cells(
+        "any",
+        "Any number",
+        _grid(axes),
+        columns,
+        SHADES,
+        {"variant": "variant", **TOLD_OF_ANY},
+        _table_of_any(columns, "variant"),
+        legend=[("shade0", "best, or least"), ("shade4", "worst, or most")],
+        **options,
+    )
+
+
+def _table_of_any(columns: Columns, variant: str) -> Table:
+    cells = zip(columns["number"], columns[variant], columns["told"], strict=True)
+    return Table(["number", "variant", "value"], [list(row) for row in cells][:ROWS_MOST])
 
 
 def _label_of(measures: Sequence[Measure]) -> str:

@@ -96,19 +96,21 @@ def report_data(text: str, seed: int, replications: int) -> dict:
     return build_report(scenario, [run.measure().measurements for run in runs]).data
 
 
-def study_of_reports(seed: int, replications: int) -> dict[tuple[str, str, str], str]:
-    """Where the interval lies, by system, way and key."""
+def study_of_reports(seed: int, replications: int) -> dict[tuple[str, str, str, str], str]:
+    """Where the interval lies, by system, way, key, and how the change is told."""
     found = {}
     for name, (before, after, *times) in SYSTEMS.items():
-        truth = [truths_in_a_row(its) for its in times]
+        old, new = (truths_in_a_row(its) for its in times)
         base = report_data(before, seed, replications)
         for way, other in (("paired", seed), ("independent", seed + OTHER_SEEDS)):
             differences = differences_of(base, report_data(after, other, replications))
             assert bool(differences["unpaired"]) == (way == "independent")
             for one in differences["changes"]:
-                if one["key"] in KEYS:
-                    exact = truth[1][one["key"]] - truth[0][one["key"]]
-                    found[name, way, one["key"]] = place_of(Estimate(**one["difference"]), exact)
+                key = one["key"]
+                if key in KEYS:
+                    difference, ratio = new[key] - old[key], new[key] / old[key] - 1
+                    found[name, way, key, "difference"] = place_of(Estimate(**one["difference"]), difference)
+                    found[name, way, key, "relative"] = place_of(Estimate(**one["ratio"]), ratio)
     return found
 
 
@@ -119,15 +121,15 @@ def coverage_of_reports(studies: int, replications: int) -> None:
             load(lower(slosim.loads(text)))
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda seed: study_of_reports(seed, replications), range(studies)))
-    print("| system | runs | number | holds | too low | too high |")
-    print("|---|---|---|---|---|---|")
-    for name, way, key in found[0]:
-        seen = [one[name, way, key] for one in found]
+    print("| system | runs | number | told as | holds | too low | too high |")
+    print("|---|---|---|---|---|---|---|")
+    for name, way, key, told in found[0]:
+        seen = [one[name, way, key, told] for one in found]
         cells = " | ".join(f"{seen.count(place) / len(seen):.1%}" for place in (HOLDS, TOO_LOW, TOO_HIGH))
         number = (
             key.removeprefix("flows.source.latency_s.").removeprefix("objectives.").removesuffix(".sli_ratio")
         )
-        print(f"| {name} | {way} | {number} | {cells} |", flush=True)
+        print(f"| {name} | {way} | {number} | {told} | {cells} |", flush=True)
 
 
 def main() -> None:

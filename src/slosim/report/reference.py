@@ -558,6 +558,9 @@ What changed from one report to another:
   of lag, 0.1% of any other number and of the distance of a share to 0 or 1; and 1 µs, 0.01 messages, 0.001
   attempts per message. It is `same` where the whole interval is below that, else `unclear`. With one
   replication nothing is clear.
+- Do these intervals hold? Independent ones and paired ones of shares, means, p50 and p95: 92 to 97% of the
+  time; paired ones of p99 91 to 94% and of p99.9 84 to 87%, as they underrate what happens far out in the
+  tail (`benchmarks/README.md`).
 """
 
 ENTRIES = (

@@ -382,12 +382,20 @@ def test_what_only_reports_have_is_refused(tmp_path: Path, results: Results):
 )
 def test_a_page_needs_a_place_of_its_own(tmp_path: Path, place: str, complaint: str):
     scenario = written(tmp_path, SHOP)
-    options = ["--vary", INSTANCES, "--json", tmp_path / "kept.json", "--html", tmp_path / place]
-    ran = slosim("sweep", scenario, *options)
+    options = ["--vary", INSTANCES, "--json", tmp_path / "kept.json"]
+    for option in ("--html", "--csv"):
+        ran = slosim("sweep", scenario, *options, option, tmp_path / place)
+        assert ran.returncode == 2
+        assert complaint in ran.stderr
+        assert not (tmp_path / "kept.json").exists()
+        assert scenario.read_text(encoding="utf-8") == SHOP
+
+
+def test_a_table_and_a_page_are_two_files(tmp_path: Path):
+    options = ["--vary", INSTANCES, "--csv", tmp_path / "a", "--html", tmp_path / "a"]
+    ran = slosim("sweep", written(tmp_path, SHOP), *options)
     assert ran.returncode == 2
-    assert complaint in ran.stderr
-    assert not (tmp_path / "kept.json").exists()
-    assert scenario.read_text(encoding="utf-8") == SHOP
+    assert "it is the file of --html" in ran.stderr
 
 
 @pytest.fixture(scope="module")

@@ -173,9 +173,7 @@ class Outputs:
         require_one_stdout(*(path for _, path in self._single()))
         if self.tables is not None and not has_parquet():
             raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
-        for option, folder in (("--out", self.out), ("--charts", self.charts), ("--tables", self.tables)):
-            if is_stdout(folder):
-                raise UserError(f"{option} -: several files are written, so a folder is wanted")
+        for folder in (self.out, self.charts, self.tables):
             if folder is not None:
                 require_folder(folder)
         places: dict[Path, str] = {}

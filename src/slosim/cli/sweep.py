@@ -77,7 +77,7 @@ def sweep(
     if is_stdout(csv_file):
         results = replace(results, quiet=True)  # the table stands alone
     elif csv_file is not None:
-        _require_place(csv_file, scenario, path)
+        _require_place(csv_file, scenario, {"--json": path, "--html": results.html})
     from slosim.experiments.vary import parse_axes, variants
 
     axes = parse_axes(varies, base)
@@ -110,10 +110,11 @@ def sweep(
     raise typer.Exit(exit_code(result))
 
 
-def _require_place(csv_file: Path, scenario: Path, json_file: Path | None) -> None:
+def _require_place(csv_file: Path, scenario: Path, others: dict[str, Path | None]) -> None:
     """Refuse a place for the table that cannot be written to, or that holds something else."""
     require_writable(csv_file)
     if csv_file.exists() and csv_file.samefile(scenario):
         raise UserError(f"cannot write {csv_file}: it is the scenario itself")
-    if json_file is not None and csv_file.resolve() == json_file.resolve():
-        raise UserError(f"cannot write {csv_file}: it is the file of --json")
+    for option, other in others.items():
+        if other is not None and csv_file.resolve() == other.resolve():
+            raise UserError(f"cannot write {csv_file}: it is the file of {option}")

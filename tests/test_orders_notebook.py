@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import resource
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,8 @@ from test_pictures import pixels_of
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "notebooks" / "orders.ipynb"
 MOST_BYTES = 1_500_000
-MOST_SECONDS = 60.0
+MOST_PROCESSOR_S = 60.0
+"""Of the kernel, where the engine is compiled; a clock would measure what else the machine does."""
 PNG = "image/png"
 
 
@@ -33,10 +34,16 @@ def shown() -> dict:
         from notebook import executed
     finally:
         sys.path.remove(str(ROOT / "tools"))
-    began = time.monotonic()
+    began_s = processor_s()
     text = executed(NOTEBOOK)
-    assert time.monotonic() - began < MOST_SECONDS
+    assert processor_s() - began_s < MOST_PROCESSOR_S
     return json.loads(text)
+
+
+def processor_s() -> float:
+    """What all child processes that have ended took, s."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def outputs_of(notebook: dict) -> list[dict]:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
@@ -28,19 +29,23 @@ METADATA = {
 }
 
 
+class ThisPython(AsyncKernelManager):
+    """Without folders of kernels there is one: the Python that runs this."""
+
+    def __init__(self, **its: Any) -> None:
+        super().__init__(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]), **its)
+
+
 def executed(path: Path) -> str:
     """The notebook as its file should be. An error in a cell is raised with the cell and its traceback."""
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder, _nothing_of_the_user(folder):
         work = Path(folder, "work")
         work.mkdir()
-        # Without folders of kernels there is one kernel: the Python that runs this.
-        kernel = AsyncKernelManager(
-            kernel_name=NATIVE_KERNEL_NAME, kernel_spec_manager=KernelSpecManager(kernel_dirs=[])
-        )
         NotebookClient(
             notebook,
-            km=kernel,
+            kernel_manager_class=ThisPython,
+            kernel_name=NATIVE_KERNEL_NAME,
             extra_arguments=["--log-level=ERROR"],
             timeout=CELL_SECONDS,
             record_timing=False,

@@ -666,6 +666,12 @@ after it.
 
 Means over replications at 0 and every `sample_every`, each after everything that happens at that instant. Of
 replications that were stopped early, those that came so far.
+
+`--tables FOLDER` writes `series`: a row for each time, a column for each series, named by its place
+(`services.payment.busy`, `objectives[no order is lost].bad`); and `histograms`: a row for each filled bucket,
+with `name` (`flows.fulfilment.latency_s`), `upper` and `count`. What is missing is empty in CSV and NULL in
+Parquet, whose columns are DOUBLE, BIGINT (`count`) and VARCHAR (`name`). Of names that differ in upper and
+lower case alone, Parquet gives all but the first a number.
 """
 
 

@@ -80,9 +80,7 @@ class Results:
         """Write the page, if one is asked for."""
         if self.html is None:
             return
-        from slosim.html.experiments import html_of
-
-        write_whole(self.html, html_of(result.data))
+        write_whole(self.html, result.to_html())
         if not self.quiet:
             exits.complain(f"saved {self.html}")
 

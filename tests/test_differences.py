@@ -145,7 +145,17 @@ def test_without_an_interval_or_a_value_there_is_none():
     assert changes.independent(some, UNDEFINED) == Change(UNDEFINED, UNDEFINED)
     assert changes.independent(Estimate(0.0, 0.0, 0.0), some).ratio == UNDEFINED
     assert changes.effect_of("s", "lower", changes.independent(some, bare)) == "unclear"
+    assert changes.independent(bare, bare).ratio == Estimate(0.0)
     assert changes.effect_of("s", "lower", changes.independent(some, UNDEFINED)) == "undefined"
+
+
+def test_a_difference_is_told_where_the_interval_reaches_nothing():
+    """Nothing can be divided by 0, and the difference is clear all the same."""
+    its = changes.independent(Estimate(5.0, 0.0, 12.0), Estimate(100.0, 90.0, 110.0))
+
+    assert its.ratio == UNDEFINED
+    assert its.difference.low == 95.0 - math.hypot(10, 7)
+    assert changes.effect_of("messages", "lower", its) == "worse"
 
 
 @pytest.mark.parametrize(

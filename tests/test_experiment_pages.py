@@ -14,13 +14,14 @@ import pytest
 import slosim as library
 from browser import DARK, LIGHT, Browser, needs_browser
 from slosim.experiments.kinds import FORMATS, KINDS, format_of
+from slosim.experiments.page import html_of
 from slosim.experiments.result import Result
 from slosim.experiments.store import Store
 from slosim.experiments.study import Study
+from slosim.experiments.sweep.page import binding
 from slosim.experiments.sweep.sweep import sweep
 from slosim.experiments.vary import parse_axes
-from slosim.html.experiments import html_of, marks
-from slosim.html.experiments.sweep import binding
+from slosim.html import marks
 from slosim.report.amounts import with_interval
 from slosim.simulation import Progress
 from slosim.workers import open_workers

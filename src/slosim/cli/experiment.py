@@ -81,7 +81,7 @@ class Results:
         if is_stdout(self.json):
             print_out(result.to_json())
         elif is_stdout(self.html):
-            print_out(_page_of(result))
+            print_out(result.to_html())
         elif not self.quiet:
             print_text(result.to_text)
 
@@ -89,15 +89,9 @@ class Results:
         """Write the page, if a file is named for it."""
         if self.html is None or is_stdout(self.html):
             return
-        write_whole(self.html, _page_of(result))
+        write_whole(self.html, result.to_html())
         if not self.quiet:
             exits.complain(f"saved {self.html}")
-
-
-def _page_of(result: Result) -> str:
-    from slosim.html.experiments import html_of
-
-    return html_of(result.data)
 
 
 def _require_other(path: Path, what: str, others: Iterable[Path]) -> None:

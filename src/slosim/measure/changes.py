@@ -64,11 +64,10 @@ def independent(before: Estimate, after: Estimate) -> Change:
         return Change(difference, UNDEFINED)
     ratio = after.value / before.value
     logs = [_logarithm(one) for one in (before, after)]
-    if logs[0] is None or logs[1] is None:
-        return Change(difference, Estimate(ratio - 1.0))
-    log = _mover(logs[0], logs[1])
+    log = UNDEFINED if logs[0] is None or logs[1] is None else _mover(logs[0], logs[1])
     if log.low is None or log.high is None or log.high > LOG_RATIO_MOST:
-        return Change(difference, Estimate(ratio - 1.0))
+        # A difference that has an interval is told instead of a ratio that has none.
+        return Change(difference, Estimate(ratio - 1.0) if difference.low is None else UNDEFINED)
     return Change(difference, Estimate(ratio - 1.0, math.expm1(log.low), math.expm1(log.high)))
 
 

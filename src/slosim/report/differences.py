@@ -163,7 +163,7 @@ def _side(one: Headline, data: dict[str, Any]) -> Side:
 def _change(sides: list[Side], sizes: list[int] | None) -> Change:
     """Paired where there are sizes of groups, and values of both."""
     (before, old), (after, new) = sides
-    if sizes is None or old is None or new is None:
+    if sizes is None or old is None or new is None or len(old) != len(new):
         return changes.independent(before, after)
     olds, news = (np.array(its, dtype=np.float64) for its in (old, new))
     if len(olds) == 1:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from slosim.experiments.compare import text
+from slosim.experiments.page import Content, Section, table_of
 from slosim.experiments.text import Said
+from slosim.html import marks
 from slosim.html.charts import SECONDS_LABEL, Chart
-from slosim.html.experiments import marks
-from slosim.html.experiments.content import Content, Section, table_of
-from slosim.html.experiments.marks import NOTHING_LEFT, Scale
+from slosim.html.marks import NOTHING_LEFT, Scale
 from slosim.html.series import Columns
 from slosim.measure.changes import is_told_as_ratio
 from slosim.report.amounts import amount, change_of, points, signed, with_interval

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from slosim.experiments.compare.page import COLOURS, legend_of
+from slosim.experiments.page import Content, Section, table_of
 from slosim.experiments.sensitivity import text
 from slosim.experiments.sensitivity.sensitivity import moved_flow, moved_objective
+from slosim.html import marks
 from slosim.html.charts import Chart
-from slosim.html.experiments import marks
-from slosim.html.experiments.compare import COLOURS, legend_of
-from slosim.html.experiments.content import Content, Section, table_of
 from slosim.html.series import Columns
 from slosim.report.amounts import points, relative, two_digits
 from slosim.report.layout import clean

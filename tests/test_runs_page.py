@@ -354,6 +354,22 @@ def test_nothing_keeps_people_from_reading_it(browser: Browser, file: Path, widt
 
 
 @needs_browser
+def test_on_a_phone_names_of_runs_are_not_broken_into_letters(
+    browser: Browser, runs: list[NamedReport], tmp_path: Path
+):
+    named = [NamedReport(f"pull-request-4711-{number}", run.data) for number, run in enumerate(runs)]
+    (tmp_path / "a.html").write_text(html_of_runs(named), encoding="utf-8")
+    browser.look(width=360, mobile=True)
+    browser.open(tmp_path / "a.html")
+    lines = browser.run(
+        "return [...document.querySelectorAll('.outcomes tbody th bdi')]"
+        ".map(name => name.getClientRects().length)"
+    )
+    assert lines
+    assert set(lines) == {1}
+
+
+@needs_browser
 def test_unlike_runs_draw_without_a_complaint(browser: Browser, unlike: list[NamedReport], tmp_path: Path):
     hostile = NamedReport(HOSTILE, data_of(HOSTILE_SCENARIO))
     (tmp_path / "a.html").write_text(html_of_runs([*unlike, hostile]), encoding="utf-8")

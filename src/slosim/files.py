@@ -54,6 +54,8 @@ def require_writable(path: Path) -> None:
 
 def require_folder(folder: Path) -> None:
     """Make a folder for outputs, or fail now rather than after the run."""
+    if str(folder) == "-":
+        raise UserError("- is stdout, and several files are written here: name a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

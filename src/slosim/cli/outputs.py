@@ -27,7 +27,7 @@ from slosim.cli.forms import (
     text_of_runs,
 )
 from slosim.cli.options import Quiet
-from slosim.cli.terminal import print_out, print_text
+from slosim.cli.terminal import is_stdout, print_out, print_text, require_one_stdout
 from slosim.errors import UserError
 from slosim.files import require_folder, require_writable, write_whole
 from slosim.outputs.tables import PARQUET_NEEDS, has_parquet
@@ -44,7 +44,10 @@ class Outputs:
     json: Annotated[
         Path | None,
         typer.Option(
-            "--json", metavar="FILE", help="Write the report as JSON; - is stdout.", show_default=False
+            "--json",
+            metavar="FILE",
+            help="Write all numbers as JSON, for `slosim report` and --baseline; - is stdout.",
+            show_default=False,
         ),
     ] = None
     html: Annotated[
@@ -52,7 +55,7 @@ class Outputs:
         typer.Option(
             "--html",
             metavar="FILE",
-            help="Write the report as one HTML file to send around.",
+            help="Write the report as one HTML file to send around; - is stdout.",
             show_default=False,
         ),
     ] = None
@@ -70,7 +73,7 @@ class Outputs:
         typer.Option(
             "--baseline",
             metavar="REPORT.json",
-            help="Tell what changes from this report, which --json saved.",
+            help="Tell what changes from this report, which --json saved: in the text and in --markdown.",
             show_default=False,
         ),
     ] = None
@@ -79,14 +82,17 @@ class Outputs:
         typer.Option(
             "--junit",
             metavar="FILE",
-            help="Write the objectives as JUnit XML, test cases for CI servers.",
+            help="Write the objectives as JUnit XML, test cases for CI servers; - is stdout.",
             show_default=False,
         ),
     ] = None
     openslo: Annotated[
         Path | None,
         typer.Option(
-            "--openslo", metavar="FILE", help="Write the objectives as OpenSLO v1.", show_default=False
+            "--openslo",
+            metavar="FILE",
+            help="Write the objectives as OpenSLO v1 documents; - is stdout.",
+            show_default=False,
         ),
     ] = None
     trace: Annotated[
@@ -94,7 +100,7 @@ class Outputs:
         typer.Option(
             "--trace",
             metavar="FILE",
-            help="Follow some messages and write what became of them, for https://ui.perfetto.dev.",
+            help="Follow some messages: all that became of them, for https://ui.perfetto.dev; - is stdout.",
             show_default=False,
         ),
     ] = None
@@ -104,8 +110,8 @@ class Outputs:
             "--out",
             metavar="FOLDER",
             help=(
-                "Save every output here: reports, resolved scenario, series, histograms; as Parquet too where"
-                " duckdb is installed. Charts as pictures take longer: see --charts."
+                "Save all of the above but the trace here, with the resolved scenario, series and histograms"
+                " (Parquet too where duckdb is installed). Pictures take longer: see --charts."
             ),
             show_default=False,
         ),
@@ -124,7 +130,7 @@ class Outputs:
         typer.Option(
             "--tables",
             metavar="FOLDER",
-            help="Save all series and histograms here, as CSV and Parquet (pip install 'slosim[parquet]').",
+            help="Save all series and histograms here, as CSV and Parquet (pip install 'slosim\\[parquet]').",
             show_default=False,
         ),
     ] = None
@@ -133,7 +139,7 @@ class Outputs:
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in FORMS) of every file that is asked for, stdout aside."""
         for name, path in self._single():
-            if not _is_stdout(path):
+            if not is_stdout(path):
                 yield path, name
         if self.tables is not None:
             for name in (*CSV, *PARQUET):
@@ -145,7 +151,7 @@ class Outputs:
 
     def printed(self) -> list[str]:
         """Names in FORMS of what goes to stdout instead of the text."""
-        return [name for name, path in self._single() if _is_stdout(path)]
+        return [name for name, path in self._single() if is_stdout(path)]
 
     def _single(self) -> Iterator[tuple[str, Path]]:
         """Name in FORMS and path of each output that has an option of its own."""
@@ -164,17 +170,19 @@ class Outputs:
         """Refuse places that cannot be written to, or hold the input itself, before time is spent; and a
         baseline that is none.
         """
-        if len(self.printed()) > 1:
-            raise UserError("only one output can go to stdout: give a file instead of - to the others")
+        require_one_stdout(*(path for _, path in self._single()))
         if self.tables is not None and not has_parquet():
             raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
         for folder in (self.out, self.charts, self.tables):
             if folder is not None:
                 require_folder(folder)
-        for path, _ in self.files():
+        places: dict[Path, str] = {}
+        for path, name in self.files():
             if path.exists() and path.samefile(input_file):
                 raise UserError(f"cannot write {path}: it is the {what} itself")
             require_writable(path)
+            if places.setdefault(path.resolve(), name) != name and (path.is_file() or not path.exists()):
+                raise UserError(f"cannot write {path}: two outputs are to go there; give each its own file")
         _ = self.compared_with
 
     @cached_property
@@ -235,7 +243,3 @@ class Outputs:
         for picture in report.charts.values():
             for ending in FORMATS:
                 picture.save(folder / f"{picture.name}{ending}")
-
-
-def _is_stdout(path: Path) -> bool:
-    return str(path) == "-"

@@ -6,10 +6,23 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from slosim.cli import exits
+from slosim.errors import UserError
 
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
+
+
+def is_stdout(path: Path | None) -> bool:
+    """Whether a place for an output is `-`, which is stdout."""
+    return str(path) == "-"
+
+
+def require_one_stdout(*places: Path | None) -> None:
+    """Refuse two outputs in one stream."""
+    if sum(map(is_stdout, places)) > 1:
+        raise UserError("only one output can go to stdout: give a file instead of - to the others")
 
 
 def print_out(text: str) -> None:

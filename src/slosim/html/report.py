@@ -124,7 +124,8 @@ def _table(columns: Sequence[Column]) -> Table | None:
     if not kept:
         return None
     rows = [[bare(cell) for cell in row] for row in zip(*(column.cells for column in kept), strict=True)]
-    return Table(whole_titles([column.title for column in kept]), rows)
+    words = [index for index, column in enumerate(kept) if index and column.align == "<"]
+    return Table(whole_titles([column.title for column in kept]), rows, words)
 
 
 def ran(data: dict) -> str:

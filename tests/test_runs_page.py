@@ -20,7 +20,7 @@ from slosim.report.differences import NamedReport, differences_of
 from slosim.report.scenario_changes import scenario_changes
 from slosim.report.text_differences import text_of_runs
 from slosim.report.units import share
-from test_cli import KEPT, ROOT, SMALL, slosim, written
+from test_cli import KEPT, ROOT, SMALL, slosim
 from test_html import CONTRAST, HOSTILE, HOSTILE_SCENARIO, MANY, MOST_BYTES, Page
 
 SECTIONS = ("objectives", "changes", "latency", "budget", "backlog", "scenario", "provenance")
@@ -227,13 +227,13 @@ def test_runs_have_short_names_of_their_own(paths, scenarios, names):
     assert run_names([Path(path) for path in paths], scenarios) == names
 
 
-@pytest.fixture
-def saved(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with main.json and change.json, of a scenario and a slower one."""
-    path = written(tmp_path, KEPT)
-    for name, more in (("main", []), ("change", ["--set", "services.s.service_time.exponential=200ms"])):
-        assert slosim("run", path, *more, "--json", tmp_path / f"{name}.json", "-q").returncode == 0
-    return tmp_path
+    folder = tmp_path_factory.mktemp("saved")
+    for name, text in (("main", KEPT), ("change", KEPT.replace("100ms", "200ms"))):
+        (folder / f"{name}.json").write_text(json.dumps(data_of(text)), encoding="utf-8")
+    return folder
 
 
 def test_several_files_are_compared_with_the_first(saved: Path):
@@ -279,13 +279,6 @@ def test_what_cannot_be_compared_is_refused(saved: Path, arguments: list[str], c
 
 
 # ---- in a browser ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser():
-    browser = Browser()
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="module")

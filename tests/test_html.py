@@ -473,13 +473,6 @@ def test_nothing_of_the_page_is_imported_unless_it_is_asked_for(tmp_path: Path):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    browser = Browser()
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="module")
 def file(orders_html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(orders_html, encoding="utf-8")
@@ -502,11 +495,7 @@ def test_everything_shows_without_a_complaint_or_a_request(opened: Browser, page
     for key in page.charts:
         x, _, width, height = opened.canvas(key)
         assert (x >= 0, width > 900, height > 100) == (True, True, True), key
-        assert opened.run(
-            "const canvas = document.querySelector(`#${arguments[0]} canvas`);"
-            "const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
-            "return new Set(new Uint32Array(data.buffer)).size", key,
-        ) > 10, f"{key} is blank"  # fmt: skip
+        assert opened.colours(key) > 10, f"{key} is blank"
     assert opened.complaints() == []
     assert set(opened.requests()) == {file.as_uri()}
 

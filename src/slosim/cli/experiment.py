@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,7 @@ from slosim.cli.progress import ProgressBar
 from slosim.cli.simulate import announce_compilation
 from slosim.cli.terminal import is_stdout, print_out, print_text, require_one_stdout
 from slosim.errors import UserError
-from slosim.files import require_writable, write_whole
+from slosim.files import require_other, require_writable, write_whole
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
@@ -62,9 +62,9 @@ class Results:
         require_one_stdout(self.json, self.html)
         if self.html is not None and not is_stdout(self.html):
             require_writable(self.html)
-            _require_other(self.html, "the scenario itself", scenario_files)
-            if path is not None and self.html.resolve() == path.resolve():
-                raise UserError(f"cannot write {self.html}: it is the file of --json")
+            require_other(self.html, "the scenario itself", *scenario_files)
+            if path is not None:
+                require_other(self.html, "the file of --json", path)
         return path
 
     def _kept(self, kind: str, scenario_files: Sequence[Path]) -> Path | None:
@@ -73,7 +73,7 @@ class Results:
             return Path(f"{stems or 'scenario'}.{kind}.json")
         if is_stdout(self.json):
             return None
-        _require_other(self.json, "the scenario itself", scenario_files)
+        require_other(self.json, "the scenario itself", *scenario_files)
         return self.json
 
     def show(self, result: Result) -> None:
@@ -92,11 +92,6 @@ class Results:
         write_whole(self.html, result.to_html())
         if not self.quiet:
             exits.complain(f"saved {self.html}")
-
-
-def _require_other(path: Path, what: str, others: Iterable[Path]) -> None:
-    if path.exists() and any(other.exists() and path.samefile(other) for other in others):
-        raise UserError(f"cannot write {path}: it is {what}")
 
 
 Option = str | Sequence[str] | bool | None

@@ -24,13 +24,11 @@ from slosim.cli.forms import (
     PARQUET,
     TRACE,
     Told,
-    text_of_runs,
 )
 from slosim.cli.options import Quiet
 from slosim.cli.terminal import is_stdout, print_out, print_text, require_one_stdout
 from slosim.errors import UserError
-from slosim.files import require_folder, require_writable, write_whole
-from slosim.outputs.tables import PARQUET_NEEDS, has_parquet
+from slosim.files import require_folder, require_other, require_writable, write_whole
 
 if TYPE_CHECKING:
     from slosim.report import Report
@@ -73,7 +71,7 @@ class Outputs:
         typer.Option(
             "--baseline",
             metavar="REPORT.json",
-            help="Tell what changes from this report, which --json saved: in the text and in --markdown.",
+            help="Tell what changes from this report of --json: in the text, --html and --markdown.",
             show_default=False,
         ),
     ] = None
@@ -138,6 +136,8 @@ class Outputs:
 
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in FORMS) of every file that is asked for, stdout aside."""
+        from slosim.outputs.tables import has_parquet
+
         for name, path in self._single():
             if not is_stdout(path):
                 yield path, name
@@ -170,6 +170,8 @@ class Outputs:
         """Refuse places that cannot be written to, or hold the input itself, before time is spent; and a
         baseline that is none.
         """
+        from slosim.outputs.tables import PARQUET_NEEDS, has_parquet
+
         require_one_stdout(*(path for _, path in self._single()))
         if self.tables is not None and not has_parquet():
             raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
@@ -178,8 +180,7 @@ class Outputs:
                 require_folder(folder)
         places: dict[Path, str] = {}
         for path, name in self.files():
-            if path.exists() and path.samefile(input_file):
-                raise UserError(f"cannot write {path}: it is the {what} itself")
+            require_other(path, f"the {what} itself", input_file)
             require_writable(path)
             if places.setdefault(path.resolve(), name) != name and (path.is_file() or not path.exists()):
                 raise UserError(f"cannot write {path}: two outputs are to go there; give each its own file")
@@ -230,6 +231,8 @@ class Outputs:
         if printed:
             print_out(FORMS_OF_RUNS[printed[0]](runs))
         elif not self.quiet:
+            from slosim.report.text_differences import text_of_runs
+
             print_text(partial(text_of_runs, runs))
         for path, name in self.files():
             write_whole(path, FORMS_OF_RUNS[name](runs))

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from slosim.cli.terminal import is_stdout, print_out
-from slosim.files import require_writable, write_whole
+from slosim.cli.terminal import print_or_write
 
 
 def schema(
@@ -20,11 +19,7 @@ def schema(
 
     Name it in the first line of a scenario: # yaml-language-server: $schema=scenario.schema.json
     """
-    if out is None or is_stdout(out):
-        print_out(text_of_schema())
-    else:
-        require_writable(out)
-        write_whole(out, text_of_schema())
+    print_or_write(text_of_schema(), out)
 
 
 def text_of_schema() -> str:

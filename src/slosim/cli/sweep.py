@@ -15,7 +15,7 @@ from slosim.cli.options import Machines, Replications, ScenarioFile, Sets, load_
 from slosim.cli.simulate import source_of
 from slosim.cli.terminal import is_stdout, print_out, require_one_stdout
 from slosim.errors import UserError
-from slosim.files import require_writable, write_whole
+from slosim.files import require_other, require_writable, write_whole
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
@@ -113,8 +113,7 @@ def sweep(
 def _require_place(csv_file: Path, scenario: Path, others: dict[str, Path | None]) -> None:
     """Refuse a place for the table that cannot be written to, or that holds something else."""
     require_writable(csv_file)
-    if csv_file.exists() and csv_file.samefile(scenario):
-        raise UserError(f"cannot write {csv_file}: it is the scenario itself")
+    require_other(csv_file, "the scenario itself", scenario)
     for option, other in others.items():
-        if other is not None and csv_file.resolve() == other.resolve():
-            raise UserError(f"cannot write {csv_file}: it is the file of {option}")
+        if other is not None:
+            require_other(csv_file, f"the file of {option}", other)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from slosim.cli import exits
 from slosim.errors import UserError
+from slosim.files import require_writable, write_whole
 
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
 
@@ -31,6 +32,15 @@ def print_out(text: str) -> None:
         print(text.removesuffix("\n"), flush=True)
     except BrokenPipeError:
         exits.forget_stdout()
+
+
+def print_or_write(text: str, path: Path | None) -> None:
+    """Print to stdout, or write the file that is asked for instead."""
+    if path is None or is_stdout(path):
+        print_out(text)
+    else:
+        require_writable(path)
+        write_whole(path, text)
 
 
 def print_text(to_text: Callable[..., str], shield: bool = False) -> None:

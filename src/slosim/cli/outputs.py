@@ -29,7 +29,7 @@ from slosim.cli.forms import (
 from slosim.cli.options import Quiet
 from slosim.cli.terminal import print_out, print_text
 from slosim.errors import UserError
-from slosim.files import require_folder, require_writable, write_whole
+from slosim.files import is_special, require_folder, require_writable, write_whole
 from slosim.outputs.tables import PARQUET_NEEDS, has_parquet
 
 if TYPE_CHECKING:
@@ -161,20 +161,26 @@ class Outputs:
                 yield name, path
 
     def require(self, input_file: Path, what: str) -> None:
-        """Refuse places that cannot be written to, or hold the input itself, before time is spent; and a
-        baseline that is none.
+        """Refuse places that cannot be written to, are wanted twice, or hold the input itself, before time is
+        spent; and a baseline that is none.
         """
         if len(self.printed()) > 1:
             raise UserError("only one output can go to stdout: give a file instead of - to the others")
         if self.tables is not None and not has_parquet():
             raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
         for folder in (self.out, self.charts, self.tables):
+            if folder is not None and _is_stdout(folder):
+                raise UserError("--out, --charts and --tables take a folder, and - is none: give its name")
             if folder is not None:
                 require_folder(folder)
-        for path, _ in self.files():
-            if path.exists() and path.samefile(input_file):
-                raise UserError(f"cannot write {path}: it is the {what} itself")
+        taken: dict[Path, str] = {}
+        for path, name in self.files():
+            for other, its in ((input_file, what), (self.baseline, "baseline")):
+                if other is not None and path.exists() and other.exists() and path.samefile(other):
+                    raise UserError(f"cannot write {path}: it is the {its} itself")
             require_writable(path)
+            if taken.setdefault(path.resolve(), name) != name and not is_special(path):
+                raise UserError(f"cannot write {path}: two outputs would go to this file")
         _ = self.compared_with
 
     @cached_property
@@ -182,10 +188,13 @@ class Outputs:
         """The report that --baseline names."""
         if self.baseline is None:
             return None
-        from slosim.cli.saved import read_report
-        from slosim.report.differences import NamedReport
+        from slosim.cli.saved import made_of, read_report
+        from slosim.report.differences import NamedReport, differences_of
 
-        return NamedReport(self.baseline.name, read_report(self.baseline).data)
+        data = read_report(self.baseline).data
+        with made_of(self.baseline):
+            differences_of(data, data)  # what cannot be compared with itself is refused before the run
+        return NamedReport(self.baseline.name, data)
 
     def deliver(self, report: Report, source: str | None, shield: bool = False) -> None:
         """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`.

@@ -89,7 +89,7 @@ def _comparison(
         "name": run.name,
         "colour": run_colour(number),
         "sentence": sentence_of(differences),
-        "notes": notes_of(replace_scenario(differences)),
+        "notes": notes_of({**differences, "scenario": []}),
         "floor": floor_of(differences),
         "chart": forest.forest_chart(f"changes-{number}", f"From {first.name} to {run.name}", differences),
         "numbers": _numbers(differences["changes"]),
@@ -101,11 +101,6 @@ def _comparison(
             ],
         ),
     }
-
-
-def replace_scenario(differences: dict[str, Any]) -> dict[str, Any]:
-    """Without what differs between the scenarios, which has a table of its own."""
-    return {**differences, "scenario": []}
 
 
 def _numbers(changes: Sequence[dict[str, Any]]) -> Table:

@@ -14,6 +14,7 @@ import slosim as library
 from browser import DARK, LIGHT, Browser, needs_browser
 from slosim.cli.saved import run_names
 from slosim.html.over_time import runs_chart
+from slosim.html.report import html_of
 from slosim.html.runs import LINES_MOST, RUNS_MOST, content, html_of_runs
 from slosim.report.differences import NamedReport, differences_of
 from slosim.report.scenario_changes import scenario_changes
@@ -285,6 +286,30 @@ def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "runs.html"
     path.write_text(html, encoding="utf-8")
     return path
+
+
+def test_the_page_of_a_report_shows_what_changes_from_a_baseline(runs: list[NamedReport], page: Page):
+    first, second = runs[:2]
+    alone = Page(html_of(second.data, "orders.yaml", first))
+    assert "changes" in alone.ids
+    assert "changes-1" in alone.charts
+    changed = page.charts["changes-1"]["rows"]["rows"]
+    assert alone.charts["changes-1"]["rows"]["rows"] == changed
+    assert {*changed["before"], *changed["after"], *changed["by"]} <= set(alone.cells)
+    assert "services.payment.retry.maximum_attempts" in alone.cells
+    assert "changes" not in Page(html_of(second.data, "orders.yaml")).ids
+
+
+@needs_browser
+def test_a_page_with_a_baseline_draws_without_a_complaint(
+    browser: Browser, runs: list[NamedReport], tmp_path: Path
+):
+    (tmp_path / "a.html").write_text(html_of(runs[1].data, None, runs[0]), encoding="utf-8")
+    browser.look(width=360, mobile=True)
+    browser.open(tmp_path / "a.html")
+    assert browser.run("return document.documentElement.scrollWidth") == 360
+    assert browser.canvas("changes-1")[3] > 300
+    assert browser.complaints() == []
 
 
 @needs_browser

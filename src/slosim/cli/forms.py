@@ -36,7 +36,7 @@ def _text(report: Report, told: Told) -> str:
 
 
 def _html(report: Report, told: Told) -> str:
-    return report.to_html(told.source)
+    return report.to_html(told.source, told.baseline)
 
 
 def _markdown(report: Report, told: Told) -> str:

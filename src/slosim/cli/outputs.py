@@ -71,7 +71,7 @@ class Outputs:
         typer.Option(
             "--baseline",
             metavar="REPORT.json",
-            help="Tell what changes from this report, which --json saved: in the text and in --markdown.",
+            help="Tell what changes from this report of --json: in the text, --html and --markdown.",
             show_default=False,
         ),
     ] = None

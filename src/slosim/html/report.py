@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 from slosim.files import yaml_text
 from slosim.html import distributions, over_time
 from slosim.html.charts import Chart, Table
+from slosim.html.comparison import comparison_of
 from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
 from slosim.html.page import page_of
 from slosim.report import text_tables, text_theory, text_verdict
+from slosim.report.differences import NamedReport
 from slosim.report.layout import Column, whole
 from slosim.report.text import command_again
 from slosim.report.units import NOTHING, clock, count, duration, exact_share, plural, share, short
@@ -27,9 +29,13 @@ OUTCOMES = (
 """What becomes of attempts, and the class of the style sheet."""
 
 
-def html_of(data: dict[str, Any], source: str | None = None) -> str:
-    """The whole file; `source`: the scenario as the command that reproduces it names it, None if unknown."""
-    shown = content(data, source)
+def html_of(data: dict[str, Any], source: str | None = None, baseline: NamedReport | None = None) -> str:
+    """The whole file.
+
+    source    the scenario as the command that reproduces it names it, None if unknown
+    baseline  another report: what changes from it is shown, too
+    """
+    shown = content(data, source, baseline)
     return page_of("report.html", shown, data["run"]["version"], shown["all_charts"])
 
 
@@ -69,14 +75,19 @@ def charts_of(data: dict) -> Charts:
     )
 
 
-def content(data: dict, source: str | None) -> dict[str, Any]:
+def content(data: dict, source: str | None, baseline: NamedReport | None = None) -> dict[str, Any]:
     """What the template shows, by the names that it uses."""
     graph, charts = graph_of(data), charts_of(data)
+    name = data["scenario"]["name"]
+    changes = None if baseline is None else comparison_of(1, baseline, NamedReport(name, data))
+    changing = [] if changes is None or changes.chart is None else [changes.chart]
     faults, more_faults = text_tables.first_of_each(data["faults"])
     return {
         "data": data,
         "run": data["run"],
-        "name": data["scenario"]["name"],
+        "name": name,
+        "baseline": None if baseline is None else baseline.name,
+        "changes": changes,
         "description": data["scenario"]["resolved"].get("description") or "",
         "sentence": text_verdict.verdict_sentence(data),
         "ran": ran(data),
@@ -114,7 +125,7 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "assumptions": _assumptions(data),
         "scenario_yaml": yaml_text(data["scenario"]["resolved"]),
         "provenance": _provenance(data, source),
-        "all_charts": charts.every,
+        "all_charts": [*changing, *charts.every],
         "clock": clock,
     }
 

@@ -159,7 +159,7 @@ def changes(differences: dict[str, Any], baseline: str) -> list[str]:
     rows = [_change(one["sli_ratio"], f"{one['name']} ({targets(one)})", _verdict(one)) for one in objectives]
     rows += [_change(one, one["name"]) for one in shown]
     align = [":--", "--:", "--:", "--:", ":--"]
-    notes = [*notes_of(differences), rest_of(differences, more)]
+    notes = [*notes_of(differences), *([rest_of(differences, more)] if shown else [])]
     return [
         f"**From {plain(baseline)}** ({how}): {plain(sentence_of(differences))}",
         *(["", *table(["number", "before", "after", "change (95%)", ""], rows, align), ""] if rows else [""]),

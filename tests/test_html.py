@@ -414,9 +414,8 @@ def test_a_page_by_run_by_out_and_from_a_saved_report_is_the_same(tmp_path: Path
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == page
     ran = slosim("report", tmp_path / "out" / "report.json", "-q", "--html", tmp_path / "b.html")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
-    assert (tmp_path / "b.html").read_text(
-        encoding="utf-8"
-    ) == page  # the scenario is scenario.yaml by chance
+    again = (tmp_path / "b.html").read_text(encoding="utf-8")
+    assert again.replace("SCENARIO.yaml", "scenario.yaml") == page
 
 
 def test_a_saved_report_is_printed_again(tmp_path: Path):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from slosim.html.charts import Chart, Table, run_colour
-from slosim.html.forest import forest_chart
-from slosim.report.amounts import amount, change_of
+from slosim.html.forest import forest_chart, table_of_changes
 from slosim.report.differences import NamedReport, differences_of
 from slosim.report.text_differences import floor_of, notes_of, sentence_of
 from slosim.report.units import NOTHING
@@ -42,7 +40,7 @@ def comparison_of(number: int, first: NamedReport, run: NamedReport) -> Comparis
         notes=notes_of({**differences, "scenario": []}),  # which has a table
         floor=floor_of(differences),
         chart=forest_chart(f"changes-{number}", f"From {first.name} to {run.name}", differences),
-        numbers=_numbers(differences["changes"]),
+        numbers=table_of_changes(differences["changes"]),
         scenario=Table(
             ["path", "before", "after"],
             [
@@ -50,20 +48,4 @@ def comparison_of(number: int, first: NamedReport, run: NamedReport) -> Comparis
                 for one in differences["scenario"]
             ],
         ),
-    )
-
-
-def _numbers(changes: Sequence[dict[str, Any]]) -> Table:
-    return Table(
-        ["number", "before", "after", "change [95%]", "effect"],
-        [
-            [
-                one["name"],
-                amount(one["before"]["value"], one["unit"]),
-                amount(one["after"]["value"], one["unit"]),
-                change_of(one),
-                one["effect"],
-            ]
-            for one in changes
-        ],
     )

@@ -14,7 +14,8 @@ from slosim.html.graph import graph_of
 from slosim.html.page import page_of
 from slosim.report import text_tables, text_theory, text_verdict
 from slosim.report.differences import NamedReport
-from slosim.report.layout import Column, bare, whole_titles
+from slosim.report.layout import Column, whole
+from slosim.report.text import command_again
 from slosim.report.units import NOTHING, clock, count, duration, exact_share, plural, share, short
 
 FATES = ("completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
@@ -130,13 +131,11 @@ def content(data: dict, source: str | None, baseline: NamedReport | None = None)
 
 
 def _table(columns: Sequence[Column]) -> Table | None:
-    """A table of the text report; columns without a title or a cell are left out."""
-    kept = [column for column in columns if column.title and any(column.cells)]
-    if not kept:
-        return None
-    rows = [[bare(cell) for cell in row] for row in zip(*(column.cells for column in kept), strict=True)]
-    words = [index for index, column in enumerate(kept) if index and column.align == "<"]
-    return Table(whole_titles([column.title for column in kept]), rows, words)
+    """A table of the text report; None where that is empty."""
+    shown = whole(columns)
+    rows = [list(row) for row in zip(*(column.cells for column in shown), strict=True)]
+    words = [index for index, column in enumerate(shown) if index and column.align == "<"]
+    return Table([column.title for column in shown], rows, words) if shown else None
 
 
 def ran(data: dict) -> str:
@@ -295,8 +294,6 @@ def _assumptions(data: dict) -> list[tuple[str, str, str]]:
 
 def _provenance(data: dict, source: str | None) -> list[tuple[str, str]]:
     run = data["run"]
-    asked = data["scenario"]["resolved"].get("run", {}).get("replications", run["replications"])
-    command = f"slosim run {source or 'scenario.yaml'} --seed {run['seed']} --replications {asked}"
     rows = [
         ("slosim", run["version"]),
         ("scenario digest", data["scenario"]["digest"]),
@@ -305,7 +302,7 @@ def _provenance(data: dict, source: str | None) -> list[tuple[str, str]]:
         ("simulated time of each", clock(run["duration_s"])),
         ("measured from", clock(run["warmup_s"])),
         ("report format", data["format"]),
-        ("to reproduce", command),
+        ("to reproduce", command_again(data, source)),
     ]
     if "stopped" in run:
         rows.insert(6, ("stopped early", f"at {clock(run['ended_s'])}: {run['stopped']}"))

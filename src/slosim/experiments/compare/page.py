@@ -144,10 +144,7 @@ def _forests(key: str, title: str, changes: list[dict[str, Any]]) -> list[Chart]
 def _rows(changes: list[dict[str, Any]], name: str) -> Columns:
     return {
         "name": [clean(one["name"]) for one in changes],
-        "value": [one[name]["value"] for one in changes],
-        "low": [one[name]["low"] for one in changes],
-        "high": [one[name]["high"] for one in changes],
-        "kind": [one["effect"] for one in changes],
+        **marks.estimates(changes, name),
         "before text": [with_interval(one["before"], one["unit"]) for one in changes],
         "after text": [with_interval(one["after"], one["unit"]) for one in changes],
         "change": [change_of(one) for one in changes],

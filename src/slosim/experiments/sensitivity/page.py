@@ -62,10 +62,7 @@ def _p99(key: str, rows: list[dict[str, Any]], table: Any) -> Chart | None:
         return None
     columns: Columns = {
         "name": [clean(one["name"]) for one, _ in moved],
-        "value": [its["ratio"]["value"] for _, (_, its) in moved],
-        "low": [its["ratio"]["low"] for _, (_, its) in moved],
-        "high": [its["ratio"]["high"] for _, (_, its) in moved],
-        "kind": [its["effect"] for _, (_, its) in moved],
+        **marks.estimates([its for _, (_, its) in moved], "ratio"),
         "step": [f"{one['from']} → {one['to']}" for one, _ in moved],
         "flow": [text.flow_name(flow) for _, (flow, _) in moved],
         "change": [relative(its["ratio"], two_digits) for _, (_, its) in moved],
@@ -84,10 +81,7 @@ def _objective(key: str, rows: list[dict[str, Any]], table: Any) -> Chart | None
         return None
     columns: Columns = {
         "name": [clean(one["name"]) for one, _ in moved],
-        "value": [its["difference"]["value"] for _, its in moved],
-        "low": [its["difference"]["low"] for _, its in moved],
-        "high": [its["difference"]["high"] for _, its in moved],
-        "kind": [its["effect"] for _, its in moved],
+        **marks.estimates([its for _, its in moved], "difference"),
         "step": [f"{one['from']} → {one['to']}" for one, _ in moved],
         "objective": [clean(its["name"]) for _, its in moved],
         "change": [points(its["difference"], two_digits) for _, its in moved],

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -81,7 +82,7 @@ def read_report(path: Path) -> Report:
 
 
 @contextmanager
-def made_of(*paths: Path) -> Iterator[None]:
+def made_of(*paths: Path) -> Generator[None]:
     """Inside, what was read from these files is put to use; where it does not fit together, they are blamed.
 
     Raises:
@@ -133,7 +134,10 @@ def _require(parts: Sequence[str], data: dict[str, Any], complaint: str) -> None
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text, parse_float=_number, parse_constant=_number)
+        if "\\u" in text:
+            json.dumps(data, ensure_ascii=False).encode()  # escapes can write halves of letters
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}{_runs_so_far(path)}") from None
     except (ValueError, RecursionError) as error:
@@ -143,5 +147,8 @@ def _read(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", data)
 
 
-def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number there")
+def _number(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(f"{word} is no finite number")
+    return number

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from slosim.cli.options import ScenarioFile, Sets, load_scenario
+from slosim.cli.outputs import is_stdout
 from slosim.cli.terminal import print_out
 from slosim.errors import UserError
 from slosim.files import require_writable, write_whole
@@ -17,7 +18,7 @@ def openslo(
     scenario: ScenarioFile,
     sets: Sets = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write them here instead of stdout.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write them here; - is stdout, as without.")
     ] = None,
 ) -> None:
     """Print a scenario's objectives as OpenSLO v1 documents, without simulating.
@@ -28,7 +29,7 @@ def openslo(
     from slosim.outputs.openslo import openslo_of
 
     text = openslo_of(loaded.resolved())
-    if out is None:
+    if out is None or is_stdout(out):
         print_out(text)
         return
     if out.exists() and out.samefile(scenario):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -133,7 +134,7 @@ class Outputs:
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in FORMS) of every file that is asked for, stdout aside."""
         for name, path in self._single():
-            if not _is_stdout(path):
+            if not is_stdout(path):
                 yield path, name
         if self.tables is not None:
             for name in (*CSV, *PARQUET):
@@ -145,7 +146,7 @@ class Outputs:
 
     def printed(self) -> list[str]:
         """Names in FORMS of what goes to stdout instead of the text."""
-        return [name for name, path in self._single() if _is_stdout(path)]
+        return [name for name, path in self._single() if is_stdout(path)]
 
     def _single(self) -> Iterator[tuple[str, Path]]:
         """Name in FORMS and path of each output that has an option of its own."""
@@ -169,17 +170,17 @@ class Outputs:
         if self.tables is not None and not has_parquet():
             raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
         for folder in (self.out, self.charts, self.tables):
-            if folder is not None and _is_stdout(folder):
+            if folder is not None and is_stdout(folder):
                 raise UserError("--out, --charts and --tables take a folder, and - is none: give its name")
             if folder is not None:
                 require_folder(folder)
-        taken: dict[Path, str] = {}
+        taken: dict[str, str] = {}
         for path, name in self.files():
             for other, its in ((input_file, what), (self.baseline, "baseline")):
                 if other is not None and path.exists() and other.exists() and path.samefile(other):
                     raise UserError(f"cannot write {path}: it is the {its} itself")
             require_writable(path)
-            if taken.setdefault(path.resolve(), name) != name and not is_special(path):
+            if taken.setdefault(os.path.realpath(path), name) != name and not is_special(path):
                 raise UserError(f"cannot write {path}: two outputs would go to this file")
         _ = self.compared_with
 
@@ -246,5 +247,6 @@ class Outputs:
                 picture.save(folder / f"{picture.name}{ending}")
 
 
-def _is_stdout(path: Path) -> bool:
+def is_stdout(path: Path) -> bool:
+    """Whether a path is the `-` that means stdout."""
     return str(path) == "-"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 NAME_MOST = 40
 """Columns of the name of a run."""
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""A half of a letter, as JSON can write it; UTF-8 has none for those that miss their other half."""
 EXPECTED = (
     "expected a report as `slosim run SCENARIO --json FILE` writes it, or the file of an experiment (`slosim"
     " compare`, `sweep`, `sensitivity`, `size`, `break`)"
@@ -81,7 +84,7 @@ def read_report(path: Path) -> Report:
 
 
 @contextmanager
-def made_of(*paths: Path) -> Iterator[None]:
+def made_of(*paths: Path) -> Generator[None]:
     """Inside, what was read from these files is put to use; where it does not fit together, they are blamed.
 
     Raises:
@@ -91,7 +94,7 @@ def made_of(*paths: Path) -> Iterator[None]:
         yield
     except UnicodeError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+    except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as fault:
         if os.environ.get(DEBUG_VARIABLE):
             raise
         names = " or ".join(dict.fromkeys(map(str, paths)))
@@ -133,7 +136,10 @@ def _require(parts: Sequence[str], data: dict[str, Any], complaint: str) -> None
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text, parse_constant=_no_number)
+        if HALF.search(text):
+            json.dumps(data, ensure_ascii=False).encode()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}{_runs_so_far(path)}") from None
     except (ValueError, RecursionError) as error:

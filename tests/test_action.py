@@ -213,6 +213,13 @@ def test_inputs_that_cannot_be_used(tmp_path: Path, inputs: dict[str, str], said
     assert [(one.name, one.message) for one in done.commands] == [("error", said)]
 
 
+def test_without_a_report_no_check_passes(tmp_path: Path):
+    done = job(tmp_path, {"x.yaml": KEPT}, scenario="x.yaml", args="--help")
+    assert (done.code, done.outputs["verdict"]) == (2, "broken")
+    assert [one.name for one in done.commands] == ["error"]
+    assert "nothing was simulated" in done.commands[0].message
+
+
 def test_reports_of_an_earlier_run_are_what_to_compare_with(tmp_path: Path):
     """A report, or the folder of an artifact; what does not exist yet is told and left out."""
     first = job(tmp_path, {"x.yaml": KEPT}, scenario="x.yaml", baseline="none yet")

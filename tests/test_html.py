@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import html
 import json
 import math
 import os
@@ -461,6 +462,7 @@ def test_what_is_no_report_of_this_version_is_refused(tmp_path: Path, text: str,
         ("services.s.wait_s.p99", None, 'services.s.wait_s: "p99" is a required property: expected a report'),
         ("flows.p.started.value", "many", 'flows.p.started.value: "many" is not of types'),
         ("flows.p.started.value", math.nan, "not JSON (NaN is no finite number)"),
+        ("flows.p.\ud800", 1, "not JSON ('utf-8' codec can't encode"),
         ("scenario.resolved.services", None, "what is in it does not fit together (KeyError: 'services')"),
     ],
 )
@@ -512,8 +514,32 @@ def test_a_file_is_for_one_output_and_never_for_what_is_read(tmp_path: Path):
         assert complaint in ran.stderr
     assert (tmp_path / "run.json").read_bytes() == kept
     assert not (tmp_path / "a").exists()
+    (tmp_path / "loop").symlink_to("loop")
+    assert slosim("run", scenario, "-q", "--html", "loop", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "loop").stat().st_size > 100_000
     twice = ["--out", "all", "--json", "all/report.json", "--html", os.devnull, "--markdown", os.devnull]
     assert slosim("run", scenario, "-q", *twice, cwd=tmp_path).returncode == 0
+
+
+def test_a_scenario_whose_name_is_no_utf_8_has_a_page(tmp_path: Path):
+    scenario = os.fsencode(tmp_path) + b"/n\xff.yaml"
+    try:
+        Path(os.fsdecode(scenario)).write_text(SMALL)
+    except OSError:
+        pytest.skip("files of this system have names in UTF-8")
+    ran = slosim("run", Path(os.fsdecode(scenario)), "-q", "--html", tmp_path / "a.html")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "slosim run 'n?.yaml'" in html.unescape((tmp_path / "a.html").read_text(encoding="utf-8"))
+
+
+def test_what_is_not_installed_is_told(tmp_path: Path):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['jinja2'] = None\n")
+    path = f"{tmp_path}:{ROOT / 'src'}"
+    ran = slosim(
+        "run", written(tmp_path, SMALL), "-q", "--html", tmp_path / "a.html", env={"PYTHONPATH": path}
+    )
+    assert ran.returncode == 2
+    assert "jinja2, which slosim needs, is not installed" in ran.stderr
 
 
 def test_a_place_that_cannot_be_written_to_is_refused_before_the_run(tmp_path: Path):

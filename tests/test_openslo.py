@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 import slosim
 from slosim.model.openslo import labels_of
 from slosim.outputs.openslo import openslo_of
-from test_cli import ENVIRONMENT
+from test_cli import ENVIRONMENT, SMALL
 
 ROOT = Path(__file__).parent.parent
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -109,6 +109,14 @@ def wrong(tmp_path: Path, scenario: slosim.Scenario, text: str) -> str:
     with pytest.raises(slosim.ScenarioError) as caught:
         slosim.read_targets(path, scenario)
     return str(caught.value).replace(str(path), "F")
+
+
+def test_what_is_written_of_hundreds_of_objectives_is_read(tmp_path: Path):
+    names = [f"objective {number}" for number in range(400)]
+    declared = [f"{{name: {name}, flow: p, within: 1s, target: 99%}}" for name in names]
+    scenario = slosim.loads(f"{SMALL}objectives: [{', '.join(declared)}]\n")
+    (tmp_path / "o.yaml").write_text(openslo_of(scenario.resolved()), encoding="utf-8")
+    assert len(slosim.read_targets(tmp_path / "o.yaml", scenario)) == 2 * len(names)
 
 
 # ---- export ------------------------------------------------------------------------------------------------
@@ -281,6 +289,8 @@ REFUSED = {
     "{target: 0.9, targetPercent: 90}": "F:8 spec.objectives[0]: expected target or targetPercent, got both",
     "{target: 99}": "F:8 spec.objectives[0].target: expected a number above 0 and below 1, got 99",
     "{target: 1}": "F:8 spec.objectives[0].target: expected a number above 0 and below 1, got 1",
+    "{target: 0.99999999999999999999}": "spec.objectives[0].target: expected a number above 0 and below 1",
+    "{target: 1e-9999}": "F:8 spec.objectives[0].target: expected a number above 0 and below 1, got 1e-9999",
     "{target: 0}": "F:8 spec.objectives[0].target: expected a number above 0 and below 1, got 0",
     "{target: nan}": "F:8 spec.objectives[0].target: expected a number above 0 and below 1, got nan",
     "{target: [1]}": "F:8 spec.objectives[0].target: expected a number above 0 and below 1, got a list",
@@ -299,6 +309,7 @@ def test_targets_that_cannot_be_used(tmp_path: Path, shop: slosim.Scenario, item
 WINDOWS = {
     "[{duration: 1M, isRolling: true}]": "F:7 spec.timeWindow[0].duration: expected a number of m, h, d or w",
     "[{duration: 30days, isRolling: true}]": "expected a number of m, h, d or w, got 30days",
+    "[{duration: 99999999d, isRolling: true}]": "expected a number of m, h, d or w, got 99999999d",
     "[{isRolling: true}]": "F:7 spec.timeWindow[0].duration: expected a number of m, h, d or w, got nothing",
     "[{duration: 1M, calendar: {startTime: x}}]": "F:7 spec.timeWindow[0]: expected a rolling window",
     "[{duration: 30d}]": "F:7 spec.timeWindow[0]: expected a rolling window",
@@ -334,9 +345,9 @@ FILES = {
     + "".join(
         f"{n}: &{n} [*{m}, *{m}, *{m}, *{m}, *{m}, *{m}]\n"
         for m, n in zip("abcdefgh", "bcdefghi", strict=True)
-    ): "more than 20,000 values",
+    ): "more than 100,000 values",
     "[" * 100: "nested deeper than 32 levels",
-    "#" * 200_000: "too large, got 200,000 bytes",
+    "#" * 700_000: "too large, got 700,000 bytes",
 }
 
 
@@ -436,4 +447,7 @@ def test_openslo_writes_a_file_but_not_over_the_scenario(tmp_path: Path):
     assert slosim_in(tmp_path, "openslo", "shop.yaml", "--out", "o.yaml", "--set", "name=x").returncode == 0
     assert read((tmp_path / "o.yaml").read_text())[0]["metadata"]["name"] == "x"
     assert slosim_in(tmp_path, "openslo", "shop.yaml", "--out", "shop.yaml").returncode == 2
+    printed = slosim_in(tmp_path, "openslo", "shop.yaml", "--out", "-", "--set", "name=x")
+    assert printed.stdout == (tmp_path / "o.yaml").read_text()
+    assert not (tmp_path / "-").exists()
     assert (tmp_path / "shop.yaml").read_text() == SYSTEM

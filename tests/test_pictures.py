@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 import zlib
@@ -258,6 +259,12 @@ def test_saved_by_the_ending_of_the_name(tmp_path: Path, orders: library.Report)
     with pytest.raises(UserError, match=r"pictures are \.svg or \.png, not '\.gif'"):
         picture.save(tmp_path / "x.gif")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.PNG", "x.svg"]
+
+
+@pytest.mark.parametrize("scale", [0, -1, math.nan, math.inf, 1e9])
+def test_a_scale_that_makes_no_picture_is_refused(scale: float, orders: library.Report):
+    with pytest.raises(UserError, match="scale: expected a number above 0, at most 10, got"):
+        orders.charts["system"].to_png(scale)
 
 
 def test_charts_of_a_run_and_of_a_saved_report(tmp_path: Path):

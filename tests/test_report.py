@@ -2025,6 +2025,8 @@ def test_json_is_the_same_every_time_and_reads_back():
 def test_json_of_something_else_is_refused():
     with pytest.raises(ValueError, match="not a report"):
         Report.from_json('{"format": "slosim-report/0"}')
+    with pytest.raises(ValueError, match='not a whole report: "scenario" is a required property'):
+        Report.from_json('{"format": "slosim-report/1"}')
     with pytest.raises(ValueError, match="not a report"):
         Report.from_json("[]")
 

@@ -333,6 +333,20 @@ def test_a_run_in_which_nothing_happens_has_a_sample_of_nothing():
     assert {one["ph"] for one in events_of(data)} == {"C"}
 
 
+def test_without_services_messages_rest():
+    data = data_of(
+        scenario("""
+        topics: {t: {}}
+        producers: {p: {topic: t, arrivals: {every: 10s}}}
+        services: {}
+        """)
+    )
+    assert data["sample"]["journeys"]
+    for one in data["sample"]["journeys"]:
+        assert [its["outcome"] for its in one["messages"]] == ["rested"]
+    events_of(data)
+
+
 # ---- the trace ---------------------------------------------------------------------------------------------
 
 

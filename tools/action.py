@@ -20,8 +20,8 @@ from pathlib import Path
 from slosim.errors import UserError
 from slosim.outputs.annotations import ERROR, WARNING, command, shielded
 
-NOT_MET, WRONG_INPUT, OUR_FAULT = 99, 2, 1
-CODES = (0, NOT_MET, 3, 130, WRONG_INPUT, OUR_FAULT)
+NOT_MET, INTERRUPTED, WRONG_INPUT, OUR_FAULT = 99, 130, 2, 1
+CODES = (0, NOT_MET, 3, INTERRUPTED, WRONG_INPUT, OUR_FAULT)
 """Exit codes of `slosim check` from good to bad."""
 VERDICTS = ("no objectives", "met", "undecided", "missed", "broken")
 """From good to bad; broken: there is no report."""
@@ -35,11 +35,11 @@ def main() -> int:
         options = words(os.environ.get("SLOSIM_ARGS", ""))
         must_meet = truth("fail", os.environ.get("SLOSIM_FAIL", "true"))
         baseline = baseline_of(os.environ.get("SLOSIM_BASELINE", ""), files)
-    except UserError as error:
+        reports = Path(tempfile.mkdtemp(prefix="slosim-", dir=os.environ.get("RUNNER_TEMP")))
+        write_to("GITHUB_OUTPUT", f"reports={reports}\n")
+    except (UserError, OSError) as error:
         print(command(ERROR, str(error), "slosim", None, None))
         return WRONG_INPUT
-    reports = Path(tempfile.mkdtemp(prefix="slosim-", dir=os.environ.get("RUNNER_TEMP")))
-    write_to("GITHUB_OUTPUT", f"reports={reports}\n")
     codes, verdicts = [0], [VERDICTS[0]]
     for file, name in zip(files, names_of(files), strict=True):
         folder = reports / name
@@ -143,6 +143,10 @@ def check(file: str, folder: Path, options: list[str]) -> int:
         print(shielded(said), flush=True)
     if said and ran.returncode in (WRONG_INPUT, OUR_FAULT):
         print(command(ERROR, said, "slosim", file, None), flush=True)
+    if ran.returncode == 0 and not (folder / outputs["--json"]).is_file():
+        what = "nothing was simulated, or its report went elsewhere: leave such options out of args"
+        print(command(ERROR, what, "slosim", file, None), flush=True)
+        return WRONG_INPUT
     return ran.returncode
 
 
@@ -172,4 +176,7 @@ def write_to(variable: str, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

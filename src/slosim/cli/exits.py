@@ -96,6 +96,9 @@ def _explain(error: Exception) -> int:
         raise error  # a mistake in the options, which typer prints with the usage of the command
     if os.environ.get(DEBUG_VARIABLE):
         raise error
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "slosim").startswith("slosim"):
+        complain(f"{error.name}, which slosim needs, is not installed: install slosim again, with pip")
+        return WRONG_INPUT
     if isinstance(error, EngineError):
         complain(str(error))
         return OUR_FAULT

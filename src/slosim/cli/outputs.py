@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -178,13 +179,13 @@ class Outputs:
         for folder in (self.out, self.charts, self.tables):
             if folder is not None:
                 require_folder(folder)
-        places: dict[Path, str] = {}
+        places: dict[str, str] = {}
         for path, name in self.files():
             require_other(path, f"the {what} itself", input_file)
             if self.baseline is not None:
                 require_other(path, "the baseline itself", self.baseline)
             require_writable(path)
-            if places.setdefault(path.resolve(), name) != name and not is_special(path):
+            if places.setdefault(os.path.realpath(path), name) != name and not is_special(path):
                 raise UserError(f"cannot write {path}: two outputs are to go there; give each its own file")
         _ = self.compared_with
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 NAME_MOST = 40
 """Columns of the name of a run."""
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""A half of a letter, as JSON can write it; UTF-8 has none for those that miss their other half."""
 EXPECTED = (
     "expected a report as `slosim run SCENARIO --json FILE` writes it, or the file of an experiment (`slosim"
     " compare`, `sweep`, `sensitivity`, `size`, `break`)"
@@ -92,7 +95,7 @@ def made_of(*paths: Path) -> Generator[None]:
         yield
     except UnicodeError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+    except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as fault:
         if os.environ.get(DEBUG_VARIABLE):
             raise
         names = " or ".join(dict.fromkeys(map(str, paths)))
@@ -136,8 +139,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         data = json.loads(text, parse_float=_number, parse_constant=_number)
-        if "\\u" in text:
-            json.dumps(data, ensure_ascii=False).encode()  # escapes can write halves of letters
+        if HALF.search(text):
+            json.dumps(data, ensure_ascii=False).encode()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}{_runs_so_far(path)}") from None
     except (ValueError, RecursionError) as error:

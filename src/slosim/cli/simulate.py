@@ -129,7 +129,8 @@ def source_of(scenario_file: Path, sets: list[str] | None, targets: Path | None 
         return None
     changes = [word for change in sets or () for word in ("--set", change)]
     read = ["--targets", targets.name] if targets is not None else []
-    return shlex.join([scenario_file.name, *changes, *read])
+    command = shlex.join([scenario_file.name, *changes, *read])
+    return command.encode(errors="replace").decode()  # a name of a file may hold what UTF-8 cannot write
 
 
 def sample_stopped(report: Report) -> str | None:

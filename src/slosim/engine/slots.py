@@ -166,7 +166,7 @@ class Slots:
     """
 
     def __init__(self, program: P.Program, wanted: Container[int]) -> None:
-        arrays = program.arrays
+        services, mechanisms = (program.arrays[name] for name in ("services", "mechanisms"))
         self.wanted = wanted
         self.services = [
             _Service(
@@ -174,7 +174,7 @@ class Slots:
                 bool(mechanism["batches"]),
                 bool(service["retry_blocks"]) and not service["is_log"],
             )
-            for service, mechanism in zip(arrays["services"], arrays["mechanisms"], strict=True)
+            for service, mechanism in zip(services, mechanisms[: len(services)], strict=True)
         ]
 
     def follow(self, rows: np.ndarray) -> None:

@@ -21,6 +21,8 @@ from slosim.model.values import did_you_mean, nearest, quoted, show
 BYTES_MAX = 128 * 1024  # YAML is read at 0.1 to 0.3 MB/s: the limit keeps the worst file at about a second
 DEPTH_MAX = 32
 VALUES_MAX = 20_000
+MANY = 5
+"""How many times as large several documents in one file may be: the SLOs of a large scenario."""
 IN_CODE = "<scenario>"
 NULLS = ("", "~", "null", "Null", "NULL")
 
@@ -199,12 +201,14 @@ def read_text(text: str, file: str, problems: list[Problem]) -> Node:
 
 
 def read_documents(path: Path, noun: str, problems: list[Problem]) -> list[Node]:
-    """The trees of all YAML documents in a file, which together keep the limits of one; `noun`: what it is.
+    """The trees of all YAML documents in a file, together at most `MANY` times as large as one may be.
+
+    noun  what the file is
 
     Raises:
         ScenarioError: as for `read_file`.
     """
-    data = read_bytes(path, str(path), BYTES_MAX, noun)
+    data = read_bytes(path, str(path), MANY * BYTES_MAX, noun)
     return _composed(decode(data, str(path)), str(path), problems, one=False)
 
 
@@ -213,10 +217,9 @@ def _composed(text: str, file: str, problems: list[Problem], one: bool) -> list[
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-    if len(text) > BYTES_MAX:
-        raise _error(
-            file, None, f"too large, got {len(text):,} characters", f"at most {BYTES_MAX:,} are read"
-        )
+    most = BYTES_MAX if one else MANY * BYTES_MAX
+    if len(text) > most:
+        raise _error(file, None, f"too large, got {len(text):,} characters", f"at most {most:,} are read")
     text = text.replace("\r\n", "\n")
     composer = _Composer(file, text, problems, one)
     try:
@@ -338,8 +341,9 @@ class _Composer:
 
     def spend(self, values: int, line: int) -> None:
         self.count += values
-        if self.count > VALUES_MAX:
-            what = f"more than {VALUES_MAX:,} values, counted with aliases expanded"
+        most = VALUES_MAX if self.one else MANY * VALUES_MAX
+        if self.count > most:
+            what = f"more than {most:,} values, counted with aliases expanded"
             hint = "long profiles fit better in a CSV file: arrivals {counts: …}" if self.one else ""
             raise _error(self.file, line, what, hint)
 

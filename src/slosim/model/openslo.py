@@ -36,6 +36,8 @@ KEYS_OF_OBJECTIVE = (
 KEYS_OF_COMPOSITE = ("indicator", "indicatorRef", "compositeWeight")
 KEYS_OF_WINDOW = ("duration", "isRolling", "calendar")
 DAYS_OF_WEEK = 7
+DIGITS_MAX = 7
+"""Of the number of a window: no service is promised for longer."""
 
 
 def labels_of(names: Sequence[str], otherwise: str) -> list[str]:
@@ -177,7 +179,7 @@ class _Reading:
         most = 1 if given[0] == "target" else 100
         node = item.entries[given[0]]
         number = _number(node)
-        if number is None or not 0 < number < most:
+        if number is None or not 0 < number < most or not 0 < float(number / most) < 1:
             what = f"expected a number above 0 and below {most}, got {describe(node)}"
             return self.refuse(node, f"{path}[0].{given[0]}", what)
         return float(number / most)
@@ -200,7 +202,7 @@ class _Reading:
             what = "expected a rolling window: a run has no date, so it has no place in a calendar"
             return self.refuse(window, f"{path}[0]", what, "for example {duration: 30d, isRolling: true}")
         duration = window.entries.get("duration")
-        match = re.fullmatch(r"([1-9][0-9]*)([mhdw])", _text(duration))
+        match = re.fullmatch(rf"([1-9][0-9]{{,{DIGITS_MAX - 1}}})([mhdw])", _text(duration))
         if match is None:
             what = f"expected a number of m, h, d or w, got {_found(duration)}"
             hint = "months, quarters and years have no fixed length; for example 30d"

@@ -37,6 +37,7 @@ SHADED, SHADE = ("fault", "warmup"), 0.45
 """What legends show with this opacity."""
 SCALE = 2
 """Pixels of a PNG for each of the picture: sharp on screens of today and on paper."""
+SCALE_MAX = 10
 NAME_LETTERS = 60
 FORMATS = (".svg", ".png")
 SYSTEM = "system"
@@ -57,7 +58,9 @@ class Picture:
         return self._svg
 
     def to_png(self, scale: float = SCALE) -> bytes:
-        """`scale`: pixels of the file for each of the picture."""
+        """`scale`: pixels of the file for each of the picture, at most 10. UserError: it is out of range."""
+        if not 0 < scale <= SCALE_MAX:
+            raise UserError(f"scale: expected a number above 0, at most {SCALE_MAX}, got {scale}")
         import vl_convert
 
         return vl_convert.svg_to_png(self._svg, scale=scale)

@@ -199,11 +199,16 @@ class Report(View):
 
     @classmethod
     def from_json(cls, text: str) -> Report:
-        """The report that to_json wrote. ValueError: it is not JSON or not a report."""
+        """The report that to_json wrote. ValueError: it is not JSON or not a whole report."""
         data = json.loads(text)
         if not isinstance(data, dict):
             raise ValueError("not a report: expected a JSON object")
-        return cls(data)
+        report = cls(data)
+        from slosim.report.schema import mistake_in
+
+        if (mistake := mistake_in(data)) is not None:
+            raise ValueError(f"not a whole report: {mistake}")
+        return report
 
     def __str__(self) -> str:
         return self.to_text()

@@ -124,6 +124,7 @@ def test_help_says_what_can_go_to_stdout_and_what_to_install(command: str):
         (["run", "{file}", "--json", "."], "it is a folder"),
         (["run", "{file}", "--out", "{file}"], "cannot make the folder"),
         (["run", "{file}", "--out", "-"], "- is stdout, and several files are written here: name a folder"),
+        (["run", "{file}", "--keep", "-"], "- is stdout, and several files are written here: name a folder"),
         (["run", "{file}", "--json", "a", "--html", "./a"], "cannot write a: two outputs are to go there"),
         (["run", "{file}", "--json", "-", "--html", "-"], "only one output can go to stdout"),
         (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -449,6 +451,67 @@ def test_what_is_no_report_of_this_version_is_refused(tmp_path: Path, text: str,
     assert ran.returncode == 2
     assert complaint in ran.stderr
     assert not (tmp_path / "a.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "put", "complaint"),
+    [
+        ("services.s.wait_s.p99", None, "not a whole report, services.s.wait_s: 'p99' is missing: expected"),
+        ("flows.p.started.value", "many", 'flows.p.started.value: expected number or null, got "many"'),
+        ("flows.p.started.value", math.nan, "not JSON (NaN is no number there)"),
+        ("scenario.resolved.services", None, "what is in it does not fit together (KeyError: 'services')"),
+    ],
+)
+def test_a_report_that_was_damaged_is_told_as_such(tmp_path: Path, place: str, put: object, complaint: str):
+    data = json.loads(library.run(library.loads(SMALL)).to_json())
+    *places, last = place.split(".")
+    holder = functools.reduce(lambda its, key: its[key], places, data)
+    if put is None:
+        del holder[last]
+    else:
+        holder[last] = put
+    (tmp_path / "run.json").write_text(json.dumps(data), encoding="utf-8")
+    ran = slosim("report", tmp_path / "run.json", "-q", "--html", tmp_path / "a.html")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert complaint in ran.stderr
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_reports_of_earlier_versions_are_shown(tmp_path: Path):
+    data = json.loads(library.run(library.loads(SMALL)).to_json())
+    del data["left_out"]
+    for one in data["services"].values():
+        for column in ("attempts", "failed", "retried"):
+            del one["series"][column]
+    (tmp_path / "run.json").write_text(json.dumps(data), encoding="utf-8")
+    ran = slosim(
+        "report", tmp_path / "run.json", "-q", "--out", tmp_path / "out", "--baseline", tmp_path / "run.json"
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "Backlog" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_file_is_for_one_output_and_never_for_what_is_read(tmp_path: Path):
+    scenario = written(tmp_path, SMALL)
+    assert slosim("run", scenario, "-q", "--json", tmp_path / "run.json").returncode == 0
+    kept = (tmp_path / "run.json").read_bytes()
+    for arguments, complaint in (
+        (["--json", "a", "--html", "./a"], "cannot write a: two outputs would go to this file"),
+        (["--out", "all", "--json", "all/report.html"], "two outputs would go to this file"),
+        (
+            ["--html", "run.json", "--baseline", "run.json"],
+            "cannot write run.json: it is the baseline",
+        ),
+        (["--out", "-"], "--out, --charts and --tables take a folder"),
+        (["--charts", "run.json"], "cannot make the folder run.json: it is a file"),
+    ):
+        ran = slosim("run", scenario, *arguments, cwd=tmp_path)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert complaint in ran.stderr
+    assert (tmp_path / "run.json").read_bytes() == kept
+    assert not (tmp_path / "a").exists()
+    twice = ["--out", "all", "--json", "all/report.json", "--html", os.devnull, "--markdown", os.devnull]
+    assert slosim("run", scenario, "-q", *twice, cwd=tmp_path).returncode == 0
 
 
 def test_a_place_that_cannot_be_written_to_is_refused_before_the_run(tmp_path: Path):

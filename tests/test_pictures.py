@@ -160,6 +160,16 @@ def test_the_scenario_s_text_is_text_and_nothing_else():
         assert pixels_of(picture.to_png(1))[2] > 20
 
 
+@pytest.mark.parametrize("name", ["constructor", "toString", "__proto__"])
+def test_names_that_objects_of_javascript_have_are_in_the_legend(
+    name: str, capfd: pytest.CaptureFixture[str]
+):
+    report = library.run(library.loads(BROKEN.replace("{s:", f"{{{name}:")))
+    words = texts_of(report.charts["busy"].to_svg())
+    assert name in [text.strip("\u200b") for text in words]
+    assert capfd.readouterr().err == ""
+
+
 @pytest.fixture(scope="module")
 def results() -> dict[str, library.Result]:
     before = library.loads(BROKEN)

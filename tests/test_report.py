@@ -1,5 +1,8 @@
 """The report on small made-up measurements whose numbers can be checked by hand."""
 
+import copy
+import functools
+import itertools
 import json
 import math
 from pathlib import Path
@@ -30,6 +33,7 @@ from slosim.report.alerts import WORKBOOK_RULES, SampledOutcomes, is_firing
 from slosim.report.objectives import budget_of, verdict_of, verdict_of_all
 from slosim.report.reference import ENTRIES, reference
 from slosim.report.report import Report, build_report
+from slosim.report.schema import mistake_in, text_of_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -1932,6 +1936,73 @@ def test_json_follows_its_schema():
     jsonschema.validate(
         json.loads(build_report(scenario(), [replication()], stopped="interrupted").to_json()), schema
     )
+
+
+def test_the_committed_schema_is_the_one_that_saved_reports_are_checked_with():
+    assert (DOCS / "report.schema.json").read_text(encoding="utf-8") == text_of_schema(), "make docs"
+
+
+@pytest.fixture(scope="module")
+def saved_report() -> dict:
+    return json.loads(rich_report().to_json())
+
+
+def places_in(value, place=()):
+    """The keys to each value in a report, of lists those of the first two entries."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value[:2]) if type(value) is list else ()
+    for key, its in inner:
+        yield (*place, key)
+        yield from places_in(its, (*place, key))
+
+
+def shortened(value):
+    """A report with two entries in each list, so that it can be checked hundreds of times."""
+    if isinstance(value, dict):
+        return {key: shortened(its) for key, its in value.items()}
+    is_of_four = isinstance(value, list) and len(value) == 4  # alerts
+    return [shortened(its) for its in value[: 4 if is_of_four else 2]] if isinstance(value, list) else value
+
+
+def test_a_mistake_anywhere_in_a_report_is_seen_where_its_schema_sees_one(saved_report: dict):
+    checker = jsonschema.Draft202012Validator(json.loads(text_of_schema()))
+    report = shortened(saved_report)
+    wrong = itertools.cycle([None, -1, 0.5, 10**9, "x", True, [], {}, [None]])
+    seen = 0
+    for place in list(places_in(report))[::5]:
+        data = copy.deepcopy(report)
+        holder = functools.reduce(lambda its, key: its[key], place[:-1], data)
+        holder[place[-1]] = next(wrong)
+        theirs = [one for one in checker.iter_errors(data) if one.validator != "additionalProperties"]
+        ours = mistake_in(data)
+        assert ours is not None or not theirs, (place, theirs)
+        assert ours is None or theirs or "expected lists of one length" in ours, (place, ours)
+        seen += ours is not None
+        if isinstance(holder, dict):
+            del holder[place[-1]]
+            theirs = [one for one in checker.iter_errors(data) if one.validator != "additionalProperties"]
+            assert (mistake_in(data) is None) == (not theirs), place
+    assert seen > 100
+
+
+def test_a_mistake_is_told_with_its_place_and_what_is_accepted(saved_report: dict):
+    for place, put, told in (
+        (("services", "work", "wait_s", "p99"), 3, "services.work.wait_s.p99: expected object, got 3"),
+        (("objectives", 1, "verdict"), "lost", 'objectives[1].verdict: expected "met" or "missed" or'),
+        (("run", "replications"), 0, "run.replications: expected at least 1, got 0"),
+        (("run", "duration_s"), math.inf, "run.duration_s: expected a finite number, got Infinity"),
+        (("run", "duration_s"), 10**400, "run.duration_s: expected a finite number, got 1000"),
+        (("run", "version"), "1\n::error::x", "run.version: expected a text like"),
+        (("scenario", "name"), "\ud800", "scenario.name: expected a text, got"),
+        (("flows", "\ud800"), {}, "flows: expected names, got"),
+        (("services", "work", "series", "busy"), [1], "services.work.series: expected lists of one length"),
+    ):
+        data = copy.deepcopy(saved_report)
+        functools.reduce(lambda its, key: its[key], place[:-1], data)[place[-1]] = put
+        assert told in (mistake_in(data) or "")
+
+
+def test_what_a_later_version_writes_beside_is_let_pass(saved_report: dict):
+    assert mistake_in(saved_report | {"news": [1, {"series": 3}]}) is None
 
 
 def test_json_has_no_nan_and_no_infinity():

@@ -144,6 +144,31 @@ def test_names_that_differ_in_case_alone_are_all_there(tmp_path: Path):
     assert list(read(table.to_parquet(), tmp_path).values()) == [[0.0], [1.0], [2.0], [3.0]]
 
 
+@pytest.mark.parametrize("name", ["series", "histogram", "resolved", "t_s", "upper"])
+def test_parts_may_be_called_as_parts_of_a_report_are(name: str):
+    usual = library.run(library.loads(NAMED.replace("NAME", "name"))).data
+    found = library.run(library.loads(NAMED.replace("NAME", name))).data
+    for table_of, places in ((series_of, "columns"), (histograms_of, "name")):
+        told = [str(its).replace("name", name) for its in places_of(table_of(usual), places)]
+        assert list(places_of(table_of(found), places)) == told
+
+
+NAMED = """
+name: names
+run: {duration: 1m, replications: 1}
+topics: {NAME: {}}
+producers: {NAME: {topic: NAME, arrivals: {poisson: 2/s}}}
+services: {NAME: {consumes: NAME, service_time: {exponential: 100ms}, calls: [{dependency: NAME}]}}
+dependencies: {NAME: {capacity: 2, service_time: 10ms}}
+objectives: [{name: NAME, flow: NAME, within: 1s, target: 90%}]
+"""
+
+
+def places_of(table: Table, kind: str) -> dict[str, None]:
+    """What a table is about: its columns, or the different names in it; in their order."""
+    return dict.fromkeys(table.columns if kind == "columns" else table.columns["name"])
+
+
 def test_thousands_of_columns(tmp_path: Path):
     columns = {f"services.s{number}.busy": [float(number), None] for number in range(3000)}
     assert read(Table(columns, {}).to_parquet(), tmp_path) == columns

@@ -48,6 +48,13 @@ def scenario_reference() -> str:
     return reference()
 
 
+def report_schema() -> str:
+    """The JSON Schema of the report."""
+    from slosim.report.schema import text_of_schema
+
+    return text_of_schema()
+
+
 def report_reference() -> str:
     """Every number of the report."""
     from slosim.report.reference import reference
@@ -70,6 +77,7 @@ def picture() -> str:
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/scenario.schema.json": scenario_schema,
     "docs/scenario.md": scenario_reference,
+    "docs/report.schema.json": report_schema,
     "docs/report.md": report_reference,
     "docs/report.svg": picture,
 }

@@ -46,7 +46,7 @@ def require_writable(path: Path) -> None:
         raise UserError(f"cannot write {path}: it is a folder")
     if not folder.is_dir():
         raise UserError(f"cannot write {path}: there is no folder {folder}")
-    if _is_special(path):
+    if is_special(path):
         return
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"cannot write {path}: the folder {folder} is not writable")
@@ -65,6 +65,8 @@ def require_folder(folder: Path) -> None:
         raise UserError("- is stdout, and several files are written here: name a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError(f"cannot make the folder {folder}: it is a file") from None
     except OSError as error:
         raise UserError(f"cannot make the folder {folder}: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -78,7 +80,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """
     written = content.encode() if isinstance(content, str) else content
     try:
-        if _is_special(path):
+        if is_special(path):
             path.write_bytes(written)
         else:
             _write_and_rename(Path(os.path.realpath(path)), written)
@@ -131,7 +133,8 @@ def _encoded(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _is_special(path: Path) -> bool:
+def is_special(path: Path) -> bool:
+    """Whether a path is a device, a pipe or a folder, which nothing can be renamed over."""
     return path.exists() and not path.is_file()
 
 

@@ -28,7 +28,7 @@ from slosim.cli.forms import (
 from slosim.cli.options import Quiet
 from slosim.cli.terminal import is_stdout, print_out, print_text, require_one_stdout
 from slosim.errors import UserError
-from slosim.files import require_folder, require_other, require_writable, write_whole
+from slosim.files import is_special, require_folder, require_other, require_writable, write_whole
 
 if TYPE_CHECKING:
     from slosim.report import Report
@@ -167,8 +167,8 @@ class Outputs:
                 yield name, path
 
     def require(self, input_file: Path, what: str) -> None:
-        """Refuse places that cannot be written to, or hold the input itself, before time is spent; and a
-        baseline that is none.
+        """Refuse places that cannot be written to, are wanted twice, or hold the input itself, before time is
+        spent; and a baseline that is none.
         """
         from slosim.outputs.tables import PARQUET_NEEDS, has_parquet
 
@@ -181,8 +181,10 @@ class Outputs:
         places: dict[Path, str] = {}
         for path, name in self.files():
             require_other(path, f"the {what} itself", input_file)
+            if self.baseline is not None:
+                require_other(path, "the baseline itself", self.baseline)
             require_writable(path)
-            if places.setdefault(path.resolve(), name) != name and (path.is_file() or not path.exists()):
+            if places.setdefault(path.resolve(), name) != name and not is_special(path):
                 raise UserError(f"cannot write {path}: two outputs are to go there; give each its own file")
         _ = self.compared_with
 
@@ -191,10 +193,13 @@ class Outputs:
         """The report that --baseline names."""
         if self.baseline is None:
             return None
-        from slosim.cli.saved import read_report
-        from slosim.report.differences import NamedReport
+        from slosim.cli.saved import made_of, read_report
+        from slosim.report.differences import NamedReport, differences_of
 
-        return NamedReport(self.baseline.name, read_report(self.baseline).data)
+        data = read_report(self.baseline).data
+        with made_of(self.baseline):
+            differences_of(data, data)  # what cannot be compared with itself is refused before the run
+        return NamedReport(self.baseline.name, data)
 
     def deliver(self, report: Report, source: str | None, shield: bool = False) -> None:
         """Print and save a report. It is printed even when it cannot be saved; `source` as in `to_text`.

@@ -11,7 +11,7 @@ import typer
 from slosim.cli.experiment import show_again
 from slosim.cli.grouped import grouped
 from slosim.cli.outputs import Outputs
-from slosim.cli.saved import read_report, read_saved, run_names
+from slosim.cli.saved import made_of, read_report, read_saved, run_names
 from slosim.errors import UserError
 
 RUNS_MOST = 8
@@ -49,11 +49,13 @@ def report(
     saved = read_saved(files[0])
     outputs.require(files[0], "input")
     if not isinstance(saved, Report):
-        show_again(saved, outputs, files[0])
+        with made_of(files[0]):
+            show_again(saved, outputs, files[0])
         return
-    if outputs.trace is not None:
-        sample_in(saved.data)
-    outputs.deliver(saved, None)
+    with made_of(files[0]):
+        if outputs.trace is not None:
+            sample_in(saved.data)
+        outputs.deliver(saved, None)
 
 
 def _compare(files: Sequence[Path], outputs: Outputs) -> None:
@@ -65,4 +67,5 @@ def _compare(files: Sequence[Path], outputs: Outputs) -> None:
     names = run_names(files, [data["scenario"]["name"] for data in reports])
     from slosim.report.differences import NamedReport
 
-    outputs.deliver_runs([NamedReport(*one) for one in zip(names, reports, strict=True)])
+    with made_of(*files):
+        outputs.deliver_runs([NamedReport(*one) for one in zip(names, reports, strict=True)])

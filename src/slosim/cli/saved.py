@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from slosim.cli.exits import DEBUG_VARIABLE
 from slosim.errors import UserError
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
     from slosim.report import Report
 
-PARTS = [
-    "scenario",
-    "run",
-    "verdict",
-    "objectives",
-    "flows",
-    "services",
-    "topics",
-    "dependencies",
-    "faults",
-    "findings",
-]
-"""What every report has."""
 NAME_MOST = 40
 """Columns of the name of a run."""
 EXPECTED = (
@@ -49,7 +39,10 @@ def _saved(path: Path, data: dict[str, Any]) -> Report | Result:
     from slosim.report.content import FORMAT
 
     if found == FORMAT:
-        _require(PARTS, data, f"{path}: not a whole report")
+        from slosim.report.schema import mistake_in
+
+        if (mistake := mistake_in(data)) is not None:
+            raise UserError(f"{path}: not a whole report, {mistake}: {EXPECTED}")
         return Report(data)
     if not isinstance(found, str):
         raise UserError(f"{path}: not a report: {EXPECTED}")
@@ -87,6 +80,27 @@ def read_report(path: Path) -> Report:
     )
 
 
+@contextmanager
+def made_of(*paths: Path) -> Iterator[None]:
+    """Inside, what was read from these files is put to use; where it does not fit together, they are blamed.
+
+    Raises:
+        UserError: parts of a file contradict each other, as after an edit. With `--debug` the fault itself.
+    """
+    try:
+        yield
+    except UnicodeError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        names = " or ".join(dict.fromkeys(map(str, paths)))
+        raise UserError(
+            f"{names}: what is in it does not fit together ({type(fault).__name__}: {fault}). Was it changed"
+            " by hand? Simulate its scenario again, or see with --debug where it was needed"
+        ) from None
+
+
 def run_names(paths: Sequence[Path], scenarios: Sequence[str]) -> list[str]:
     """Short names that tell the runs of these files apart: of the file, the scenario or the folder."""
     folders = [f"{path.resolve().parent.name}/{path.stem}" for path in paths]
@@ -119,7 +133,7 @@ def _require(parts: Sequence[str], data: dict[str, Any], complaint: str) -> None
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}{_runs_so_far(path)}") from None
     except (ValueError, RecursionError) as error:
@@ -127,3 +141,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UserError(f"{path}: not a report: {EXPECTED}")
     return cast("dict[str, Any]", data)
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number there")

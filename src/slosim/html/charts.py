@@ -150,12 +150,28 @@ def ruler(*fields: str) -> dict:
     return {"name": "hover", "select": select}
 
 
+TAKEN = (
+    "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__", "__proto__",
+    "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString",
+    "valueOf", "image", "title",
+)  # fmt: skip
+"""Words that mean something else as keys of what is hovered over, or of Vega's tables."""
+APART = "\u200b"
+"""A space without width, which makes another word of one that is taken."""
+
+
+def as_key(words: str) -> str:
+    """The words as they may be a key, looking the same."""
+    return words + APART if words in TAKEN else words
+
+
 def told(fields: dict[str, str]) -> dict:
     """What hovering tells: {words: field}. The nearest mark is found through a cell around it
     (`datum.datum`), which Vega-Lite 6.4 forgets when it writes this expression itself.
     """
     its = ", ".join(
-        f"{json.dumps(words)}: (datum.datum || datum)[{json.dumps(field)}]" for words, field in fields.items()
+        f"{json.dumps(as_key(words))}: (datum.datum || datum)[{json.dumps(field)}]"
+        for words, field in fields.items()
     )
     return {"value": {"expr": f"{{{its}}}"}}
 

@@ -20,7 +20,7 @@ from typing import Any
 from slosim.errors import UserError
 from slosim.files import write_whole
 from slosim.html.bundle import VEGA_LITE
-from slosim.html.charts import SHOWN_WHEN_NEAR, Chart, drawn
+from slosim.html.charts import SHOWN_WHEN_NEAR, Chart, as_key, drawn
 from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
 from slosim.html.page import asset
@@ -251,7 +251,7 @@ def _coloured(value: Any) -> Any:
 
 def _legend(chart: Chart) -> dict[str, Any]:
     """A layer without marks, whose scale of colours has the legend."""
-    texts = [text for _, text in chart.legend]
+    texts = [as_key(text) for _, text in chart.legend]
     columns = _columns_of_legend(texts)
     its_colours = [
         _pale(kind) if kind in SHADED else colours()[NAMED.get(kind, kind)] for kind, _ in chart.legend

@@ -84,18 +84,24 @@ def histograms_of(data: dict[str, Any]) -> Table:
 
 
 def _places(data: Any, key: str, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every value called `key` in a report, with the path of what holds it; list items go by name."""
+    """Every series, or histogram, in a report, with the path of what holds it; list items go by name.
+
+    The name of a part may be `key` as well: what is called so and has no columns is a part like any other.
+    """
     if isinstance(data, dict):
-        fields = cast("dict[str, Any]", data)
-        if isinstance(fields.get(key), dict):
-            yield name, fields[key]
-        for inner, value in fields.items():
-            if inner not in (key, "resolved"):
+        for inner, value in cast("dict[str, Any]", data).items():
+            if inner == key and _is_table(value):
+                yield name, value
+            elif name or inner != "scenario":
                 yield from _places(value, key, f"{name}.{inner}" if name else inner)
     elif isinstance(data, list):
         for entry in cast("list[Any]", data):
             if isinstance(entry, dict):
                 yield from _places(entry, key, f"{name}[{cast('dict[str, Any]', entry).get('name')}]")
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(its, list) for its in value.values())
 
 
 def _csv(header: list[str], rows: Iterable[Iterable[Any]]) -> str:

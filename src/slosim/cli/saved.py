@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -81,7 +81,7 @@ def read_report(path: Path) -> Report:
 
 
 @contextmanager
-def made_of(*paths: Path) -> Iterator[None]:
+def made_of(*paths: Path) -> Generator[None]:
     """Inside, what was read from these files is put to use; where it does not fit together, they are blamed.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -133,7 +134,10 @@ def _require(parts: Sequence[str], data: dict[str, Any], complaint: str) -> None
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text, parse_float=_number, parse_constant=_number)
+        if "\\u" in text:
+            json.dumps(data, ensure_ascii=False).encode()  # escapes can write halves of letters
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}{_runs_so_far(path)}") from None
     except (ValueError, RecursionError) as error:
@@ -143,5 +147,8 @@ def _read(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", data)
 
 
-def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number there")
+def _number(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(f"{word} is no finite number")
+    return number

@@ -1986,8 +1986,8 @@ def test_a_mistake_anywhere_in_a_report_is_seen_where_its_schema_sees_one(saved_
 
 def test_a_mistake_is_told_with_its_place_and_what_is_accepted(saved_report: dict):
     for place, put, told in (
-        (("services", "work", "wait_s", "p99"), 3, "services.work.wait_s.p99: 3 is not of type \"object\""),
-        (("objectives", 1, "verdict"), "lost", "objectives[1].verdict: \"lost\" is not one of"),
+        (("services", "work", "wait_s", "p99"), 3, 'services.work.wait_s.p99: 3 is not of type "object"'),
+        (("objectives", 1, "verdict"), "lost", 'objectives[1].verdict: "lost" is not one of'),
         (("run", "replications"), 0, "run.replications: 0 is less than the minimum of 1"),
         (("run", "version"), "1\n::error::x", "run.version: "),
         (("services", "work", "series", "busy"), [1], "services.work.series: expected lists of one length"),

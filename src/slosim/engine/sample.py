@@ -20,7 +20,6 @@ from slosim.measure.measurements import Measurements
 from slosim.measure.sample import Attempt, Call, Journey, Message, MessageSample
 from slosim.model import Scenario
 
-MOST = 500
 SLOWEST = 20
 """Of each flow."""
 NUMBER_BITS = 48
@@ -37,7 +36,8 @@ def sample(
     scenario: Scenario,
     seed: int | None = None,
     replication: int = 0,
-    most: int = MOST,
+    *,
+    most: int,
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
     tell: Callable[[float], None] = lambda share: None,
 ) -> MessageSample:

@@ -69,9 +69,8 @@ class _Service:
         self.pools: dict[int, _Pool] = {}
         self.works: dict[Key, _Work] = {}
         self.filling: list[Key] = []  # taken into a batch that has not begun
-        self.failing: tuple[_Work, float] | None = (
-            None  # a failure that may keep its slot: the next row tells
-        )
+        # A failure that may keep its slot, and when it was, s: the next row tells.
+        self.failing: tuple[_Work, float] | None = None
         self.held: dict[tuple[int, int], _Work] = {}  # through the back-off of a message
         self.abandoned: dict[Key, _Work] = {}
         self.holdings: dict[Key, Holding] = {}

@@ -6,6 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slosim.report.layout import finish, paint, paragraph
+from slosim.report.objectives import MET, MISSED, UNDECIDED
+
+MARKS = {MET: "✓", MISSED: "✗", UNDECIDED: "?", None: ""}
+"""Of verdicts."""
+MISSING = "missing"
+"""In place of what was not simulated before the end."""
 
 
 class Said(NamedTuple):

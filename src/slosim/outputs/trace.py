@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Iterator
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from slosim.errors import UserError
 
@@ -25,8 +25,22 @@ FAULTS = "faults"
 LIKE = "for example: slosim run SCENARIO --trace trace.json"
 
 Event = dict[str, Any]
-Place = tuple[str, int | None, int]
-"""A slot: (service, instance or None, number)."""
+
+
+class Place(NamedTuple):
+    """A slot. instance: None where they are not told apart."""
+
+    service: str
+    instance: int | None
+    slot: int
+
+
+class Tried(NamedTuple):
+    """An attempt with the message and the journey that it belongs to, as in the report."""
+
+    journey: dict[str, Any]
+    message: dict[str, Any]
+    attempt: dict[str, Any]
 
 
 def trace_of(data: dict[str, Any]) -> str:
@@ -91,17 +105,15 @@ class _Trace:
         self.services = data["scenario"]["resolved"]["services"]
         numbers = count(1)
         self.pids = {name: next(numbers) for name in [*_in_order(sample), FAULTS]}
-        self.slots: dict[Place, list[tuple[dict, dict, dict]]] = {}
+        self.slots: dict[Place, list[Tried]] = {}
         for journey in sample["journeys"]:
             for message in journey["messages"]:
                 for attempt in message["attempts"]:
-                    place = message["service"], attempt["instance"], attempt["slot"]
-                    self.slots.setdefault(place, []).append((journey, message, attempt))
+                    place = _place(message, attempt)
+                    self.slots.setdefault(place, []).append(Tried(journey, message, attempt))
         self.lanes = list(_lanes(sample["faults"]))
-        ordered = sorted(
-            self.slots, key=lambda one: (self.pids[one[0]], -1 if one[1] is None else one[1], one[2])
-        )
-        self.tids: dict[Any, int] = {place: next(numbers) for place in ordered}
+        ordered = sorted(self.slots, key=lambda one: (self.pids[one.service], one.instance or 0, one.slot))
+        self.tids = {place: next(numbers) for place in ordered}
         self.lane_tids = [next(numbers) for _ in self.lanes]
 
     def events(self) -> list[Event]:
@@ -136,29 +148,27 @@ class _Trace:
     def slices(self) -> Iterator[Event]:
         """What each slot does."""
         for place, those in self.slots.items():
-            where = {"pid": self.pids[place[0]], "tid": self.tids[place]}
-            batches: dict[int, list[tuple[dict, dict, dict]]] = {}
-            for one in sorted(those, key=lambda one: (_ns(one[2]["taken_s"]), self.until(one[2]["freed_s"]))):
-                attempt = one[2]
-                if attempt["messages"] > 1:
-                    batches.setdefault(_ns(attempt["taken_s"]), []).append(one)
+            where = {"pid": self.pids[place.service], "tid": self.tids[place]}
+            batches: dict[int, list[Tried]] = {}
+            for one in sorted(those, key=self.held):
+                if one.attempt["messages"] > 1:
+                    batches.setdefault(_ns(one.attempt["taken_s"]), []).append(one)
                 else:
-                    yield from self.attempt(where, place[0], *one)
+                    yield from self.attempt(where, one)
             for start, batch in batches.items():
                 yield self.batch(where, start, batch)
 
-    def attempt(
-        self, where: Event, service: str, journey: dict, message: dict, attempt: dict
-    ) -> Iterator[Event]:
+    def held(self, one: Tried) -> tuple[int, int]:
+        """From when until when it holds its slot."""
+        return _ns(one.attempt["taken_s"]), self.until(one.attempt["freed_s"])
+
+    def attempt(self, where: Event, one: Tried) -> Iterator[Event]:
         """An attempt, its calls inside it, and what its slot is busy with afterwards."""
-        start, end, freed = (
-            _ns(attempt["taken_s"]),
-            self.until(attempt["ended_s"]),
-            self.until(attempt["freed_s"]),
-        )
+        journey, message, attempt = one
+        (start, freed), end = self.held(one), self.until(attempt["ended_s"])
         outcome = attempt["outcome"]
         name = _name(journey) + ("" if outcome in ("succeeded", None) else f" {_words(outcome)}")
-        event = _slice(where, name, "attempt", start, end, self.told(journey, message, attempt))
+        event = _slice(where, name, "attempt", start, end, _told(one))
         if outcome in COLOURS:
             event["cname"] = COLOURS[outcome]
         yield event
@@ -169,36 +179,24 @@ class _Trace:
                 told = {"outcome": call["outcome"], "hedged_s": call["hedged_s"]}
                 yield _slice(where, f"call {call['dependency']}{ending}", "call", began, ended, told)
         if freed > end:
-            is_held = ((self.services.get(service) or {}).get("retry") or {}).get("blocking")
+            is_held = ((self.services.get(message["service"]) or {}).get("retry") or {}).get("blocking")
             held = "back-off in its slot" if is_held else "abandoned work"
             yield _slice(where, held, "slot", end, freed, {"message": _name(journey)})
 
-    def batch(self, where: Event, start: int, batch: list[tuple[dict, dict, dict]]) -> Event:
+    def batch(self, where: Event, start: int, batch: list[Tried]) -> Event:
         """What is known of a batch: those of its messages that are in the sample."""
-        size = batch[0][2]["messages"]
+        first = batch[0].attempt
         told = {
-            "messages": size,
+            "messages": first["messages"],
             "in the sample": {
-                f"{_name(journey)} attempt {attempt['number']}": attempt["outcome"]
-                for journey, _, attempt in batch
+                f"{_name(one.journey)} attempt {one.attempt['number']}": one.attempt["outcome"]
+                for one in batch
             },
         }
-        bad = [attempt["outcome"] for *_, attempt in batch if attempt["outcome"] in COLOURS]
-        event = _slice(where, f"batch of {size}", "attempt", start, self.until(batch[0][2]["freed_s"]), told)
+        bad = [one.attempt["outcome"] for one in batch if one.attempt["outcome"] in COLOURS]
+        name = f"batch of {first['messages']}"
+        event = _slice(where, name, "attempt", start, self.until(first["freed_s"]), told)
         return event | ({"cname": COLOURS[bad[0]]} if bad else {})
-
-    def told(self, journey: dict, message: dict, attempt: dict) -> dict:
-        waited = [until - since for since, until in message["waits_s"] if until == attempt["taken_s"]]
-        told = {
-            "message": _name(journey),
-            "topic": message["topic"],
-            "attempt": attempt["number"],
-            "outcome": attempt["outcome"] or "in work at the end",
-            "waited_s": waited[0] if waited else 0.0,
-        }
-        if journey["slowest_of"]:
-            told["among the slowest of"] = ", ".join(journey["slowest_of"])
-        return told | {f"latency_s of {flow}": value for flow, value in journey["latency_s"].items()}
 
     def until(self, seconds: float | None) -> int:
         """A time that may be open: to the end of the run."""
@@ -259,12 +257,12 @@ class _Trace:
                 start, end = _ns(source["taken_s"]), self.until(source["ended_s"])
                 leaves = max(start, min(end - 1, _ns(message["published_s"])))
                 event = {"name": message["topic"], "cat": "published", "id": next(numbers)}
-                yield event | {"ph": "s", "ts": leaves, **self.thread(before["service"], source)}
+                yield event | {"ph": "s", "ts": leaves, **self.thread(before, source)}
                 arrives = {"ph": "f", "bp": "e", "ts": _ns(target["taken_s"])}
-                yield event | arrives | self.thread(message["service"], target)
+                yield event | arrives | self.thread(message, target)
 
-    def thread(self, service: str, attempt: dict) -> Event:
-        return {"pid": self.pids[service], "tid": self.tids[service, attempt["instance"], attempt["slot"]]}
+    def thread(self, message: dict, attempt: dict) -> Event:
+        return {"pid": self.pids[message["service"]], "tid": self.tids[_place(message, attempt)]}
 
     def levels(self) -> Iterator[Event]:
         """Lag and waiting of every line, as counters of its service."""
@@ -312,6 +310,26 @@ def _lanes(faults: list[dict]) -> Iterator[list[dict]]:
 
 def _name(journey: dict) -> str:
     return f"{journey['producer']}#{journey['number']}"
+
+
+def _place(message: dict, attempt: dict) -> Place:
+    return Place(message["service"], attempt["instance"], attempt["slot"])
+
+
+def _told(one: Tried) -> dict:
+    """What the pointer is told of an attempt."""
+    journey, message, attempt = one
+    waited = [until - since for since, until in message["waits_s"] if until == attempt["taken_s"]]
+    told = {
+        "message": _name(journey),
+        "topic": message["topic"],
+        "attempt": attempt["number"],
+        "outcome": attempt["outcome"] or "in work at the end",
+        "waited_s": waited[0] if waited else 0.0,
+    }
+    if journey["slowest_of"]:
+        told["among the slowest of"] = ", ".join(journey["slowest_of"])
+    return told | {f"latency_s of {flow}": value for flow, value in journey["latency_s"].items()}
 
 
 def _words(outcome: str) -> str:

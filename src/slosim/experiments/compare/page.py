@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from slosim.experiments.compare import text
+from slosim.experiments.looks import EFFECTS, legend_of_effects
 from slosim.experiments.page import Content, Section, table_of
 from slosim.experiments.text import Said
 from slosim.html import marks
@@ -17,27 +17,9 @@ from slosim.report.amounts import amount, change_of, points, signed, with_interv
 from slosim.report.layout import clean
 from slosim.report.units import plural, three_digits
 
-COLOURS = {
-    "better": "good",
-    "worse": "bad",
-    "changed": "c0",
-    "unclear": "soft",
-    "same": "soft",
-    "undefined": "soft",
-}
-"""Of effects."""
 TOLD = {"": "name", "before": "before text", "after": "after text", "change": "change", "this is": "kind"}
 AID = "A dot is the change, the line its 95% interval; a line that crosses 0 is no clear change."
 FACTORS = " Half and double are equally far from 0."
-
-
-def legend_of(effects: Sequence[str]) -> list[tuple[str, str]]:
-    """The effects that occur, as one where they look alike."""
-    found: dict[str, list[str]] = {}
-    for effect in COLOURS:
-        if effect in effects:
-            found.setdefault(COLOURS[effect], []).append(effect)
-    return [(name, " or ".join(words)) for name, words in found.items()]
 
 
 def content_of(data: dict[str, Any]) -> Content:
@@ -131,10 +113,10 @@ def _forests(key: str, title: str, changes: list[dict[str, Any]]) -> list[Chart]
                     title + (", in points" if of and relative else ""),
                     rows,
                     scale,
-                    COLOURS,
+                    EFFECTS,
                     TOLD,
                     table_of(text.changes_columns(its), "number", "effect"),
-                    legend=legend_of(rows["kind"]),
+                    legend=legend_of_effects(rows["kind"]),
                     aid=aid,
                 )
             )
@@ -187,4 +169,6 @@ def _parts(key: str, title: str, parts: list[dict[str, Any]], table: Any) -> Cha
     }
     low, high = marks.spread([*marks.bounds_of(rows, "before", "after"), 0.0], 0.04)
     scale = Scale("linear", (low, high), SECONDS_LABEL, "", 0.0)
-    return marks.before_and_after(key, title, rows, scale, COLOURS, TOLD, table, legend_of(rows["kind"]))
+    return marks.before_and_after(
+        key, title, rows, scale, EFFECTS, TOLD, table, legend_of_effects(rows["kind"])
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slosim.experiments.compare.page import COLOURS, legend_of
+from slosim.experiments.looks import EFFECTS, legend_of_effects
 from slosim.experiments.page import Content, Section, table_of
 from slosim.experiments.sensitivity import text
 from slosim.experiments.sensitivity.sensitivity import moved_flow, moved_objective
@@ -70,8 +70,8 @@ def _p99(key: str, rows: list[dict[str, Any]], table: Any) -> Chart | None:
     scale = marks.ratio_scale(columns, "relative change of the p99")
     fields = {"": "name", "step": "step", "flow": "flow", "p99": "change", "this is": "kind"}
     return marks.intervals(
-        key, "The p99", columns, scale, COLOURS, fields, table,
-        with_bars=True, legend=legend_of(columns["kind"]), aid=AID.format(what="the flow's p99"),
+        key, "The p99", columns, scale, EFFECTS, fields, table,
+        with_bars=True, legend=legend_of_effects(columns["kind"]), aid=AID.format(what="the flow's p99"),
     )  # fmt: skip
 
 
@@ -97,6 +97,6 @@ def _objective(key: str, rows: list[dict[str, Any]], table: Any) -> Chart | None
         "this is": "kind",
     }
     return marks.intervals(
-        key, "The objective that is moved most", columns, scale, COLOURS, fields, table,
-        with_bars=True, legend=legend_of(columns["kind"]), aid=AID.format(what="the objective"),
+        key, "The objective that is moved most", columns, scale, EFFECTS, fields, table,
+        with_bars=True, legend=legend_of_effects(columns["kind"]), aid=AID.format(what="the objective"),
     )  # fmt: skip

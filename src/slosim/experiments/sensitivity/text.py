@@ -7,7 +7,7 @@ from typing import Any
 
 from slosim.experiments.sensitivity.sensitivity import LEAST_RATIO, moved_flow, moved_objective
 from slosim.experiments.sensitivity.variations import MORE, NEXT, ONE_FEWER, ONE_MORE
-from slosim.experiments.text import Said, finished, stopped_early, wrapped
+from slosim.experiments.text import MISSING, Said, finished, stopped_early, wrapped
 from slosim.report.amounts import points, relative, signed_value, two_digits
 from slosim.report.layout import Column, clean, paint, table, title
 from slosim.report.text_verdict import STYLES
@@ -19,7 +19,6 @@ NOTES = {
     ONE_FEWER: "what it costs to do without",
     NEXT: "partitions that the instances share evenly, one more place at a dependency",
 }
-MISSING = "missing"
 NAME_WIDTH = 24
 WIDTH_OF_INTERVALS = 100
 """Narrower tables show values alone."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from slosim.experiments.looks import PAPERS, VERDICTS, legend_of_papers, legend_of_verdicts
 from slosim.experiments.page import ROWS_MOST, Content, Section, table_of
 from slosim.experiments.size import text
 from slosim.experiments.size.dimensions import PER_HOUR, shown
-from slosim.experiments.sweep.page import PAPERS, VERDICTS, verdict_legend
-from slosim.experiments.sweep.text import MARKS
-from slosim.experiments.text import Said
+from slosim.experiments.text import MARKS, Said
 from slosim.html import marks
 from slosim.html.charts import Chart, Table, colour, finished, told
 from slosim.html.marks import Grid, Scale
 from slosim.html.series import Columns
 from slosim.report.layout import clean
-from slosim.report.objectives import MET, MISSED, UNDECIDED
+from slosim.report.objectives import MET, MISSED
 from slosim.report.units import plural
 
 LEFT_LABEL = "format(datum.value, ',.0%')"
@@ -103,7 +102,7 @@ def _check_map(checks: Sequence[dict[str, Any]], table: Table) -> Chart:
         {**told, "measured": "measured", "left": "left", "runs": "runs"},
         table,
         texts=VERDICTS,
-        legend=verdict_legend(verdicts),
+        legend=legend_of_papers(verdicts),
     )
 
 
@@ -181,7 +180,7 @@ def _front(data: dict[str, Any], tried: Sequence[dict[str, Any]]) -> Chart:
             "encoding": {**at, "color": marks.kinds(VERDICTS), "tooltip": told(TOLD_OF_TRIAL)},
         },
     ]
-    legend = [(VERDICTS[one], one) for one in (MET, UNDECIDED, MISSED) if one in rows["rows"]["kind"]]
+    legend = legend_of_verdicts(rows["rows"]["kind"])
     legend += [("soft", "the front")] + ([("edge", "◇ the answer")] if chosen else [])
     spec = {"layer": [one for one in layers if one["data"].get("name", "rows") in rows]}
     table = table_of(text.front_columns(data, data["front"]))

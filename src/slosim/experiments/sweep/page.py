@@ -7,10 +7,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from slosim.experiments.looks import PAPERS, VERDICTS, legend_of_papers, legend_of_verdicts
 from slosim.experiments.page import ROWS_MOST, Content, Section, table_of
 from slosim.experiments.sweep import text
 from slosim.experiments.sweep.sweep import verdict_on
-from slosim.experiments.text import Said
+from slosim.experiments.text import MARKS, MISSING, Said
 from slosim.experiments.vary import Axis
 from slosim.html import marks
 from slosim.html.charts import Chart, Table
@@ -18,13 +19,9 @@ from slosim.html.marks import Grid
 from slosim.html.series import Columns
 from slosim.report.amounts import amount, change_of, points, with_interval
 from slosim.report.layout import clean
-from slosim.report.objectives import MET, MISSED, UNDECIDED
+from slosim.report.objectives import MET, MISSED
 from slosim.report.units import exact_share, plural
 
-MISSING = "missing"
-VERDICTS = {MET: "good", MISSED: "bad", UNDECIDED: "unsure", MISSING: "soft", "": "c0"}
-PAPERS = {MET: "good-paper", MISSED: "bad-paper", UNDECIDED: "unsure-paper", MISSING: "card", "": "card"}
-"""Behind a verdict."""
 SHADES = {str(number): f"shade{number}" for number in range(len(text.SHADES))} | {MISSING: "card"}
 SLICES_MOST = 12
 CELLS_MOST = 8_000
@@ -195,7 +192,7 @@ def _places(rows: Sequence[dict[str, Any]], axes: Sequence[Axis]) -> Columns:
 def _verdict_map(key: str, title: str, rows: Sequence[dict[str, Any]], axes: Sequence[Axis]) -> Chart:
     verdicts = [row["verdict"] or MISSING for row in rows]
     hardest = [binding(row) for row in rows]
-    its_marks = [text.MARKS.get(one, "-") for one in verdicts]
+    its_marks = [MARKS.get(one, "-") for one in verdicts]
     names = ["" if one is None else clean(one["name"]) for one in hardest]
     columns: Columns = {
         **_places(rows, axes),
@@ -216,7 +213,7 @@ def _verdict_map(key: str, title: str, rows: Sequence[dict[str, Any]], axes: Seq
         _table(axes, columns, {EVERY: "kind", "hardest": "objective", "share": "share"}),
         texts=VERDICTS,
         edge_between=_border(verdicts),
-        legend=verdict_legend(verdicts),
+        legend=legend_of_papers(verdicts),
     )
 
 
@@ -227,11 +224,6 @@ def _border(verdicts: Sequence[str]) -> Callable[[int, int], bool]:
         )
 
     return is_edge
-
-
-def verdict_legend(verdicts: Sequence[str]) -> list[tuple[str, str]]:
-    """Those that occur, with their marks."""
-    return [(PAPERS[one], f"{text.MARKS[one]} {one}") for one in (MET, UNDECIDED, MISSED) if one in verdicts]
 
 
 def _table(axes: Sequence[Axis], columns: Columns, shown: dict[str, str]) -> Table:
@@ -274,7 +266,7 @@ def _numbers(one: Measure, rows: Sequence[dict[str, Any]]) -> Columns:
         (amount(its["value"], one.unit) if its else MISSING if not row["finished"] else "–")
         for its, row in zip(estimates, rows, strict=True)
     ]
-    its_marks = [text.MARKS.get(verdict, "") for verdict in verdicts]
+    its_marks = [MARKS.get(verdict, "") for verdict in verdicts]
     return {
         "kind": _shades(one, rows),
         "mark": its_marks,
@@ -344,7 +336,7 @@ def _line(key: str, one: Measure, rows: Sequence[dict[str, Any]], axis: Axis) ->
         Table([along, *told, "against as written"], [list(row) for row in zip(*its, strict=True)]),
         axis_title=along,
         target=one.target,
-        legend=[(VERDICTS[word], word) for word in (MET, UNDECIDED, MISSED) if word in columns["kind"]],
+        legend=legend_of_verdicts(columns["kind"]),
     )
 
 

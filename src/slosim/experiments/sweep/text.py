@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from slosim.experiments.sweep.sweep import lines, verdict_on
-from slosim.experiments.text import Said, finished, stopped_early, wrapped
+from slosim.experiments.text import MARKS, MISSING, Said, finished, stopped_early, wrapped
 from slosim.experiments.vary import Axis
 from slosim.model.paths import NAMED_SECTIONS
 from slosim.report.amounts import amount
@@ -18,10 +18,8 @@ from slosim.report.objectives import MET, MISSED, UNDECIDED
 from slosim.report.text_verdict import STYLES
 from slosim.report.units import NOTHING, clock, enumeration, exact_share, plural, three_digits
 
-MARKS = {MET: "✓", MISSED: "✗", UNDECIDED: "?", None: ""}
 SHADES = " ░▒▓█"
 """From the best to the worst value of a map."""
-MISSING = "missing"
 ROWS_MOST = 60
 """More are in the files."""
 TITLE_WIDTH = 10

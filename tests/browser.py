@@ -123,6 +123,15 @@ class Browser:
             )
         )
 
+    def colours(self, chart: str) -> int:
+        """How many colours a chart shows; a blank one has a single one."""
+        return self.run(
+            "const canvas = document.querySelector(`#${arguments[0]} canvas`);"
+            "const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
+            "return new Set(new Uint32Array(data.buffer)).size",
+            chart,
+        )
+
     def barriers(self) -> list[str]:
         """What axe finds that keeps people from reading the page: "rule: what it is (where)"."""
         source = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")

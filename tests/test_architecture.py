@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "compile": {"errors", "model"},
     "engine": {"errors", "files", "model", "compile", "measure"},
     "report": {"errors", "version", "files", "model", "compile", "measure", "theory"},
-    "html": {"errors", "version", "files", "measure", "report", "experiments"},
+    "html": {"errors", "version", "files", "measure", "report"},
     "outputs": {"errors", "version", "files", "model", "report", "html"},
     "workers": {"errors", "model", "compile", "engine", "measure"},
     "simulation": {"errors", "kept", "model", "engine", "measure", "report", "workers"},
@@ -33,6 +33,8 @@ MAY_IMPORT = {
         "report",
         "workers",
         "simulation",
+        "html",
+        "outputs",
     },
     "cli": {
         "errors",
@@ -53,14 +55,10 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 """What each part may import besides itself; `slosim` hands out names and is imported by the cli only."""
-FORMS = {"report/report.py": {"html", "outputs"}, "experiments/result.py": {"html", "outputs"}}
-"""A report, or a result, hands out its own forms, so it imports their makers, in the methods that need them.
+FORMS = {"report/report.py": {"html", "outputs"}}
+"""A report hands out its own forms, so it imports their makers, in the methods that need them.
 These read its data and nothing of the object, so data still flows one way."""
-PAGES_OF_EXPERIMENTS = "html/experiments/"
-"""What else of `html` shows reports, and knows no experiment; their pages need the words of their text."""
-OBJECTS = {
-    f"slosim.{name}" for name in ("report.report", "report.Report", "experiments.result", "Report", "Result")
-}
+OBJECTS = {"slosim.report.report", "slosim.report.Report", "slosim.Report"}
 HEAVY = {"numpy", "numba", "scipy", "llvmlite", "rich", "ruamel"}
 
 
@@ -92,13 +90,6 @@ def test_imports_follow_the_arrows():
     assert against == []
 
 
-def test_only_pages_of_experiments_know_experiments():
-    arrow = ("html", "experiments")
-    files = {path for path, _, part, imported in parts_and_imports() if (part, imported) == arrow}
-    assert files
-    assert {path for path in files if not path.startswith(PAGES_OF_EXPERIMENTS)} == set()
-
-
 def test_the_language_needs_no_numerical_package_when_imported():
     """Checking a file must be quick: heavy packages are imported inside the functions that need them."""
     against = []
@@ -116,7 +107,7 @@ def test_the_language_needs_no_numerical_package_when_imported():
     assert against == []
 
 
-def test_a_report_imports_its_forms_when_asked_and_they_never_its_object():
+def test_forms_are_imported_when_asked_and_never_know_the_report_itself():
     code = "import slosim.report.report, slosim.experiments.result, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {name for name in loaded.split() if name.startswith(("slosim.html", "slosim.outputs"))}

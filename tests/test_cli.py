@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from slosim.cli.app import COMMANDS
 from slosim.cli.drawing import draw
 from slosim.cli.explain import offered_load
 from slosim.files import yaml_text
@@ -88,11 +89,20 @@ def test_without_a_command_there_is_help():
     assert "Usage" in slosim().stdout + slosim().stderr
 
 
-@pytest.mark.parametrize("command", ["run", "check", "validate", "explain", "schema", "init", "demo"])
+@pytest.mark.parametrize("command", [command.__name__.rstrip("_") for command in COMMANDS])
 def test_every_command_has_help(command: str):
     ran = slosim(command, "--help")
     assert ran.returncode == 0
     assert "Usage" in ran.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "check", "report"])
+def test_help_says_what_can_go_to_stdout_and_what_to_install(command: str):
+    printed = slosim(command, "--help", env={"COLUMNS": "200"}).stdout
+    lines = {words[0]: line for line in printed.splitlines() if (words := line.strip("│ ").split())}
+    for option in ("--json", "--html", "--markdown", "--junit", "--openslo", "--trace"):
+        assert "- is stdout" in lines[option], option
+    assert "pip install 'slosim[parquet]'" in lines["--tables"]
 
 
 # ---- mistakes --------------------------------------------------------------------------------------------
@@ -113,6 +123,14 @@ def test_every_command_has_help(command: str):
         (["run", "{file}", "--json", "no/such/folder.json"], "there is no folder no/such"),
         (["run", "{file}", "--json", "."], "it is a folder"),
         (["run", "{file}", "--out", "{file}"], "cannot make the folder"),
+        (["run", "{file}", "--out", "-"], "- is stdout, and several files are written here: name a folder"),
+        (["run", "{file}", "--keep", "-"], "- is stdout, and several files are written here: name a folder"),
+        (["run", "{file}", "--json", "a", "--html", "./a"], "cannot write a: two outputs are to go there"),
+        (["run", "{file}", "--json", "-", "--html", "-"], "only one output can go to stdout"),
+        (
+            ["compare", "{file}", "--set", "run.seed=2", "--json", "-", "--html", "-"],
+            "only one output can go",
+        ),
         (["validate", "nowhere.yaml"], "nowhere.yaml"),
         (["explain", "nowhere.yaml"], "nowhere.yaml"),
         (["init", "{file}"], "--force"),
@@ -239,6 +257,8 @@ def test_the_committed_schema_is_current_and_accepts_the_examples(tmp_path: Path
     jsonschema.Draft202012Validator.check_schema(schema)
     for path in EXAMPLES.glob("*.yaml"):
         jsonschema.validate(YAML(typ="safe", pure=True).load(path), schema)
+    assert slosim("schema", "--out", "-", cwd=tmp_path).stdout == slosim("schema").stdout
+    assert list(tmp_path.iterdir()) == []
     assert slosim("schema", "--out", tmp_path / "s.json").returncode == 0
     assert json.loads((tmp_path / "s.json").read_text(encoding="utf-8")) == schema
 

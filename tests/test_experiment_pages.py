@@ -14,13 +14,14 @@ import pytest
 import slosim as library
 from browser import DARK, LIGHT, Browser, needs_browser
 from slosim.experiments.kinds import FORMATS, KINDS, format_of
+from slosim.experiments.page import html_of
 from slosim.experiments.result import Result
 from slosim.experiments.store import Store
 from slosim.experiments.study import Study
+from slosim.experiments.sweep.page import binding
 from slosim.experiments.sweep.sweep import sweep
 from slosim.experiments.vary import parse_axes
-from slosim.html.experiments import html_of, marks
-from slosim.html.experiments.sweep import binding
+from slosim.html import marks
 from slosim.report.amounts import with_interval
 from slosim.simulation import Progress
 from slosim.workers import open_workers
@@ -280,6 +281,17 @@ def test_a_page_by_the_command_and_from_its_file_is_the_same(tmp_path: Path, kin
     assert command in Page(html).text
 
 
+def test_a_page_and_a_table_go_to_stdout_alone(tmp_path: Path):
+    command = ["sweep", written(tmp_path, SHOP), *COMMANDS["sweep"], "--replications", "2"]
+    table, page = tmp_path / "a.csv", tmp_path / "a.html"
+    assert slosim(*command, "--csv", table, "--html", page, "-q", cwd=tmp_path).returncode == 0
+    assert slosim(*command, "--csv", "-", cwd=tmp_path).stdout == table.read_text(encoding="utf-8")
+    html = page.read_text(encoding="utf-8")
+    assert slosim(*command, "--html", "-", cwd=tmp_path).stdout == f"{html}\n"
+    assert slosim("report", "scenario.sweep.json", "--html", "-", cwd=tmp_path).stdout == f"{html}\n"
+    assert not (tmp_path / "-").exists()
+
+
 def test_the_command_of_a_result_makes_it_again(tmp_path: Path):
     scenario = written(tmp_path, SHOP)
     first = tmp_path / "first.json"
@@ -371,12 +383,20 @@ def test_what_only_reports_have_is_refused(tmp_path: Path, results: Results):
 )
 def test_a_page_needs_a_place_of_its_own(tmp_path: Path, place: str, complaint: str):
     scenario = written(tmp_path, SHOP)
-    options = ["--vary", INSTANCES, "--json", tmp_path / "kept.json", "--html", tmp_path / place]
-    ran = slosim("sweep", scenario, *options)
+    options = ["--vary", INSTANCES, "--json", tmp_path / "kept.json"]
+    for option in ("--html", "--csv"):
+        ran = slosim("sweep", scenario, *options, option, tmp_path / place)
+        assert ran.returncode == 2
+        assert complaint in ran.stderr
+        assert not (tmp_path / "kept.json").exists()
+        assert scenario.read_text(encoding="utf-8") == SHOP
+
+
+def test_a_table_and_a_page_are_two_files(tmp_path: Path):
+    options = ["--vary", INSTANCES, "--csv", tmp_path / "a", "--html", tmp_path / "a"]
+    ran = slosim("sweep", written(tmp_path, SHOP), *options)
     assert ran.returncode == 2
-    assert complaint in ran.stderr
-    assert not (tmp_path / "kept.json").exists()
-    assert scenario.read_text(encoding="utf-8") == SHOP
+    assert "it is the file of --html" in ran.stderr
 
 
 @pytest.fixture(scope="module")
@@ -411,13 +431,6 @@ def test_formats_are_those_of_the_results(results: Results):
 # ---- in a browser ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser():
-    browser = Browser()
-    yield browser
-    browser.close()
-
-
 @needs_browser
 @pytest.mark.parametrize("name", PAGES)
 def test_everything_draws_without_a_complaint_or_a_request(
@@ -428,11 +441,7 @@ def test_everything_draws_without_a_complaint_or_a_request(
     for key in Page(pages[name]).charts:
         x, _, width, height = browser.canvas(key)
         assert (x >= 0, width > 300, height > 60) == (True, True, True), key
-        assert browser.run(
-            "const canvas = document.querySelector(`#${arguments[0]} canvas`);"
-            "const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
-            "return new Set(new Uint32Array(data.buffer)).size", key,
-        ) > 10, f"{key} is blank"  # fmt: skip
+        assert browser.colours(key) > 10, f"{key} is blank"
     assert browser.complaints() == []
     assert set(browser.requests()) == {files[name].as_uri()}
 

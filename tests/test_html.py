@@ -415,9 +415,8 @@ def test_a_page_by_run_by_out_and_from_a_saved_report_is_the_same(tmp_path: Path
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == page
     ran = slosim("report", tmp_path / "out" / "report.json", "-q", "--html", tmp_path / "b.html")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
-    assert (tmp_path / "b.html").read_text(
-        encoding="utf-8"
-    ) == page  # the scenario is scenario.yaml by chance
+    again = (tmp_path / "b.html").read_text(encoding="utf-8")
+    assert again.replace("SCENARIO.yaml", "scenario.yaml") == page
 
 
 def test_a_saved_report_is_printed_again(tmp_path: Path):
@@ -499,13 +498,13 @@ def test_a_file_is_for_one_output_and_never_for_what_is_read(tmp_path: Path):
     assert slosim("run", scenario, "-q", "--json", tmp_path / "run.json").returncode == 0
     kept = (tmp_path / "run.json").read_bytes()
     for arguments, complaint in (
-        (["--json", "a", "--html", "./a"], "cannot write a: two outputs would go to this file"),
-        (["--out", "all", "--json", "all/report.html"], "two outputs would go to this file"),
+        (["--json", "a", "--html", "./a"], "cannot write a: two outputs are to go there"),
+        (["--out", "all", "--json", "all/report.html"], "two outputs are to go there"),
         (
             ["--html", "run.json", "--baseline", "run.json"],
             "cannot write run.json: it is the baseline",
         ),
-        (["--out", "-"], "--out, --charts and --tables take a folder"),
+        (["--out", "-"], "- is stdout, and several files are written here: name a folder"),
         (["--charts", "run.json"], "cannot make the folder run.json: it is a file"),
     ):
         ran = slosim("run", scenario, *arguments, cwd=tmp_path)
@@ -562,13 +561,6 @@ def test_nothing_of_the_page_is_imported_unless_it_is_asked_for(tmp_path: Path):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    browser = Browser()
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="module")
 def file(orders_html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(orders_html, encoding="utf-8")
@@ -591,11 +583,7 @@ def test_everything_shows_without_a_complaint_or_a_request(opened: Browser, page
     for key in page.charts:
         x, _, width, height = opened.canvas(key)
         assert (x >= 0, width > 900, height > 100) == (True, True, True), key
-        assert opened.run(
-            "const canvas = document.querySelector(`#${arguments[0]} canvas`);"
-            "const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
-            "return new Set(new Uint32Array(data.buffer)).size", key,
-        ) > 10, f"{key} is blank"  # fmt: skip
+        assert opened.colours(key) > 10, f"{key} is blank"
     assert opened.complaints() == []
     assert set(opened.requests()) == {file.as_uri()}
 

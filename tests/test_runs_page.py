@@ -14,12 +14,13 @@ import slosim as library
 from browser import DARK, LIGHT, Browser, needs_browser
 from slosim.cli.saved import run_names
 from slosim.html.over_time import runs_chart
+from slosim.html.report import html_of
 from slosim.html.runs import LINES_MOST, RUNS_MOST, content, html_of_runs
 from slosim.report.differences import NamedReport, differences_of
 from slosim.report.scenario_changes import scenario_changes
 from slosim.report.text_differences import text_of_runs
 from slosim.report.units import share
-from test_cli import KEPT, ROOT, SMALL, slosim, written
+from test_cli import KEPT, ROOT, SMALL, slosim
 from test_html import CONTRAST, HOSTILE, HOSTILE_SCENARIO, MANY, MOST_BYTES, Page
 
 SECTIONS = ("objectives", "changes", "latency", "budget", "backlog", "scenario", "provenance")
@@ -226,13 +227,13 @@ def test_runs_have_short_names_of_their_own(paths, scenarios, names):
     assert run_names([Path(path) for path in paths], scenarios) == names
 
 
-@pytest.fixture
-def saved(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with main.json and change.json, of a scenario and a slower one."""
-    path = written(tmp_path, KEPT)
-    for name, more in (("main", []), ("change", ["--set", "services.s.service_time.exponential=200ms"])):
-        assert slosim("run", path, *more, "--json", tmp_path / f"{name}.json", "-q").returncode == 0
-    return tmp_path
+    folder = tmp_path_factory.mktemp("saved")
+    for name, text in (("main", KEPT), ("change", KEPT.replace("100ms", "200ms"))):
+        (folder / f"{name}.json").write_text(json.dumps(data_of(text)), encoding="utf-8")
+    return folder
 
 
 def test_several_files_are_compared_with_the_first(saved: Path):
@@ -281,17 +282,34 @@ def test_what_cannot_be_compared_is_refused(saved: Path, arguments: list[str], c
 
 
 @pytest.fixture(scope="module")
-def browser():
-    browser = Browser()
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="module")
 def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "runs.html"
     path.write_text(html, encoding="utf-8")
     return path
+
+
+def test_the_page_of_a_report_shows_what_changes_from_a_baseline(runs: list[NamedReport], page: Page):
+    first, second = runs[:2]
+    alone = Page(html_of(second.data, "orders.yaml", first))
+    assert "changes" in alone.ids
+    assert "changes-1" in alone.charts
+    changed = page.charts["changes-1"]["rows"]["rows"]
+    assert alone.charts["changes-1"]["rows"]["rows"] == changed
+    assert {*changed["before"], *changed["after"], *changed["by"]} <= set(alone.cells)
+    assert "services.payment.retry.maximum_attempts" in alone.cells
+    assert "changes" not in Page(html_of(second.data, "orders.yaml")).ids
+
+
+@needs_browser
+def test_a_page_with_a_baseline_draws_without_a_complaint(
+    browser: Browser, runs: list[NamedReport], tmp_path: Path
+):
+    (tmp_path / "a.html").write_text(html_of(runs[1].data, None, runs[0]), encoding="utf-8")
+    browser.look(width=360, mobile=True)
+    browser.open(tmp_path / "a.html")
+    assert browser.run("return document.documentElement.scrollWidth") == 360
+    assert browser.canvas("changes-1")[3] > 300
+    assert browser.complaints() == []
 
 
 @needs_browser
@@ -358,6 +376,22 @@ def test_nothing_keeps_people_from_reading_it(browser: Browser, file: Path, widt
     assert found["seen"] > 200
     assert found["poor"] == []
     assert browser.barriers() == []
+
+
+@needs_browser
+def test_on_a_phone_names_of_runs_are_not_broken_into_letters(
+    browser: Browser, runs: list[NamedReport], tmp_path: Path
+):
+    named = [NamedReport(f"pull-request-4711-{number}", run.data) for number, run in enumerate(runs)]
+    (tmp_path / "a.html").write_text(html_of_runs(named), encoding="utf-8")
+    browser.look(width=360, mobile=True)
+    browser.open(tmp_path / "a.html")
+    lines = browser.run(
+        "return [...document.querySelectorAll('.outcomes tbody th bdi')]"
+        ".map(name => name.getClientRects().length)"
+    )
+    assert lines
+    assert set(lines) == {1}
 
 
 @needs_browser

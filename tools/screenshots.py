@@ -1,7 +1,6 @@
 """The pictures of pages in docs: of a report, a sweep and a break. Needs Chromium and its driver."""
 
 import base64
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -11,8 +10,6 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 import slosim  # noqa: E402
 from browser import DARK, LIGHT, Browser  # noqa: E402  (after the path)
-from slosim.html import experiments  # noqa: E402
-from slosim.html.report import html_of  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "orders.yaml"
 
@@ -21,7 +18,7 @@ def main() -> None:
     report = slosim.run(slosim.load(EXAMPLE))
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "orders.html"
-        page.write_text(html_of(json.loads(report.to_json()), "orders.yaml"), encoding="utf-8")
+        page.write_text(report.to_html("orders.yaml"), encoding="utf-8")
         browser = Browser()
         try:
             browser.command("Emulation.setScrollbarsHidden", hidden=True)
@@ -59,7 +56,7 @@ def show_sweep(browser: Browser, page: Path) -> None:
     healthy = slosim.load(EXAMPLE, overrides=["faults=[]"])
     load = "producers.checkout.arrivals.poisson=3/s..10/s:8"
     result = slosim.sweep(healthy, ["services.payment.instances=1..5", load])
-    page.write_text(experiments.html_of(result.data), encoding="utf-8")
+    page.write_text(result.to_html(), encoding="utf-8")
     browser.look(1100, 700, LIGHT)
     browser.open(page)
     browser.run("document.querySelector('#numbers').scrollIntoView({behavior: 'instant'})")
@@ -71,7 +68,7 @@ def show_sweep(browser: Browser, page: Path) -> None:
 def show_break(browser: Browser, page: Path) -> None:
     """Ladders of a break, in dark colours, with the pointer over a row."""
     result = slosim.find_breaks(slosim.load(EXAMPLE))
-    page.write_text(experiments.html_of(result.data), encoding="utf-8")
+    page.write_text(result.to_html(), encoding="utf-8")
     browser.look(1100, 700, DARK)
     browser.open(page)
     browser.run("document.querySelector('#how-near').scrollIntoView({behavior: 'instant'})")

@@ -52,8 +52,18 @@ def require_writable(path: Path) -> None:
         raise UserError(f"cannot write {path}: the folder {folder} is not writable")
 
 
+def require_other(path: Path, what: str, *others: Path) -> None:
+    """Refuse a place that is one of some other files, whatever links lead there; `what` says which."""
+    for other in others:
+        is_same = os.path.realpath(path) == os.path.realpath(other)  # which takes loops of links, too
+        if is_same or (path.exists() and other.exists() and path.samefile(other)):
+            raise UserError(f"cannot write {path}: it is {what}")
+
+
 def require_folder(folder: Path) -> None:
     """Make a folder for outputs, or fail now rather than after the run."""
+    if str(folder) == "-":
+        raise UserError("- is stdout, and several files are written here: name a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:

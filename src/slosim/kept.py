@@ -29,7 +29,8 @@ class Kept:
 
     def __init__(self, folder: Path, digest: str) -> None:
         self.folder = folder / digest[:32]
-        require_folder(self.folder)
+        for one in (folder, self.folder):
+            require_folder(one)
 
     def read(self, numbers: Iterable[int]) -> dict[int, Measurements]:
         """Those of these replications, numbered from 0, that are there."""

@@ -52,7 +52,12 @@ def break_(
     slosim break a.yaml
     slosim break a.yaml --only load --only outage
 
-    Exit codes: 0 a whole result, 2 wrong input, 3 out of memory, 130 interrupted: what is finished is shown.
+    Exit codes:
+    0 a whole result
+    2 the scenario or the command line is wrong
+    3 stopped at the memory limit, or all workers lost, with a partial result
+    130 interrupted, with a partial result
+    1 a fault of slosim
     """
     loaded = load_scenario(scenario, sets)
     count = replications_of(loaded, replications)

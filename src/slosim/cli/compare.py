@@ -38,8 +38,14 @@ def compare(
     slosim compare a.yaml b.yaml
     slosim compare a.yaml --set services.payment.instances=6
 
-    --set changes the second variant. Exit codes: 0 a whole result, 2 wrong input, 3 out of memory, 130
-    interrupted.
+    --set changes the second variant.
+
+    Exit codes:
+    0 a whole result
+    2 the scenario or the command line is wrong
+    3 stopped at the memory limit, or all workers lost, with a partial result
+    130 interrupted, with a partial result
+    1 a fault of slosim
     """
     if other is None and not sets:
         raise UserError("nothing to compare with: name a second scenario, or change the first with --set")

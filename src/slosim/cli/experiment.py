@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slosim.cli import exits
-from slosim.cli.forms import JSON
 from slosim.cli.options import Machines, Quiet
 from slosim.cli.outputs import Outputs
 from slosim.cli.progress import ProgressBar
 from slosim.cli.simulate import announce_compilation
-from slosim.cli.terminal import print_out, print_text
+from slosim.cli.terminal import is_stdout, print_out, print_text, require_one_stdout
 from slosim.errors import UserError
-from slosim.files import require_writable, write_whole
+from slosim.files import require_other, require_writable, write_whole
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
@@ -47,7 +46,7 @@ class Results:
         typer.Option(
             "--html",
             metavar="FILE",
-            help="Write the result as one HTML file to send around.",
+            help="Write the result as one HTML file to send around; - is stdout.",
             show_default=False,
         ),
     ] = None
@@ -60,36 +59,39 @@ class Results:
             UserError: it, or the page, has no place to be written to, or that of something else.
         """
         path = self._kept(kind, scenario_files)
-        if self.html is not None:
+        require_one_stdout(self.json, self.html)
+        if self.html is not None and not is_stdout(self.html):
             require_writable(self.html)
-            _require_other(self.html, "the scenario itself", scenario_files)
-            if path is not None and self.html.resolve() == path.resolve():
-                raise UserError(f"cannot write {self.html}: it is the file of --json")
+            require_other(self.html, "the scenario itself", *scenario_files)
+            if path is not None:
+                require_other(self.html, "the file of --json", path)
         return path
 
     def _kept(self, kind: str, scenario_files: Sequence[Path]) -> Path | None:
         if self.json is None:
             stems = "-".join(dict.fromkeys(path.stem for path in scenario_files if path.is_file()))
             return Path(f"{stems or 'scenario'}.{kind}.json")
-        if str(self.json) == "-":
+        if is_stdout(self.json):
             return None
-        _require_other(self.json, "the scenario itself", scenario_files)
+        require_other(self.json, "the scenario itself", *scenario_files)
         return self.json
 
-    def save_page(self, result: Result) -> None:
-        """Write the page, if one is asked for."""
-        if self.html is None:
-            return
-        from slosim.html.experiments import html_of
+    def show(self, result: Result) -> None:
+        """Print what goes to stdout: the JSON or the page where that is asked for, else the text."""
+        if is_stdout(self.json):
+            print_out(result.to_json())
+        elif is_stdout(self.html):
+            print_out(result.to_html())
+        elif not self.quiet:
+            print_text(result.to_text)
 
-        write_whole(self.html, html_of(result.data))
+    def save_page(self, result: Result) -> None:
+        """Write the page, if a file is named for it."""
+        if self.html is None or is_stdout(self.html):
+            return
+        write_whole(self.html, result.to_html())
         if not self.quiet:
             exits.complain(f"saved {self.html}")
-
-
-def _require_other(path: Path, what: str, others: Iterable[Path]) -> None:
-    if path.exists() and any(other.exists() and path.samefile(other) for other in others):
-        raise UserError(f"cannot write {path}: it is {what}")
 
 
 Option = str | Sequence[str] | bool | None
@@ -166,7 +168,7 @@ def run_experiment(
                 raise typer.Exit(exits.code_of(stopped.reason)) from None
         if command is not None:
             result = Result(result.data | {"command": command})
-        deliver(result, quiet, to_stdout=path is None)
+        results.show(result)
         store.finish(result.data)
         if path is not None and not quiet:
             exits.complain(f"saved {path}")
@@ -174,14 +176,6 @@ def run_experiment(
     finally:
         store.close()
     return result
-
-
-def deliver(result: Result, quiet: bool, to_stdout: bool) -> None:
-    """Print a result: as JSON if stdout is where it goes, else as text."""
-    if to_stdout:
-        print_out(result.to_json())
-    elif not quiet:
-        print_text(result.to_text)
 
 
 def exit_code(result: Result) -> int:
@@ -199,8 +193,7 @@ def show_again(result: Result, asked: Outputs, path: Path) -> None:
         if field.name not in ("json", "html", "quiet") and getattr(asked, field.name):
             option = f"--{field.name.replace('_', '-')}"
             raise UserError(f"{option}: {path} is an experiment, of which there are --json and --html")
-    to_stdout = JSON in asked.printed()
-    deliver(result, asked.quiet, to_stdout=to_stdout)
-    if asked.json is not None and not to_stdout:
+    Results(asked.json, asked.html, asked.quiet).show(result)
+    if asked.json is not None and not is_stdout(asked.json):
         write_whole(asked.json, result.to_json())
     Results(html=asked.html, quiet=True).save_page(result)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from slosim.files import yaml_text
-from slosim.outputs.tables import Table, histograms_of, series_of
 
 if TYPE_CHECKING:
+    from slosim.outputs.tables import Table
     from slosim.report import Report
     from slosim.report.differences import NamedReport
 
@@ -36,7 +36,7 @@ def _text(report: Report, told: Told) -> str:
 
 
 def _html(report: Report, told: Told) -> str:
-    return report.to_html(told.source)
+    return report.to_html(told.source, told.baseline)
 
 
 def _markdown(report: Report, told: Told) -> str:
@@ -67,18 +67,24 @@ def _scenario(report: Report, told: Told) -> str:
     return yaml_text(report.data["scenario"]["resolved"])
 
 
-def _csv(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
-    return lambda report, told: table_of(report.data).to_csv()
+def _table(report: Report, of: str) -> Table:
+    from slosim.outputs.tables import histograms_of, series_of
+
+    return {"series": series_of, "histograms": histograms_of}[of](report.data)
 
 
-def _parquet(table_of: Callable[[dict[str, Any]], Table]) -> Maker:
-    return lambda report, told: table_of(report.data).to_parquet()
+def _csv(of: str) -> Maker:
+    return lambda report, told: _table(report, of).to_csv()
+
+
+def _parquet(of: str) -> Maker:
+    return lambda report, told: _table(report, of).to_parquet()
 
 
 JSON, TEXT, HTML, MARKDOWN = "report.json", "report.txt", "report.html", "report.md"
 JUNIT, OPENSLO, TRACE = "junit.xml", "openslo.yaml", "trace.json"
-CSV = {"series.csv": _csv(series_of), "histograms.csv": _csv(histograms_of)}
-PARQUET = {"series.parquet": _parquet(series_of), "histograms.parquet": _parquet(histograms_of)}
+CSV = {f"{of}.csv": _csv(of) for of in ("series", "histograms")}
+PARQUET = {f"{of}.parquet": _parquet(of) for of in ("series", "histograms")}
 FORMS: dict[str, Maker] = {
     JSON: _json,
     TEXT: _text,
@@ -94,12 +100,6 @@ FORMS: dict[str, Maker] = {
 
 
 # ---- several reports ---------------------------------------------------------------------------------------
-
-
-def text_of_runs(runs: Sequence[NamedReport], width: int = 100, colour: bool = False) -> str:
-    from slosim.report.text_differences import text_of_runs
-
-    return text_of_runs(runs, width, colour)
 
 
 def _html_of_runs(runs: Sequence[NamedReport]) -> str:

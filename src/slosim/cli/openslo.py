@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 
 from slosim.cli.options import ScenarioFile, Sets, load_scenario
-from slosim.cli.outputs import is_stdout
-from slosim.cli.terminal import print_out
-from slosim.errors import UserError
-from slosim.files import require_writable, write_whole
+from slosim.cli.terminal import print_or_write
+from slosim.files import require_other
 
 
 def openslo(
@@ -23,16 +21,11 @@ def openslo(
 ) -> None:
     """Print a scenario's objectives as OpenSLO v1 documents, without simulating.
 
-    --targets FILE of run and check reads targets and windows back.
+    --targets of run and check reads targets and windows from such a file.
     """
     loaded = load_scenario(scenario, sets)
     from slosim.outputs.openslo import openslo_of
 
-    text = openslo_of(loaded.resolved())
-    if out is None or is_stdout(out):
-        print_out(text)
-        return
-    if out.exists() and out.samefile(scenario):
-        raise UserError(f"cannot write {out}: it is the scenario itself")
-    require_writable(out)
-    write_whole(out, text)
+    if out is not None:
+        require_other(out, "the scenario itself", scenario)
+    print_or_write(openslo_of(loaded.resolved()), out)

@@ -25,7 +25,10 @@ Sets = Annotated[
 ]
 
 Replications = Annotated[
-    int | None, typer.Option("--replications", help="Instead of the scenario's run.replications.", min=1)
+    int | None,
+    typer.Option(
+        "--replications", metavar="COUNT", help="Instead of the scenario's run.replications.", min=1
+    ),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print no report and no progress; errors still show.")
@@ -48,6 +51,7 @@ class Machines:
         int | None,
         typer.Option(
             "--workers",
+            metavar="COUNT",
             help="Runs side by side; default one per processor, or per thread of the cluster.",
             min=1,
         ),
@@ -56,6 +60,7 @@ class Machines:
         str,
         typer.Option(
             "--backend",
+            metavar="PLACE",
             help="Where: threads or processes of this machine, or dask, a cluster. Same results.",
         ),
     ] = "threads"

@@ -25,13 +25,11 @@ from slosim.cli.forms import (
     PARQUET,
     TRACE,
     Told,
-    text_of_runs,
 )
 from slosim.cli.options import Quiet
-from slosim.cli.terminal import print_out, print_text
+from slosim.cli.terminal import is_stdout, print_out, print_text, require_one_stdout
 from slosim.errors import UserError
-from slosim.files import is_special, require_folder, require_writable, write_whole
-from slosim.outputs.tables import PARQUET_NEEDS, has_parquet
+from slosim.files import is_special, require_folder, require_other, require_writable, write_whole
 
 if TYPE_CHECKING:
     from slosim.report import Report
@@ -45,7 +43,10 @@ class Outputs:
     json: Annotated[
         Path | None,
         typer.Option(
-            "--json", metavar="FILE", help="Write the report as JSON; - is stdout.", show_default=False
+            "--json",
+            metavar="FILE",
+            help="Write all numbers as JSON, for `slosim report` and --baseline; - is stdout.",
+            show_default=False,
         ),
     ] = None
     html: Annotated[
@@ -53,7 +54,7 @@ class Outputs:
         typer.Option(
             "--html",
             metavar="FILE",
-            help="Write the report as one HTML file to send around.",
+            help="Write the report as one HTML file to send around; - is stdout.",
             show_default=False,
         ),
     ] = None
@@ -71,7 +72,7 @@ class Outputs:
         typer.Option(
             "--baseline",
             metavar="REPORT.json",
-            help="Tell what changes from this report, which --json saved.",
+            help="Tell what changes from this report of --json: in the text, --html and --markdown.",
             show_default=False,
         ),
     ] = None
@@ -80,14 +81,17 @@ class Outputs:
         typer.Option(
             "--junit",
             metavar="FILE",
-            help="Write the objectives as JUnit XML, test cases for CI servers.",
+            help="Write the objectives as JUnit XML, test cases for CI servers; - is stdout.",
             show_default=False,
         ),
     ] = None
     openslo: Annotated[
         Path | None,
         typer.Option(
-            "--openslo", metavar="FILE", help="Write the objectives as OpenSLO v1.", show_default=False
+            "--openslo",
+            metavar="FILE",
+            help="Write the objectives as OpenSLO v1 documents; - is stdout.",
+            show_default=False,
         ),
     ] = None
     trace: Annotated[
@@ -95,7 +99,7 @@ class Outputs:
         typer.Option(
             "--trace",
             metavar="FILE",
-            help="Follow some messages and write what became of them, for https://ui.perfetto.dev.",
+            help="Follow some messages: all that became of them, for https://ui.perfetto.dev; - is stdout.",
             show_default=False,
         ),
     ] = None
@@ -105,8 +109,8 @@ class Outputs:
             "--out",
             metavar="FOLDER",
             help=(
-                "Save every output here: reports, resolved scenario, series, histograms; as Parquet too where"
-                " duckdb is installed. Charts as pictures take longer: see --charts."
+                "Save all of the above but the trace here, with the resolved scenario, series and histograms"
+                " (Parquet too where duckdb is installed). Pictures take longer: see --charts."
             ),
             show_default=False,
         ),
@@ -125,7 +129,7 @@ class Outputs:
         typer.Option(
             "--tables",
             metavar="FOLDER",
-            help="Save all series and histograms here, as CSV and Parquet (pip install 'slosim[parquet]').",
+            help="Save all series and histograms here, as CSV and Parquet (pip install 'slosim\\[parquet]').",
             show_default=False,
         ),
     ] = None
@@ -133,6 +137,8 @@ class Outputs:
 
     def files(self) -> Iterator[tuple[Path, str]]:
         """(path, its name in FORMS) of every file that is asked for, stdout aside."""
+        from slosim.outputs.tables import has_parquet
+
         for name, path in self._single():
             if not is_stdout(path):
                 yield path, name
@@ -165,23 +171,22 @@ class Outputs:
         """Refuse places that cannot be written to, are wanted twice, or hold the input itself, before time is
         spent; and a baseline that is none.
         """
-        if len(self.printed()) > 1:
-            raise UserError("only one output can go to stdout: give a file instead of - to the others")
+        from slosim.outputs.tables import PARQUET_NEEDS, has_parquet
+
+        require_one_stdout(*(path for _, path in self._single()))
         if self.tables is not None and not has_parquet():
             raise UserError(f"--tables: {PARQUET_NEEDS}; --out saves CSV without it")
         for folder in (self.out, self.charts, self.tables):
-            if folder is not None and is_stdout(folder):
-                raise UserError("--out, --charts and --tables take a folder, and - is none: give its name")
             if folder is not None:
                 require_folder(folder)
-        taken: dict[str, str] = {}
+        places: dict[str, str] = {}
         for path, name in self.files():
-            for other, its in ((input_file, what), (self.baseline, "baseline")):
-                if other is not None and path.exists() and other.exists() and path.samefile(other):
-                    raise UserError(f"cannot write {path}: it is the {its} itself")
+            require_other(path, f"the {what} itself", input_file)
+            if self.baseline is not None:
+                require_other(path, "the baseline itself", self.baseline)
             require_writable(path)
-            if taken.setdefault(os.path.realpath(path), name) != name and not is_special(path):
-                raise UserError(f"cannot write {path}: two outputs would go to this file")
+            if places.setdefault(os.path.realpath(path), name) != name and not is_special(path):
+                raise UserError(f"cannot write {path}: two outputs are to go there; give each its own file")
         _ = self.compared_with
 
     @cached_property
@@ -232,6 +237,8 @@ class Outputs:
         if printed:
             print_out(FORMS_OF_RUNS[printed[0]](runs))
         elif not self.quiet:
+            from slosim.report.text_differences import text_of_runs
+
             print_text(partial(text_of_runs, runs))
         for path, name in self.files():
             write_whole(path, FORMS_OF_RUNS[name](runs))
@@ -245,8 +252,3 @@ class Outputs:
         for picture in report.charts.values():
             for ending in FORMATS:
                 picture.save(folder / f"{picture.name}{ending}")
-
-
-def is_stdout(path: Path) -> bool:
-    """Whether a path is the `-` that means stdout."""
-    return str(path) == "-"

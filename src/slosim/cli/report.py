@@ -21,13 +21,19 @@ RUNS_MOST = 8
 def report(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="What --json saved, or an experiment.", show_default=False),
+        typer.Argument(
+            metavar="FILE",
+            help="What --json saved: a report, several to compare, or an experiment.",
+            show_default=False,
+        ),
     ],
     outputs: Outputs,
 ) -> None:
     """Print a saved report, or make a page or other files of it, without simulating again.
 
     Several reports: what changes from the first to each of the others, as text, --html or --markdown.
+
+    An experiment: its text, --html, or --json without its runs.
 
     Exit codes:
     0 done, whatever its verdict

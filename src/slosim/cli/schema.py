@@ -7,24 +7,19 @@ from typing import Annotated
 
 import typer
 
-from slosim.cli.terminal import print_out
-from slosim.files import require_writable, write_whole
+from slosim.cli.terminal import print_or_write
 
 
 def schema(
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write it here instead of stdout.")
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it here; - is stdout, as without.")
     ] = None,
 ) -> None:
     """Print the JSON Schema of the scenario language, for completion and checks in an editor.
 
     Name it in the first line of a scenario: # yaml-language-server: $schema=scenario.schema.json
     """
-    if out is None:
-        print_out(text_of_schema())
-    else:
-        require_writable(out)
-        write_whole(out, text_of_schema())
+    print_or_write(text_of_schema(), out)
 
 
 def text_of_schema() -> str:

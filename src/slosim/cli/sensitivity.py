@@ -33,7 +33,12 @@ def sensitivity(
     slosim sensitivity a.yaml
     slosim sensitivity a.yaml --by 25%
 
-    Exit codes: 0 a whole result, 2 wrong input, 3 out of memory, 130 interrupted.
+    Exit codes:
+    0 a whole result
+    2 the scenario or the command line is wrong
+    3 stopped at the memory limit, or all workers lost, with a partial result
+    130 interrupted, with a partial result
+    1 a fault of slosim
     """
     by_ratio = parse_share("--by", by)
     assert by_ratio is not None

@@ -33,14 +33,15 @@ class Asked:
         Path | None,
         typer.Option(
             "--targets",
-            metavar="OPENSLO",
-            help="Take targets and windows of objectives from an OpenSLO v1 file, by their names.",
+            metavar="FILE",
+            help="Take targets and windows of objectives from OpenSLO v1 documents, by their names.",
             show_default=False,
         ),
     ] = None
-    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the scenario's run.seed.", min=0)] = (
-        None
-    )
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="NUMBER", help="Instead of the scenario's run.seed.", min=0),
+    ] = None
     replications: Replications = None
     precision: Annotated[
         str | None,

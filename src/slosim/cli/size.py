@@ -31,7 +31,13 @@ def size(
         ),
     ] = None,
     survive: Annotated[
-        int, typer.Option("--survive", help="With so many instances of any one service missing, too.", min=0)
+        int,
+        typer.Option(
+            "--survive",
+            metavar="COUNT",
+            help="With so many instances of any one service missing, too.",
+            min=0,
+        ),
     ] = 0,
     drain: Annotated[
         str | None,
@@ -53,10 +59,10 @@ def size(
         ),
     ] = None,
     objective: Annotated[
-        list[str] | None, typer.Option("--objective", metavar="NAME", help="Only this one. Repeatable.")
+        list[str] | None, typer.Option("--objective", metavar="NAME", help="Only this objective. Repeatable.")
     ] = None,
     ignore: Annotated[
-        list[str] | None, typer.Option("--ignore", metavar="NAME", help="All but this one. Repeatable.")
+        list[str] | None, typer.Option("--ignore", metavar="NAME", help="All but this objective. Repeatable.")
     ] = None,
     sets: Sets = None,
     replications: Replications = None,
@@ -65,9 +71,15 @@ def size(
 ) -> None:
     """Find the cheapest configuration that meets every objective, and prove it by what fails below it.
 
-    slosim size orders.yaml --vary 'services.*.instances=1..40' --survive 1 --peak 2x
+    slosim size a.yaml --vary 'services.*.instances=1..40' --survive 1 --peak 2x
 
-    Exit codes: 0 found, 99 nothing in the ranges will do, 2 wrong input, 3 out of memory, 130 interrupted.
+    Exit codes:
+    0 found
+    99 nothing in the ranges will do
+    2 the scenario or the command line is wrong
+    3 stopped at the memory limit, or all workers lost, with a partial result
+    130 interrupted, with a partial result
+    1 a fault of slosim
     """
     from slosim.experiments.size.cases import parse_peak
     from slosim.experiments.size.search import answered, asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,9 @@ from slosim.cli.experiment import Results, command_of, exit_code, replications_o
 from slosim.cli.grouped import grouped
 from slosim.cli.options import Machines, Replications, ScenarioFile, Sets, load_scenario
 from slosim.cli.simulate import source_of
+from slosim.cli.terminal import is_stdout, print_out, require_one_stdout
 from slosim.errors import UserError
-from slosim.files import require_writable, write_whole
+from slosim.files import require_other, require_writable, write_whole
 
 if TYPE_CHECKING:
     from slosim.experiments.result import Result
@@ -43,7 +45,10 @@ def sweep(
     csv_file: Annotated[
         Path | None,
         typer.Option(
-            "--csv", metavar="FILE", help="Write a table here, a row per variant.", show_default=False
+            "--csv",
+            metavar="FILE",
+            help="Write a table here, a row per variant; - is stdout.",
+            show_default=False,
         ),
     ] = None,
     results: Results,
@@ -52,10 +57,14 @@ def sweep(
     """Try every combination of some values: verdicts, where objectives flip, all numbers.
 
     slosim sweep a.yaml --vary services.payment.instances=2..6
-    slosim sweep a.yaml --vary services.payment.instances=2..6 --vary
-    producers.checkout.arrivals.poisson=4/s..8/s:3
+    slosim sweep a.yaml --vary services.payment.instances=2..6 --vary producers.shop.arrivals.poisson=4/s,8/s
 
-    Exit codes: 0 a whole result, 2 wrong input, 3 out of memory, 130 interrupted.
+    Exit codes:
+    0 a whole result
+    2 the scenario or the command line is wrong
+    3 stopped at the memory limit, or all workers lost, with a partial result
+    130 interrupted, with a partial result
+    1 a fault of slosim
     """
     if not varies:
         raise UserError(
@@ -64,8 +73,11 @@ def sweep(
     base = load_scenario(scenario, sets)
     count = replications_of(base, replications)
     path = results.file("sweep", scenario)
-    if csv_file is not None:
-        _require_place(csv_file, scenario, path)
+    require_one_stdout(csv_file, results.json, results.html)
+    if is_stdout(csv_file):
+        results = replace(results, quiet=True)  # the table stands alone
+    elif csv_file is not None:
+        _require_place(csv_file, scenario, {"--json": path, "--html": results.html})
     from slosim.experiments.vary import parse_axes, variants
 
     axes = parse_axes(varies, base)
@@ -88,16 +100,20 @@ def sweep(
     if csv_file is not None:
         from slosim.experiments.sweep.sweep import table_of
 
-        write_whole(csv_file, table_of(result.data))
-        if not results.quiet:
-            exits.complain(f"saved {csv_file}")
+        table = table_of(result.data)
+        if is_stdout(csv_file):
+            print_out(table)
+        else:
+            write_whole(csv_file, table)
+            if not results.quiet:
+                exits.complain(f"saved {csv_file}")
     raise typer.Exit(exit_code(result))
 
 
-def _require_place(csv_file: Path, scenario: Path, json_file: Path | None) -> None:
+def _require_place(csv_file: Path, scenario: Path, others: dict[str, Path | None]) -> None:
     """Refuse a place for the table that cannot be written to, or that holds something else."""
     require_writable(csv_file)
-    if csv_file.exists() and csv_file.samefile(scenario):
-        raise UserError(f"cannot write {csv_file}: it is the scenario itself")
-    if json_file is not None and csv_file.resolve() == json_file.resolve():
-        raise UserError(f"cannot write {csv_file}: it is the file of --json")
+    require_other(csv_file, "the scenario itself", scenario)
+    for option, other in others.items():
+        if other is not None:
+            require_other(csv_file, f"the file of {option}", other)

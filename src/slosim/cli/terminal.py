@@ -6,10 +6,24 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from slosim.cli import exits
+from slosim.errors import UserError
+from slosim.files import require_writable, write_whole
 
 WIDTH_MAX = 120  # longer lines are harder to read than to scroll past
+
+
+def is_stdout(path: Path | None) -> bool:
+    """Whether a place for an output is `-`, which is stdout."""
+    return str(path) == "-"
+
+
+def require_one_stdout(*places: Path | None) -> None:
+    """Refuse two outputs in one stream."""
+    if sum(map(is_stdout, places)) > 1:
+        raise UserError("only one output can go to stdout: give a file instead of - to the others")
 
 
 def print_out(text: str) -> None:
@@ -18,6 +32,15 @@ def print_out(text: str) -> None:
         print(text.removesuffix("\n"), flush=True)
     except BrokenPipeError:
         exits.forget_stdout()
+
+
+def print_or_write(text: str, path: Path | None) -> None:
+    """Print to stdout, or write the file that is asked for instead."""
+    if path is None or is_stdout(path):
+        print_out(text)
+    else:
+        require_writable(path)
+        write_whole(path, text)
 
 
 def print_text(to_text: Callable[..., str], shield: bool = False) -> None:

@@ -16,14 +16,16 @@ from slosim.errors import ScenarioError
 
 def validate(
     scenarios: Annotated[
-        list[Path], typer.Argument(metavar="SCENARIO...", help="Scenarios, YAML files.", show_default=False)
+        list[Path], typer.Argument(metavar="SCENARIO", help="Scenarios, YAML files.", show_default=False)
     ],
     sets: Sets = None,
     annotations: Annotations = None,
 ) -> None:
     """Check scenarios without running them; every mistake is listed, each with its line.
 
-    Exit codes: 0 all are valid, 2 one is not.
+    Exit codes:
+    0 all are valid
+    2 one is not, or the command line is wrong
     """
     code = exits.OK
     for path in scenarios:

@@ -66,16 +66,19 @@ class Result(View):
 
     def to_html(self) -> str:
         """As a page of one file that loads nothing."""
-        from slosim.html.experiments import html_of
+        from slosim.experiments.page import html_of
 
         return html_of(self._data)
 
     @cached_property
     def charts(self) -> Pictures:
         """The charts of the page by name, which notebooks show."""
-        from slosim.outputs.pictures import pictures_of_result
+        from slosim.experiments.page import content_of
+        from slosim.outputs.pictures import pictures_of_charts
 
-        return pictures_of_result(self._data)
+        content = content_of(self._data)
+        seed = self._data["run"]["seed"]
+        return pictures_of_charts(content.charts, f"{content.name}: {content.kind}, seed {seed}")
 
     @classmethod
     def from_json(cls, text: str) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from slosim.html.charts import Chart, Table, brush, colour, finished, told, window, x_axis
@@ -45,17 +46,26 @@ def forest_chart(key: str, title: str, differences: dict[str, Any]) -> Chart | N
         rows["after"].append(amount(one["after"]["value"], one["unit"]))
         rows["by"].append(change_of(one))
     least, most = _edges(rows)
-    table = Table(
-        ["number", "before", "after", "change [95%]", "effect"],
-        [
-            list(row)
-            for row in zip(*(rows[name] for name in ("name", "before", "after", "by", "effect")), strict=True)
-        ],
-    )
     effects = [effect for effect in COLOURS if effect in rows["effect"]]
     spec = finished(_spec(least, most, effects), ROW_PIXELS * len(shown) + 24)
     legend = [(COLOURS[effect], effect) for effect in effects]
-    return Chart(key, title, spec, {"rows": rows}, table, "", legend)
+    return Chart(key, title, spec, {"rows": rows}, table_of_changes(shown), "", legend)
+
+
+def table_of_changes(changes: Sequence[dict[str, Any]]) -> Table:
+    return Table(
+        ["number", "before", "after", "change [95%]", "effect"],
+        [
+            [
+                one["name"],
+                amount(one["before"]["value"], one["unit"]),
+                amount(one["after"]["value"], one["unit"]),
+                change_of(one),
+                one["effect"],
+            ]
+            for one in changes
+        ],
+    )
 
 
 TOLD = {"number": "name", "before": "before", "after": "after", "change": "by", "effect": "effect"}

@@ -93,7 +93,7 @@ def _nodes(data: dict, system: dict, consumers: dict[str, list[str]]) -> Iterato
             entry = data["topics"][topic]
             resting = entry["resting"]["value"]
             rows = [f"{short(entry['published']['value'])} published"]
-            rows += [f"{short(resting)} resting at the end"] if not names else []
+            rows += [f"{short(resting)} rest at the end"] if not names else []
             yield f"topics.{topic}", Node("topic", topic, rows)
     for name, service in system["services"].items():
         numbers = data["services"][name]

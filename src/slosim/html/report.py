@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 from slosim.files import yaml_text
 from slosim.html import distributions, over_time
 from slosim.html.charts import Chart, Table
+from slosim.html.comparison import comparison_of
 from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
 from slosim.html.page import page_of
 from slosim.report import text_tables, text_theory, text_verdict
-from slosim.report.layout import Column, bare, whole_titles
+from slosim.report.differences import NamedReport
+from slosim.report.layout import Column, whole
+from slosim.report.text import command_again
 from slosim.report.units import NOTHING, clock, count, duration, exact_share, plural, share, short
 
 FATES = ("completed", "completed_elsewhere", "dead_lettered", "dropped", "in_flight")
@@ -26,9 +29,13 @@ OUTCOMES = (
 """What becomes of attempts, and the class of the style sheet."""
 
 
-def html_of(data: dict[str, Any], source: str | None = None) -> str:
-    """The whole file; `source`: the scenario as the command that reproduces it names it, None if unknown."""
-    shown = content(data, source)
+def html_of(data: dict[str, Any], source: str | None = None, baseline: NamedReport | None = None) -> str:
+    """The whole file.
+
+    source    the scenario as the command that reproduces it names it, None if unknown
+    baseline  another report: what changes from it is shown, too
+    """
+    shown = content(data, source, baseline)
     return page_of("report.html", shown, data["run"]["version"], shown["all_charts"])
 
 
@@ -68,14 +75,19 @@ def charts_of(data: dict) -> Charts:
     )
 
 
-def content(data: dict, source: str | None) -> dict[str, Any]:
+def content(data: dict, source: str | None, baseline: NamedReport | None = None) -> dict[str, Any]:
     """What the template shows, by the names that it uses."""
     graph, charts = graph_of(data), charts_of(data)
+    name = data["scenario"]["name"]
+    changes = None if baseline is None else comparison_of(1, baseline, NamedReport(name, data))
+    changing = [] if changes is None or changes.chart is None else [changes.chart]
     faults, more_faults = text_tables.first_of_each(data["faults"])
     return {
         "data": data,
         "run": data["run"],
-        "name": data["scenario"]["name"],
+        "name": name,
+        "baseline": None if baseline is None else baseline.name,
+        "changes": changes,
         "description": data["scenario"]["resolved"].get("description") or "",
         "sentence": text_verdict.verdict_sentence(data),
         "ran": ran(data),
@@ -113,18 +125,17 @@ def content(data: dict, source: str | None) -> dict[str, Any]:
         "assumptions": _assumptions(data),
         "scenario_yaml": yaml_text(data["scenario"]["resolved"]),
         "provenance": _provenance(data, source),
-        "all_charts": charts.every,
+        "all_charts": [*changing, *charts.every],
         "clock": clock,
     }
 
 
 def _table(columns: Sequence[Column]) -> Table | None:
-    """A table of the text report; columns without a title or a cell are left out."""
-    kept = [column for column in columns if column.title and any(column.cells)]
-    if not kept:
-        return None
-    rows = [[bare(cell) for cell in row] for row in zip(*(column.cells for column in kept), strict=True)]
-    return Table(whole_titles([column.title for column in kept]), rows)
+    """A table of the text report; None where that is empty."""
+    shown = whole(columns)
+    rows = [list(row) for row in zip(*(column.cells for column in shown), strict=True)]
+    words = [index for index, column in enumerate(shown) if index and column.align == "<"]
+    return Table([column.title for column in shown], rows, words) if shown else None
 
 
 def ran(data: dict) -> str:
@@ -283,8 +294,6 @@ def _assumptions(data: dict) -> list[tuple[str, str, str]]:
 
 def _provenance(data: dict, source: str | None) -> list[tuple[str, str]]:
     run = data["run"]
-    asked = data["scenario"]["resolved"].get("run", {}).get("replications", run["replications"])
-    command = f"slosim run {source or 'scenario.yaml'} --seed {run['seed']} --replications {asked}"
     rows = [
         ("slosim", run["version"]),
         ("scenario digest", data["scenario"]["digest"]),
@@ -293,7 +302,7 @@ def _provenance(data: dict, source: str | None) -> list[tuple[str, str]]:
         ("simulated time of each", clock(run["duration_s"])),
         ("measured from", clock(run["warmup_s"])),
         ("report format", data["format"]),
-        ("to reproduce", command),
+        ("to reproduce", command_again(data, source)),
     ]
     if "stopped" in run:
         rows.insert(6, ("stopped early", f"at {clock(run['ended_s'])}: {run['stopped']}"))

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from slosim.html import distributions, forest, over_time
+from slosim.html import distributions, over_time
 from slosim.html.charts import COLOURS, SECONDS_LABEL, Chart, Table, run_colour
+from slosim.html.comparison import comparison_of
 from slosim.html.page import page_of
 from slosim.html.series import budget_left
 from slosim.report import text_tables, text_verdict
-from slosim.report.amounts import amount, change_of
-from slosim.report.differences import NamedReport, differences_of
-from slosim.report.text_differences import floor_of, notes_of, sentence_of
-from slosim.report.units import NOTHING, clock, duration, exact_share, share
+from slosim.report.differences import NamedReport
+from slosim.report.units import clock, duration, exact_share, share
 
 RUNS_MOST = COLOURS
 """Each run has a colour of its own."""
@@ -34,16 +33,13 @@ def html_of_runs(runs: Sequence[NamedReport]) -> str:
 def content(runs: Sequence[NamedReport]) -> dict[str, Any]:
     """What the template shows, by the names that it uses."""
     first, *others = runs
-    comparisons = [
-        _comparison(number, first, run, differences_of(first.data, run.data))
-        for number, run in enumerate(others, start=1)
-    ]
+    comparisons = [comparison_of(number, first, run) for number, run in enumerate(others, start=1)]
     shared = _shared(runs)
     flows = [_flow(number, name, runs) for number, name in enumerate(_names(runs, "flows"))]
     series = _series(runs)
     budgets, lines = list(_budgets(runs, shared)), list(_lines(runs, _highest(series), shared))
     charts = [
-        *(one["chart"] for one in comparisons),
+        *(one.chart for one in comparisons),
         *(one["chart"] for one in flows),
         *budgets,
         *(chart for one in lines for chart in one["charts"]),
@@ -79,49 +75,6 @@ def _run(number: int, run: NamedReport) -> dict[str, Any]:
         ],  # the verdict stands before it
         "stopped": run.data["run"].get("stopped", ""),
     }
-
-
-def _comparison(
-    number: int, first: NamedReport, run: NamedReport, differences: dict[str, Any]
-) -> dict[str, Any]:
-    """What changes from the first run to another one."""
-    return {
-        "name": run.name,
-        "colour": run_colour(number),
-        "sentence": sentence_of(differences),
-        "notes": notes_of(replace_scenario(differences)),
-        "floor": floor_of(differences),
-        "chart": forest.forest_chart(f"changes-{number}", f"From {first.name} to {run.name}", differences),
-        "numbers": _numbers(differences["changes"]),
-        "scenario": Table(
-            ["path", "before", "after"],
-            [
-                [one.path, *(NOTHING if value is None else value for value in (one.before, one.after))]
-                for one in differences["scenario"]
-            ],
-        ),
-    }
-
-
-def replace_scenario(differences: dict[str, Any]) -> dict[str, Any]:
-    """Without what differs between the scenarios, which has a table of its own."""
-    return {**differences, "scenario": []}
-
-
-def _numbers(changes: Sequence[dict[str, Any]]) -> Table:
-    return Table(
-        ["number", "before", "after", "change [95%]", "effect"],
-        [
-            [
-                one["name"],
-                amount(one["before"]["value"], one["unit"]),
-                amount(one["after"]["value"], one["unit"]),
-                change_of(one),
-                one["effect"],
-            ]
-            for one in changes
-        ],
-    )
 
 
 def _objectives(runs: Sequence[NamedReport]) -> Iterator[dict[str, Any]]:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from slosim.errors import Problem
-from slosim.outputs.junit import sentence
 from slosim.report.objectives import MISSED, UNDECIDED
-from slosim.report.text_verdict import SEVERE
+from slosim.report.text_verdict import SEVERE, objective_sentence
 
 ERROR, WARNING = "error", "warning"
 ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -31,7 +30,7 @@ def annotations_of(data: dict[str, Any], file: str, lines: Mapping[str, int | No
     missed = [one for one in data["objectives"] if one["verdict"] == MISSED]
     undecided = [one for one in data["objectives"] if one["verdict"] == UNDECIDED]
     told = [
-        (level, f"objective {one['verdict']}", sentence(one, data), f"objectives.{one['name']}")
+        (level, f"objective {one['verdict']}", objective_sentence(one, data), f"objectives.{one['name']}")
         for level, some in ((ERROR, missed), (WARNING, undecided))
         for one in some
     ]

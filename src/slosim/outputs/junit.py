@@ -11,10 +11,9 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from slosim.report.layout import clean
 from slosim.report.objectives import MISSED, UNDECIDED
-from slosim.report.text_verdict import decimals_of, interval_of, promise, times, window_s
-from slosim.report.units import clock, exact_share, share
+from slosim.report.text_verdict import objective_sentence
+from slosim.report.units import clock
 
 NO_TIME = "0"  # seconds; some readers want the attribute, and a report knows no wall time
 WHY_NO_TIME = "not measured: a report holds no wall time, so that the same inputs give the same bytes"
@@ -74,7 +73,7 @@ def _new_case(name: str, data: dict[str, Any]) -> Element:
 
 def _case(objective: dict[str, Any], data: dict[str, Any]) -> Element:
     case = _new_case(objective["name"], data)
-    measured = allowed(sentence(objective, data))
+    measured = allowed(objective_sentence(objective, data))
     if objective["verdict"] in (MISSED, UNDECIDED):
         failure = SubElement(case, "failure", type=objective["verdict"], message=measured)
         subject = f"objectives.{objective['name']}"
@@ -92,22 +91,3 @@ def _stopped(data: dict[str, Any]) -> Element:
     error = SubElement(case, "error", type="stopped", message=message)
     error.text = f"{message}\nThe numbers of the objectives are partial."
     return case
-
-
-def sentence(objective: dict[str, Any], data: dict[str, Any]) -> str:
-    """What an objective came to, in a line: verdict, promise, measured value and interval, target, budget."""
-    name = f"{clean(objective['name'])} is {objective['verdict']}: {promise(objective, data)},"
-    target = f"promised {exact_share(objective['target_ratio'])}"
-    sli, budget = objective["sli_ratio"], objective["error_budget"]
-    if sli["value"] is None:
-        return f"{name} {target}, nothing counted"
-    interval = interval_of(objective)
-    measured = f"measured {share(sli['value'], decimals_of(objective))}"
-    if interval:
-        measured += f" (95% interval {interval})"
-    spent = budget["consumed_of_window_ratio"]["value"]
-    if spent is None:
-        return f"{name} {target}, {measured}; no error budget"
-    burnt = f"burn rate {times(budget['burn_rate']['value'])}"
-    window = clock(window_s(objective))
-    return f"{name} {target}, {measured}; {burnt}, {share(spent)} of the error budget of {window} spent"

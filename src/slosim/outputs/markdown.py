@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from slosim.report import text_tables, text_verdict
-from slosim.report.amounts import amount, change_of, points
+from slosim.report.amounts import amount, change_of
 from slosim.report.differences import NamedReport, differences_of
-from slosim.report.layout import Column, bare, clean, whole_titles
+from slosim.report.layout import Column, clean, whole
+from slosim.report.text import command_again
 from slosim.report.text_differences import (
     floor_of,
     largest,
@@ -113,12 +114,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], align: Sequenc
 
 
 def _of_columns(columns: Sequence[Column]) -> list[str]:
-    """A table of the text report; columns without a title or a cell are left out."""
-    kept = [column for column in columns if column.title and any(column.cells)]
-    if not kept:
-        return []
-    rows = [[plain(bare(cell)) for cell in row] for row in zip(*(its.cells for its in kept), strict=True)]
-    return table(whole_titles([column.title for column in kept]), rows)
+    """A table of the text report; nothing where that is empty."""
+    shown = whole(columns)
+    rows = [[plain(cell) for cell in row] for row in zip(*(column.cells for column in shown), strict=True)]
+    return table([column.title for column in shown], rows) if shown else []
 
 
 # ---- what it tells -----------------------------------------------------------------------------------------
@@ -160,7 +159,7 @@ def changes(differences: dict[str, Any], baseline: str) -> list[str]:
     rows = [_change(one["sli_ratio"], f"{one['name']} ({targets(one)})", _verdict(one)) for one in objectives]
     rows += [_change(one, one["name"]) for one in shown]
     align = [":--", "--:", "--:", "--:", ":--"]
-    notes = [*notes_of(differences), rest_of(differences, more)]
+    notes = [*notes_of(differences), *([rest_of(differences, more)] if shown else [])]
     return [
         f"**From {plain(baseline)}** ({how}): {plain(sentence_of(differences))}",
         *(["", *table(["number", "before", "after", "change (95%)", ""], rows, align), ""] if rows else [""]),
@@ -176,12 +175,11 @@ def _verdict(objective: dict[str, Any]) -> str:
 
 def _change(one: dict[str, Any], name: str, more: str = "") -> list[str]:
     before, after = (amount(one[side]["value"], one["unit"]) for side in ("before", "after"))
-    by = f"{points(one['difference'])} pt" if one["unit"] == "ratio" else change_of(one)
     return [
         plain(name),
         plain(before),
         plain(after),
-        plain(by),
+        plain(change_of(one)),
         f"{EFFECT_SIGNS[one['effect']]} {one['effect']}{more}",
     ]
 
@@ -221,10 +219,7 @@ def _details(data: dict[str, Any]) -> list[str]:
 
 def _again(data: dict[str, Any], source: str | None) -> list[str]:
     """The command in a fence that nothing in it can close."""
-    run = data["run"]
-    asked = data["scenario"]["resolved"].get("run", {}).get("replications", run["replications"])
-    scenario = clean(source or "SCENARIO.yaml")
-    command = f"slosim run {scenario} --seed {run['seed']} --replications {asked}"
+    run, command = data["run"], command_again(data, source)
     fence = "`" * max(3, 1 + max((len(ticks) for ticks in re.findall("`+", command)), default=0))
     digest = data["scenario"]["digest"][:12]
     return [

@@ -155,13 +155,9 @@ def pictures_of(data: dict[str, Any]) -> Pictures:
     return Pictures([SystemPicture(data), *_drawn(charts_of(data).every, subtitle)])
 
 
-def pictures_of_result(data: dict[str, Any]) -> Pictures:
-    """All pictures of the result of an experiment: the charts of its page."""
-    from slosim.html.experiments import content_of
-
-    content = content_of(data)
-    subtitle = f"{content.name}: {content.kind}, seed {data['run']['seed']}"
-    return Pictures(list(_drawn([chart for its in content.sections for chart in its.charts], subtitle)))
+def pictures_of_charts(charts: Iterable[Chart], subtitle: str) -> Pictures:
+    """Of the charts of any page; `subtitle`: of which run."""
+    return Pictures(list(_drawn(charts, subtitle)))
 
 
 def _drawn(charts: Iterable[Chart], subtitle: str) -> Iterator[Picture]:

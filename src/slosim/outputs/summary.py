@@ -18,7 +18,7 @@ COLOURS = {MET: "#14693d", MISSED: "#c62828", UNDECIDED: "#9a6200"}
 """Of a verdict: white letters on it, and it on white and on black, can be read."""
 OTHER = "#556070"
 CELL = "padding: .2em .8em .2em 0; border-bottom: 1px solid rgba(128, 128, 128, .35)"
-MOST_FINDINGS = 5
+FINDINGS_MOST = 5
 
 
 def summary_of(data: dict[str, Any]) -> str:
@@ -44,8 +44,8 @@ def _parts(data: dict[str, Any]) -> Iterable[str]:
         )
     severe = [one["text"] for one in data["findings"] if one["rule"] in text_verdict.SEVERE]
     if severe:
-        more = len(severe) - MOST_FINDINGS
-        items = [_words(text) for text in severe[:MOST_FINDINGS]] + ([f"and {more} more"] if more > 0 else [])
+        more = len(severe) - FINDINGS_MOST
+        items = [_words(text) for text in severe[:FINDINGS_MOST]] + ([f"and {more} more"] if more > 0 else [])
         yield f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
     yield _paragraph(
         f"<small>{plural(run['replications'], 'replication')} of {clock(run['duration_s'])},"

@@ -80,13 +80,18 @@ class Column:
     most: int = 0
 
 
-def whole_titles(titles: Sequence[str]) -> list[str]:
-    """Titles that lean on the one before them in full: lag mean, p99, max: lag mean, lag p99, lag max."""
-    whole: list[str] = []
-    for title in titles:
-        leaning = title in ("p99", "max") and whole and " " in whole[-1]
-        whole.append(f"{whole[-1].rsplit(' ', 1)[0]} {title}" if leaning else title)
-    return whole
+def whole(columns: Sequence[Column]) -> list[Column]:
+    """Columns for a table that is no text: without paint, titles in full, only those with a title and a cell.
+
+    Titles may lean on the one before them: lag mean, p99, max become lag mean, lag p99, lag max.
+    """
+    found: list[Column] = []
+    for column in columns:
+        if column.title and any(column.cells):
+            leaning = column.title in ("p99", "max") and found and " " in found[-1].title
+            title = f"{found[-1].title.rsplit(' ', 1)[0]} {column.title}" if leaning else column.title
+            found.append(replace(column, title=title, cells=[bare(cell) for cell in column.cells]))
+    return found
 
 
 def table(columns: Sequence[Column], width: int, gap: int = 2) -> list[str]:

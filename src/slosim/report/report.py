@@ -178,11 +178,11 @@ class Report(View):
 
         return text_of(self._data, width, colour, source, baseline)
 
-    def to_html(self, source: str | None = None) -> str:
-        """The report as a page of one file that loads nothing; `source` as in `to_text`."""
+    def to_html(self, source: str | None = None, baseline: NamedReport | None = None) -> str:
+        """The report as a page of one file that loads nothing; `source` and `baseline` as in `to_text`."""
         from slosim.html.report import html_of
 
-        return html_of(self._data, source)
+        return html_of(self._data, source, baseline)
 
     @cached_property
     def charts(self) -> Pictures:

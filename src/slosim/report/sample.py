@@ -14,14 +14,14 @@ from slosim.report.faults import occurrences_of
 if TYPE_CHECKING:
     from slosim.model import Scenario
 
-MOST_SAMPLES = 2000
+SAMPLES_MOST = 2000
 """Of a series: of longer ones every second, third, … sample is kept."""
 
 
 def sample_entry(scenario: Scenario, sample: MessageSample) -> dict:
     """`sample` of the report."""
     measured = sample.measurements
-    step = -(-len(measured.sample_times_s) // MOST_SAMPLES) or 1
+    step = -(-len(measured.sample_times_s) // SAMPLES_MOST) or 1
     times = measured.sample_times_s[::step].tolist()
     entry = {
         "replication": sample.replication,

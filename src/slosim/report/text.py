@@ -91,17 +91,17 @@ def _footer(data: dict, width: int, source: str | None) -> list[str]:
         " then on. Latency counts from the intended publish time. Counts are means per replication."
         f" Percentiles are within 0.5%. {intervals}"
     )
-    scenario = clean(source or "SCENARIO.yaml")
-    again = (
-        f"slosim {run['version']}, scenario {data['scenario']['digest'][:12]}; again: slosim run"
-        f" {scenario} --seed {run['seed']} --replications {_asked(data)}"
-    )
+    scenario = data["scenario"]["digest"][:12]
+    again = f"slosim {run['version']}, scenario {scenario}; again: {command_again(data, source)}"
     return [
         *(paint(line, "dim") for line in paragraph(assumptions, width)),
         *(paint(line, "dim") for line in paragraph(again, width)),
     ]
 
 
-def _asked(data: dict) -> int:
-    """Replications that were asked for; a run that was stopped has fewer."""
-    return data["scenario"]["resolved"].get("run", {}).get("replications", data["run"]["replications"])
+def command_again(data: dict, source: str | None) -> str:
+    """The command that makes a report again; `source`: the scenario in it, None if unknown."""
+    run = data["run"]
+    asked = data["scenario"]["resolved"].get("run", {}).get("replications", run["replications"])
+    scenario = clean(source or "SCENARIO.yaml")
+    return f"slosim run {scenario} --seed {run['seed']} --replications {asked}"  # a stopped run has fewer

@@ -145,6 +145,25 @@ def promise(objective: dict, data: dict) -> str:
     return f"{subject} completed"
 
 
+def objective_sentence(objective: dict, data: dict) -> str:
+    """What an objective came to, in a line: verdict, promise, measured value and interval, target, budget."""
+    name = f"{clean(objective['name'])} is {objective['verdict']}: {promise(objective, data)},"
+    target = f"promised {exact_share(objective['target_ratio'])}"
+    sli, budget = objective["sli_ratio"], objective["error_budget"]
+    if sli["value"] is None:
+        return f"{name} {target}, nothing counted"
+    interval = interval_of(objective)
+    measured = f"measured {share(sli['value'], decimals_of(objective))}"
+    if interval:
+        measured += f" (95% interval {interval})"
+    spent = budget["consumed_of_window_ratio"]["value"]
+    if spent is None:
+        return f"{name} {target}, {measured}; no error budget"
+    burnt = f"burn rate {times(budget['burn_rate']['value'])}"
+    window = clock(window_s(objective))
+    return f"{name} {target}, {measured}; {burnt}, {share(spent)} of the error budget of {window} spent"
+
+
 def decimals_of(objective: dict) -> int:
     """Decimals of the percentages of an objective: enough to tell value, bounds and target apart."""
     sli = objective["sli_ratio"]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from slosim.experiments.compare import text
+from slosim.experiments.page import Content, Section, table_of
 from slosim.experiments.text import Said
+from slosim.html import marks
 from slosim.html.charts import SECONDS_LABEL, Chart
-from slosim.html.experiments import marks
-from slosim.html.experiments.content import Content, Section, table_of
-from slosim.html.experiments.marks import NOTHING_LEFT, Scale
+from slosim.html.marks import NOTHING_LEFT, Scale
 from slosim.html.series import Columns
 from slosim.measure.changes import is_told_as_ratio
 from slosim.report.amounts import amount, change_of, points, signed, with_interval
@@ -144,10 +144,7 @@ def _forests(key: str, title: str, changes: list[dict[str, Any]]) -> list[Chart]
 def _rows(changes: list[dict[str, Any]], name: str) -> Columns:
     return {
         "name": [clean(one["name"]) for one in changes],
-        "value": [one[name]["value"] for one in changes],
-        "low": [one[name]["low"] for one in changes],
-        "high": [one[name]["high"] for one in changes],
-        "kind": [one["effect"] for one in changes],
+        **marks.estimates(changes, name),
         "before text": [with_interval(one["before"], one["unit"]) for one in changes],
         "after text": [with_interval(one["after"], one["unit"]) for one in changes],
         "change": [change_of(one) for one in changes],

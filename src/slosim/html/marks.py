@@ -49,6 +49,8 @@ CLOCK_TICKS = (*(0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30), *(60 * m for m in (1, 2, 5
                *(3600 * h for h in (1, 2, 5, 10, 24, 48)))  # fmt: skip
 LABELS = {"s": SECONDS_LABEL, "ratio": SHARE_LABEL}
 """How values of a unit are written on an axis; others as numbers."""
+HOVER = {"name": "hover", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}}
+"""The mark under the pointer."""
 NOTHING_LEFT = 1e-6
 """A factor below this has no place on a logarithmic axis."""
 
@@ -151,6 +153,12 @@ def height_of(rows: Columns) -> int:
     return AXIS_PIXELS + ROW_PIXELS * len(rows["name"])
 
 
+def estimates(changes: Sequence[dict[str, Any]], name: str) -> Columns:
+    """The columns value, low, high and kind (the effect); name: `ratio` or `difference`."""
+    found: Columns = {bound: [one[name][bound] for one in changes] for bound in ("value", "low", "high")}
+    return found | {"kind": [one["effect"] for one in changes]}
+
+
 def kinds(colours: Mapping[str, str], field_name: str = "kind") -> dict[str, Any]:
     """Colours by the words of a column."""
     return {
@@ -178,17 +186,19 @@ def base_rule(scale: Scale) -> list[dict[str, Any]]:
     ]
 
 
+def while_hovered(opacity: float, otherwise: float) -> dict[str, Any]:
+    return {"condition": {"param": "hover", "empty": False, "value": opacity}, "value": otherwise}
+
+
 def hover_rows(fields: Mapping[str, str]) -> dict[str, Any]:
     """The whole row answers to the pointer, up to the next one."""
     return {
         "mark": {"type": "rect", "color": colour("ink"), "height": {"band": 1 / (1 - ROW_GAP)}},
-        "params": [
-            {"name": "hover", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}}
-        ],
+        "params": [HOVER],
         "encoding": {
             "x": {"value": 0},
             "x2": {"value": "width"},
-            "fillOpacity": {"condition": {"param": "hover", "empty": False, "value": 0.07}, "value": 0},
+            "fillOpacity": while_hovered(0.07, 0),
             "tooltip": told(dict(fields)),
         },
     }
@@ -349,14 +359,12 @@ def cells(
     layers: list[dict[str, Any]] = [
         {
             "mark": {"type": "rect", "stroke": colour("paper"), "strokeWidth": 1},
-            "params": [
-                {"name": "hover", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}}
-            ],
+            "params": [HOVER],
             "encoding": {
                 "x": x,
                 "y": y,
                 "fill": kinds(colours),
-                "fillOpacity": {"condition": {"param": "hover", "empty": False, "value": 0.75}, "value": 1},
+                "fillOpacity": while_hovered(0.75, 1),
                 "tooltip": told(dict(fields)),
             },
         },
@@ -467,13 +475,11 @@ def line(
         },
         {
             "mark": {"type": "rect", "color": colour("ink")},
-            "params": [
-                {"name": "hover", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}}
-            ],
+            "params": [HOVER],
             "encoding": {
                 "y": {"value": 0},
                 "y2": {"value": "height"},
-                "fillOpacity": {"condition": {"param": "hover", "empty": False, "value": 0.06}, "value": 0},
+                "fillOpacity": while_hovered(0.06, 0),
                 "tooltip": told(dict(fields)),
             },
         },

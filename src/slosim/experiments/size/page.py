@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from slosim.experiments.page import ROWS_MOST, Content, Section, table_of
 from slosim.experiments.size import text
 from slosim.experiments.size.dimensions import PER_HOUR, shown
+from slosim.experiments.sweep.page import PAPERS, VERDICTS, verdict_legend
 from slosim.experiments.sweep.text import MARKS
 from slosim.experiments.text import Said
+from slosim.html import marks
 from slosim.html.charts import Chart, Table, colour, finished, told
-from slosim.html.experiments import marks
-from slosim.html.experiments.content import ROWS_MOST, Content, Section, table_of
-from slosim.html.experiments.marks import Grid, Scale
-from slosim.html.experiments.sweep import PAPERS, VERDICTS, verdict_legend
+from slosim.html.marks import Grid, Scale
 from slosim.html.series import Columns
 from slosim.report.layout import clean
 from slosim.report.objectives import MET, MISSED, UNDECIDED

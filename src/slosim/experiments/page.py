@@ -1,11 +1,16 @@
-"""What pages of all experiments have: a headline, sections of charts and tables, and how they were made."""
+"""What pages of all experiments have: a headline, sections of charts and tables, and how they were made.
+
+What a kind of experiment shows is in its own `page.py`, in the words of its text.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
+from slosim.experiments.kinds import FORMATS, KINDS
 from slosim.experiments.text import Said
 from slosim.html.charts import Chart, Table
 from slosim.html.page import page_of
@@ -63,12 +68,22 @@ class Content:
     note: str
     made: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def charts(self) -> list[Chart]:
+        return [chart for section in self.sections for chart in section.charts]
 
-def html_of(content: Content, data: dict[str, Any]) -> str:
-    """The whole file of an experiment."""
-    charts = [chart for section in content.sections for chart in section.charts]
+
+def html_of(data: dict[str, Any]) -> str:
+    """The whole file; data: of a result."""
+    content = content_of(data)
     shown = {"its": content, "provenance": _provenance(content, data)}
-    return page_of("experiment.html", shown, data["version"], charts)
+    return page_of("experiment.html", shown, data["version"], content.charts)
+
+
+def content_of(data: dict[str, Any]) -> Content:
+    """What the page shows; data: of a result."""
+    home = KINDS[FORMATS[data["format"]]].home
+    return import_module(f"slosim.experiments.{home}.page").content_of(data)
 
 
 def _provenance(content: Content, data: dict[str, Any]) -> list[tuple[str, str]]:

@@ -7,14 +7,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from slosim.experiments.page import ROWS_MOST, Content, Section, table_of
 from slosim.experiments.sweep import text
 from slosim.experiments.sweep.sweep import verdict_on
 from slosim.experiments.text import Said
 from slosim.experiments.vary import Axis
+from slosim.html import marks
 from slosim.html.charts import Chart, Table
-from slosim.html.experiments import marks
-from slosim.html.experiments.content import ROWS_MOST, Content, Section, table_of
-from slosim.html.experiments.marks import Grid
+from slosim.html.marks import Grid
 from slosim.html.series import Columns
 from slosim.report.amounts import amount, change_of, points, with_interval
 from slosim.report.layout import clean

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from slosim.experiments.compare.page import COLOURS, legend_of
+from slosim.experiments.page import Content, Section, table_of
 from slosim.experiments.sensitivity import text
 from slosim.experiments.sensitivity.sensitivity import moved_flow, moved_objective
+from slosim.html import marks
 from slosim.html.charts import Chart
-from slosim.html.experiments import marks
-from slosim.html.experiments.compare import COLOURS, legend_of
-from slosim.html.experiments.content import Content, Section, table_of
 from slosim.html.series import Columns
 from slosim.report.amounts import points, relative, two_digits
 from slosim.report.layout import clean
@@ -62,10 +62,7 @@ def _p99(key: str, rows: list[dict[str, Any]], table: Any) -> Chart | None:
         return None
     columns: Columns = {
         "name": [clean(one["name"]) for one, _ in moved],
-        "value": [its["ratio"]["value"] for _, (_, its) in moved],
-        "low": [its["ratio"]["low"] for _, (_, its) in moved],
-        "high": [its["ratio"]["high"] for _, (_, its) in moved],
-        "kind": [its["effect"] for _, (_, its) in moved],
+        **marks.estimates([its for _, (_, its) in moved], "ratio"),
         "step": [f"{one['from']} → {one['to']}" for one, _ in moved],
         "flow": [text.flow_name(flow) for _, (flow, _) in moved],
         "change": [relative(its["ratio"], two_digits) for _, (_, its) in moved],
@@ -84,10 +81,7 @@ def _objective(key: str, rows: list[dict[str, Any]], table: Any) -> Chart | None
         return None
     columns: Columns = {
         "name": [clean(one["name"]) for one, _ in moved],
-        "value": [its["difference"]["value"] for _, its in moved],
-        "low": [its["difference"]["low"] for _, its in moved],
-        "high": [its["difference"]["high"] for _, its in moved],
-        "kind": [its["effect"] for _, its in moved],
+        **marks.estimates([its for _, its in moved], "difference"),
         "step": [f"{one['from']} → {one['to']}" for one, _ in moved],
         "objective": [clean(its["name"]) for _, its in moved],
         "change": [points(its["difference"], two_digits) for _, its in moved],

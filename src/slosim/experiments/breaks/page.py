@@ -8,10 +8,10 @@ from typing import Any
 
 from slosim.experiments.aftermath import DRAINING, RECOVERED, STUCK
 from slosim.experiments.breaks import text
+from slosim.experiments.page import Content, Section, table_of
+from slosim.html import marks
 from slosim.html.charts import Chart, Table, colour, finished, palette, told
-from slosim.html.experiments import marks
-from slosim.html.experiments.content import Content, Section, table_of
-from slosim.html.experiments.marks import Scale
+from slosim.html.marks import Scale
 from slosim.html.series import Columns
 from slosim.report.amounts import amount, with_interval
 from slosim.report.layout import bare, clean

@@ -437,13 +437,15 @@ def test_check_writes_a_page_and_still_fails(tmp_path: Path):
     ("text", "complaint"),
     [
         ("no JSON", "not JSON"),
+        ('{"format": "\\ud800"}', "not JSON ('utf-8' codec can't encode"),
+        ('{"format": 1e999}', "not JSON (1e999 is no finite number"),
         ("[1, 2]", "not a report: expected a report as `slosim run SCENARIO --json FILE` writes it"),
         ('{"format": "slosim-frobnicate/1"}', "a slosim-frobnicate/1: expected a report"),
         (
             '{"format": "slosim-report/0"}',
             "of format slosim-report/0, and this slosim reads slosim-report/1. Run its scenario",
         ),
-        ('{"format": "slosim-report/1", "run": {}}', "not a whole report, 'scenario' is missing"),
+        ('{"format": "slosim-report/1", "run": {}}', "not a whole report, "),
     ],
 )
 def test_what_is_no_report_of_this_version_is_refused(tmp_path: Path, text: str, complaint: str):
@@ -457,9 +459,9 @@ def test_what_is_no_report_of_this_version_is_refused(tmp_path: Path, text: str,
 @pytest.mark.parametrize(
     ("place", "put", "complaint"),
     [
-        ("services.s.wait_s.p99", None, "not a whole report, services.s.wait_s: 'p99' is missing: expected"),
-        ("flows.p.started.value", "many", 'flows.p.started.value: expected number or null, got "many"'),
-        ("flows.p.started.value", math.nan, "not JSON (NaN is no number there)"),
+        ("services.s.wait_s.p99", None, 'services.s.wait_s: "p99" is a required property: expected a report'),
+        ("flows.p.started.value", "many", 'flows.p.started.value: "many" is not of types'),
+        ("flows.p.started.value", math.nan, "not JSON (NaN is no finite number)"),
         ("flows.p.\ud800", 1, "not JSON ('utf-8' codec can't encode"),
         ("scenario.resolved.services", None, "what is in it does not fit together (KeyError: 'services')"),
     ],

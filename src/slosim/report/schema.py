@@ -1,33 +1,17 @@
-"""Whether data is a report: what its JSON Schema says of it, and that its columns are equally long.
-
-Only those keywords are known that the schema uses. Keys that it does not name are let pass: a later version
-may write more.
-"""
+"""Whether data is a report: what its JSON Schema says of it, and that its columns are equally long."""
 
 from __future__ import annotations
 
 import json
-import math
-import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 EQUALLY_LONG = ("series", "histogram")
 """Parts whose lists have one entry for each time, or each bucket."""
-MOST = 1e300
-"""Larger numbers have no sums."""
-SHOWN_MAX = 40
-"""Letters of a value in a message."""
-KINDS: dict[str, tuple[type, ...]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "boolean": (bool,),
-    "null": (type(None),),
-    "integer": (int,),
-    "number": (int, float),
-}
+LETTERS_MOST = 160
+"""Of a message; some quote a whole part."""
 
 
 def text_of_schema() -> str:
@@ -37,104 +21,36 @@ def text_of_schema() -> str:
 
 def mistake_in(data: Any) -> str | None:
     """The first thing that keeps data from being a report, with its place; None: it is one."""
-    return _mistake(data, _schema(), "")
+    found = next(iter(_checker().iter_errors(data)), None)
+    if found is None:
+        return next(_uneven(data, ""), None)
+    place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in found.instance_path)
+    told = f"{place.lstrip('.')}: {found.message}" if place else found.message
+    return told if len(told) <= LETTERS_MOST else f"{told[: LETTERS_MOST - 1]}…"
 
 
 @cache
-def _schema() -> dict[str, Any]:
-    return json.loads(text_of_schema())
+def _checker() -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for(json.loads(text_of_schema(), object_hook=_open))
 
 
-def _mistake(value: Any, rule: Any, path: str) -> str | None:
-    if "$ref" in rule:
-        name = rule["$ref"].rpartition("/")[2]
-        found = _mistake(value, _schema()["$defs"][name], path)
-        if found is None and name in EQUALLY_LONG and len({len(column) for column in value.values()}) > 1:
-            lengths = ", ".join(f"{key} {len(column)}" for key, column in value.items())
-            found = _said(path, f"expected lists of one length, got {lengths}")
-        if found is not None:
-            return found
-    if "anyOf" in rule or "oneOf" in rule:
-        tried = [_mistake(value, one, path) for one in rule.get("anyOf") or rule["oneOf"]]
-        return None if None in tried else tried[-1]
-    expected = _kind_missed(value, rule) or _range_missed(value, rule)
-    if expected:
-        return _said(path, f"expected {expected}, got {_shown(value)}")
-    if isinstance(value, dict):
-        return _mistake_in_object(value, rule, path)
-    return _mistake_in_list(value, rule, path) if isinstance(value, list) else None
+def _open(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule that lets pass what it does not name: a later version may write more."""
+    return {key: value for key, value in rule.items() if (key, value) != ("additionalProperties", False)}
 
 
-def _kind_missed(value: Any, rule: dict[str, Any]) -> str:
-    """What was expected instead of a value of this kind; empty if it is right."""
-    if "const" in rule or "enum" in rule:
-        known = rule.get("enum", [rule.get("const")])
-        is_known = any(value == one and type(value) is type(one) for one in known)
-        return "" if is_known else " or ".join(map(json.dumps, known))
-    kinds = rule.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    is_right = not kinds or any(isinstance(value, KINDS[kind]) for kind in kinds)
-    if isinstance(value, bool):
-        is_right = not kinds or "boolean" in kinds
-    return "" if is_right else " or ".join(kinds)
-
-
-def _range_missed(value: Any, rule: dict[str, Any]) -> str:
-    """What was expected instead of a value of the right kind; empty if it is right."""
-    if isinstance(value, str):
-        is_alike = re.search(rule.get("pattern", ""), value)
-        return "" if is_alike else f"a text like {rule['pattern']}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return ""
-    if not abs(value) <= MOST:
-        return "a finite number"
-    if value < rule.get("minimum", -math.inf):
-        return f"at least {rule['minimum']}"
-    if value <= rule.get("exclusiveMinimum", -math.inf):
-        return f"more than {rule['exclusiveMinimum']}"
-    return f"at most {rule['maximum']}" if value > rule.get("maximum", math.inf) else ""
-
-
-def _mistake_in_object(value: dict[str, Any], rule: dict[str, Any], path: str) -> str | None:
-    missing = [key for key in rule.get("required", []) if key not in value]
-    for key, others in rule.get("dependentRequired", {}).items():
-        missing += [other for other in others if key in value and other not in value]
-    if "if" in rule:
-        other = rule["else"] if _mistake(value, rule["if"], path) else rule["then"]
-        missing += [key for key in other.get("required", []) if key not in value]
-    if missing:
-        return _said(path, f"{missing[0]!r} is missing")
-    if len(value) < rule.get("minProperties", 0):
-        return _said(path, "expected an entry, got an object of 0")
-    rest = rule.get("additionalProperties")
-    for key, inner in value.items():
-        place = f"{path}.{key}" if path else key
-        if found := _mistake(key, rule.get("propertyNames", {}), path):
-            return found
-        known = rule.get("properties", {}).get(key, rest)
-        if known and (found := _mistake(inner, known, place)):
-            return found
-    return None
-
-
-def _mistake_in_list(value: list[Any], rule: dict[str, Any], path: str) -> str | None:
-    least, most = rule.get("minItems", 0), rule.get("maxItems", math.inf)
-    if not least <= len(value) <= most:
-        return _said(path, f"expected {least if len(value) < least else most} entries, got {len(value)}")
-    ahead = rule.get("prefixItems", [])
-    for number, inner in enumerate(value):
-        known = ahead[number] if number < len(ahead) else rule.get("items")
-        if known and (found := _mistake(inner, known, f"{path}[{number}]")):
-            return found
-    return None
-
-
-def _said(path: str, what: str) -> str:
-    return f"{path}: {what}" if path else what
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
-    text = json.dumps(value)
-    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 1]}…"
+def _uneven(value: Any, place: str) -> Iterator[str]:
+    """Parts of a report whose lists are not equally long."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, its in inner:
+        if not isinstance(its, dict | list):
+            continue
+        there = f"{place}[{key}]" if isinstance(value, list) else f"{place}.{key}".lstrip(".")
+        if key in EQUALLY_LONG and isinstance(its, dict) and all(type(one) is list for one in its.values()):
+            lengths = {name: len(column) for name, column in its.items()}
+            if len(set(lengths.values())) > 1:
+                yield f"{there}: expected lists of one length, got {lengths}"
+        elif key != "resolved":
+            yield from _uneven(its, there)

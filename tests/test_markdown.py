@@ -238,7 +238,7 @@ def test_check_prints_it_and_keeps_its_exit_code(tmp_path: Path):
     [
         (None, "cannot read"),
         ("[]", "not a report"),
-        ('{"format": "slosim-report/1"}', "not a whole report, 'scenario' is missing"),
+        ('{"format": "slosim-report/1"}', 'not a whole report, "scenario" is a required'),
         ('{"format": "slosim-compare/1"}', "an experiment, and a report is wanted here"),
         ('{"format": "slosim-report/0"}', "this slosim reads slosim-report/1"),
     ],

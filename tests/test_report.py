@@ -1998,7 +1998,7 @@ def test_a_mistake_is_told_with_its_place_and_what_is_accepted(saved_report: dic
 
 
 def test_what_a_later_version_writes_beside_is_let_pass(saved_report: dict):
-    assert mistake_in(saved_report | {"news": [1, {"series": 3}]}) is None
+    assert mistake_in(saved_report | {"news": [1, {"series": {"length": 3, "other": None}}]}) is None
 
 
 def test_json_has_no_nan_and_no_infinity():

@@ -55,7 +55,7 @@ def require_writable(path: Path) -> None:
 def require_other(path: Path, what: str, *others: Path) -> None:
     """Refuse a place that is one of some other files, whatever links lead there; `what` says which."""
     for other in others:
-        is_same = os.path.realpath(path) == os.path.realpath(other)
+        is_same = os.path.realpath(path) == os.path.realpath(other)  # which takes loops of links, too
         if is_same or (path.exists() and other.exists() and path.samefile(other)):
             raise UserError(f"cannot write {path}: it is {what}")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 NAME_MOST = 40
 """Columns of the name of a run."""
-HALF = re.compile(r"\\u[dD][89a-fA-F]")
-"""A half of a letter, as JSON can write it; UTF-8 has none for those that miss their other half."""
 EXPECTED = (
     "expected a report as `slosim run SCENARIO --json FILE` writes it, or the file of an experiment (`slosim"
     " compare`, `sweep`, `sensitivity`, `size`, `break`)"
@@ -139,8 +136,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         data = json.loads(text, parse_float=_number, parse_constant=_number)
-        if HALF.search(text):
-            json.dumps(data, ensure_ascii=False).encode()
+        if "\\u" in text:
+            json.dumps(data, ensure_ascii=False).encode()  # escapes can write halves of letters
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}{_runs_so_far(path)}") from None
     except (ValueError, RecursionError) as error:

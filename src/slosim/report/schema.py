@@ -48,7 +48,7 @@ def _uneven(value: Any, place: str) -> Iterator[str]:
         if not isinstance(its, dict | list):
             continue
         there = f"{place}[{key}]" if isinstance(value, list) else f"{place}.{key}".lstrip(".")
-        if key in EQUALLY_LONG and isinstance(its, dict):
+        if key in EQUALLY_LONG and isinstance(its, dict) and all(type(one) is list for one in its.values()):
             lengths = {name: len(column) for name, column in its.items()}
             if len(set(lengths.values())) > 1:
                 yield f"{there}: expected lists of one length, got {lengths}"

@@ -96,6 +96,15 @@ def test_every_command_has_help(command: str):
     assert "Usage" in ran.stdout
 
 
+def test_help_shows_options_together_that_belong_together():
+    printed = slosim("run", "--help", env={"COLUMNS": "120"}).stdout
+    titles = [line.strip("╭─╮ ") for line in printed.splitlines() if line.startswith("╭─")]
+    assert titles == [
+        *("Arguments", "Options", "What is simulated, and how often", "Where a report goes"),
+        "Where runs are done, and what each may take",
+    ]
+
+
 @pytest.mark.parametrize("command", ["run", "check", "report"])
 def test_help_says_what_can_go_to_stdout_and_what_to_install(command: str):
     printed = slosim(command, "--help", env={"COLUMNS": "200"}).stdout

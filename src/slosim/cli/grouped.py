@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
+
+from typer.models import OptionInfo
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
@@ -33,13 +36,23 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _options_of(group: Any) -> dict[str, inspect.Parameter]:
+    """A parameter for each field; help shows them together, below the first line of the group's docstring."""
     hints = get_type_hints(group, include_extras=True)
+    panel = (inspect.getdoc(group) or "").partition("\n")[0].rstrip(".")
     return {
         field.name: inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=inspect.Parameter.empty if field.default is MISSING else field.default,
-            annotation=hints[field.name],
+            annotation=_in_panel(hints[field.name], panel),
         )
         for field in fields(group)
     }
+
+
+def _in_panel(hint: Any, panel: str) -> Any:
+    kind, *infos = get_args(hint)
+    option = next(info for info in infos if isinstance(info, OptionInfo))
+    placed = copy(option)
+    placed.rich_help_panel = panel
+    return Annotated[kind, placed]

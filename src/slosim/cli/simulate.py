@@ -26,7 +26,7 @@ SAMPLE = 500
 
 @dataclass(frozen=True)
 class Asked:
-    """What is simulated: changes of the scenario, and how many replications."""
+    """What is simulated, and how often."""
 
     sets: Sets = None
     targets: Annotated[

@@ -544,7 +544,7 @@ def test_the_command_prints_the_ladder_and_keeps_it(tmp_path: Path):
     assert kept["stresses"][0]["breaks"]["faults"][0]["effect"] == {
         "rate_factor": f"{kept['stresses'][0]['breaks']['level']}x"
     }
-    wrong = command("break", scenario, "--only", "lod")
+    wrong = command("break", scenario, "--only", "lod", "--json", tmp_path / "wrong.json")
     assert wrong.returncode == 2
     assert "did you mean 'load'?" in wrong.stderr
 

@@ -57,10 +57,7 @@ def show_sweep(browser: Browser, page: Path) -> None:
     load = "producers.checkout.arrivals.poisson=3/s..10/s:8"
     result = slosim.sweep(healthy, ["services.payment.instances=1..5", load])
     page.write_text(result.to_html(), encoding="utf-8")
-    browser.look(1100, 700, LIGHT)
-    browser.open(page)
-    browser.run("document.querySelector('#numbers').scrollIntoView({behavior: 'instant'})")
-    browser.run("window.scrollBy(0, -330)")
+    look_at(browser, page, LIGHT, "numbers", 330)
     hover(browser, "map-0", 0.68, 0.33)
     save(browser, "html-sweep.png")
 
@@ -69,12 +66,17 @@ def show_break(browser: Browser, page: Path) -> None:
     """Ladders of a break, in dark colours, with the pointer over a row."""
     result = slosim.find_breaks(slosim.load(EXAMPLE))
     page.write_text(result.to_html(), encoding="utf-8")
-    browser.look(1100, 700, DARK)
-    browser.open(page)
-    browser.run("document.querySelector('#how-near').scrollIntoView({behavior: 'instant'})")
-    browser.run("window.scrollBy(0, -100)")
+    look_at(browser, page, DARK, "how-near", 100)
     hover(browser, "how-near", 0.4, 0.27)
     save(browser, "html-break.png")
+
+
+def look_at(browser: Browser, page: Path, scheme: str, anchor: str, above: int) -> None:
+    """Open a page and scroll to an element, with so many pixels of what is above it."""
+    browser.look(1100, 700, scheme)
+    browser.open(page)
+    browser.run("document.getElementById(arguments[0]).scrollIntoView({behavior: 'instant'})", anchor)
+    browser.run("window.scrollBy(0, -arguments[0])", above)
 
 
 def hover(browser: Browser, chart: str, at_x: float, at_y: float) -> None:

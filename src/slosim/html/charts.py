@@ -102,6 +102,11 @@ def line_mark(field_name: str, name: str, interpolate: str = "linear") -> dict:
     return {"mark": mark, "encoding": {"y": {"field": field_name}}}
 
 
+def filled_line(field_name: str, name: str, zero: bool = False) -> list[dict]:
+    """A line and the area below it, or between it and zero."""
+    return [area_mark(field_name, name, zero), line_mark(field_name, name)]
+
+
 def palette(number: int) -> str:
     """The class of the style sheet of the colour of a line."""
     return f"c{number % COLOURS}"

@@ -13,9 +13,9 @@ from slosim.html.charts import (
     SHOWN_WHEN_NEAR,
     Chart,
     Table,
-    area_mark,
     brush,
     colour,
+    filled_line,
     finished,
     line_mark,
     palette,
@@ -55,12 +55,7 @@ def lag_charts(data: dict) -> list[Chart]:
         if not series["t_s"]:
             continue
         rows = thinned({"t_s": series["t_s"], "lag": series["lag"], "waiting": series["waiting"]})
-        marks = [
-            area_mark("lag", "lag"),
-            line_mark("lag", "lag"),
-            area_mark("waiting", "waiting"),
-            line_mark("waiting", "waiting"),
-        ]
+        marks = [*filled_line("lag", "lag"), *filled_line("waiting", "waiting")]
         chart = _over_time(
             f"lag-{number}",
             label,
@@ -91,12 +86,7 @@ def failure_charts(data: dict) -> list[Chart]:
         rates = per_second(one["series"], ("failed", "retried", "attempts"))
         if not any(rates["failed"]):
             continue
-        marks = [
-            area_mark("failed", "bad"),
-            line_mark("failed", "bad"),
-            area_mark("retried", "c2"),
-            line_mark("retried", "c2"),
-        ]
+        marks = [*filled_line("failed", "bad"), *filled_line("retried", "c2")]
         chart = _over_time(
             f"failures-{number}",
             name,
@@ -185,8 +175,7 @@ def budget_charts(data: dict) -> list[Chart]:
                 "mark": {"type": "rule", "color": colour("faint")},
                 "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "y": {"datum": 0}},
             },
-            area_mark("left", "budget", zero=True),
-            line_mark("left", "budget"),
+            *filled_line("left", "budget", zero=True),
         ]
         chart = _over_time(
             f"budget-{number}",

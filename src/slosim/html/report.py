@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from slosim.files import yaml_text
 from slosim.html import distributions, over_time
-from slosim.html.charts import Chart, Table
+from slosim.html.charts import Chart, Table, palette
 from slosim.html.comparison import comparison_of
 from slosim.html.drawing import drawing
 from slosim.html.graph import graph_of
@@ -203,8 +203,13 @@ def _flow(name: str, data: dict, chart: Chart | None) -> dict[str, Any]:
             {
                 "name": part,
                 "cells": [
-                    {"text": duration(seconds), "ratio": ratio, "share": share(ratio, 0)}
-                    for seconds, ratio in its.values()
+                    {
+                        "text": duration(seconds),
+                        "share": share(ratio, 0),
+                        "ratio": ratio,
+                        "colour": palette(column),
+                    }
+                    for column, (seconds, ratio) in enumerate(its.values())
                 ],
             }
             for part, its in parts.items()

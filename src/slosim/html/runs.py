@@ -143,6 +143,7 @@ def _parts(key: str, heading: str, its: dict[int, tuple[str, dict]]) -> dict[str
                 "cells": [
                     {
                         "text": duration(one.get(part)),
+                        "share": "",
                         "ratio": one.get(part, 0.0) / longest,
                         "colour": run_colour(at),
                     }

@@ -151,10 +151,10 @@ def _lines(measurements: Sequence[Measurements], groups: _Groups) -> Numbers:
         its = [one.lines[topic, service] for one in measurements]
         path = f"topics.{topic}.consumers.{service}"
         yield f"{path}.lag.mean", groups.ratio([one.lag.integral for one in its], seconds)
-        lags = [one.lag.samples[its] for one, its in zip(its, inside, strict=True)]
+        lags = [one.lag.samples[window] for one, window in zip(its, inside, strict=True)]
         yield f"{path}.lag.p99", groups.quantile_of_samples(lags, 0.99)
         yield f"{path}.lag.max_mean", groups.mean([one.lag.maximum for one in its])
-        ages = [one.age_samples[its] for one, its in zip(its, inside, strict=True)]
+        ages = [one.age_samples[window] for one, window in zip(its, inside, strict=True)]
         yield f"{path}.age_s.p99", groups.quantile_of_samples(ages, 0.99)
         (event_lag_s,) = groups.quantiles([one.event_lag for one in its], [0.99])
         yield f"{path}.event_lag_s.p99", event_lag_s

@@ -511,7 +511,7 @@ SAMPLE = (
     Entry(
         "sample.stopped",
         "text",
-        "Instead of all this: why there is no sample (`interrupted`, `memory limit`).",
+        "Instead of all this: why there is no sample (`interrupted`, `memory limit`, `worker lost`).",
     ),
 )
 

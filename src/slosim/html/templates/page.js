@@ -119,7 +119,7 @@
 
   async function drawWaiting() { // what is in sight, or near it, before what is not
     while (waiting.size) {
-      const [key] = [...waiting].sort((a, b) => distance(a) - distance(b));
+      const key = [...waiting].reduce((nearest, other) => distance(other) < distance(nearest) ? other : nearest);
       waiting.delete(key);
       await draw(key);
       await nextTask();

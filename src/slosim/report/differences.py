@@ -15,7 +15,7 @@ from slosim.measure import changes, intervals
 from slosim.measure.changes import Change
 from slosim.measure.intervals import Estimate
 from slosim.report.headlines import Headline, headlines_of
-from slosim.report.objectives import UNDECIDED
+from slosim.report.objectives import flips
 from slosim.report.scenario_changes import scenario_changes
 from slosim.report.units import clock
 
@@ -197,8 +197,7 @@ def _objectives(
             "target_ratio": [one["target_ratio"], others[one["name"]]["target_ratio"]],
             "before": one["verdict"],
             "after": others[one["name"]]["verdict"],
-            "flips": one["verdict"] != others[one["name"]]["verdict"]
-            and UNDECIDED not in (one["verdict"], others[one["name"]]["verdict"]),
+            "flips": flips(one["verdict"], others[one["name"]]["verdict"]),
             "sli_ratio": every.get(f"objectives.{one['name']}.sli_ratio"),
             "remaining_in_run_ratio": _budget(one, others[one["name"]], every),
         }

@@ -102,6 +102,11 @@ def verdict_of_all(verdicts: Sequence[str]) -> str:
     return next((verdict for verdict in (MISSED, UNDECIDED) if verdict in verdicts), MET)
 
 
+def flips(before: str, after: str) -> bool:
+    """Whether a verdict goes from met to missed or back: undecided is neither."""
+    return {before, after} == {MET, MISSED}
+
+
 def error_budget(sli: Estimate, budget_ratio: float, seconds: Sequence[float], window_s: float) -> dict:
     """What the run did to the budget; a target of 100% has none, so its burn rate is undefined."""
     bad_share = sli.affine(-1.0, 1.0)

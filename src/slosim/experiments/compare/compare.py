@@ -15,7 +15,7 @@ from slosim.experiments.result import Result, as_plain
 from slosim.experiments.study import Stopped, Study, Wanted
 from slosim.experiments.summary import Summary
 from slosim.model import Scenario
-from slosim.report.objectives import UNDECIDED
+from slosim.report.objectives import flips
 from slosim.report.units import clock
 from slosim.simulation import INTERRUPTED
 from slosim.version import __version__
@@ -133,8 +133,7 @@ def _objectives(before: _Variant, after: _Variant) -> list[dict[str, Any]]:
             "target_ratio": [one.target_ratio, others[one.name].target_ratio],
             "before": one.verdict,
             "after": others[one.name].verdict,
-            "flips": one.verdict != others[one.name].verdict
-            and UNDECIDED not in (one.verdict, others[one.name].verdict),
+            "flips": flips(one.verdict, others[one.name].verdict),
         }
         for one in before.judged
         if one.name in others
